@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Runs the integration tests on all test kernels, in QEMU.
+#
+#   integration.sh [KERNEL...]
+#
+# Each kernel is booted once for each way of booting that its tests ask for, one
+# after the other; the kernels take turns on the processors, since most of the tests
+# wait for objects to age. In the end every TestIntegration must have passed in one
+# boot at least on each of our own kernels. What they captured (reports, records of
+# the kernel's log, failures as a user sees them) is copied to the folder CAPTURE, if
+# that is set.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+kernels=internal/kernels/kernels.sh
+logs=$(mktemp -d)
+capture=${CAPTURE:-$logs}
+trap 'rm -rf "$logs"' EXIT
+
+# boot KERNEL BOOT PACKAGES [PARAMETERS]: run the tests of these packages that ask
+# for this BOOT.
+#
+# A stale value somewhere in the kernel's memory can hide a leaked object for as
+# long as the kernel runs; tests that lose few objects expect no less for that. So a
+# boot that fails is made again, once, and says so.
+boot() {
+	boot_once "$@" && return
+	echo "=== ${2:-(nothing special)}: failed, and is tried once more"
+	boot_once "$@"
+}
+
+boot_once() {
+	local kernel=$1 boot=$2 packages=$3 parameters=${4-} goarch=amd64 image files=()
+	[[ $kernel == *-i386 ]] && goarch=386
+	image=$("$kernels" kernel "$kernel")/bzImage || return
+	[ ! -e "testdata/modules/leaky/$kernel" ] ||
+		files=(-file "$PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko" -file /bin/busybox=/bin/busybox)
+	echo "=== ${boot:-(nothing special)}"
+	# shellcheck disable=SC2086 # PACKAGES are words
+	CGO_ENABLED=0 GOARCH=$goarch go test -p 1 -count=1 -v -timeout 15m -run '^TestIntegration' \
+		-exec "$PWD/bin/vmexec -timeout 16m -kernel $image -init $PWD/bin/init-$goarch -append=$parameters \
+			-env KMEMLEAK=require -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=$boot -out $capture ${files[*]-}" \
+		$packages 2>&1 | tee -a "$logs/$kernel" | grep --line-buffered -vE '^(=== RUN|\s*--- SKIP|    [a-z_]+_test.go:[0-9]+: needs another boot)'
+}
+
+# tensteps KERNEL: the example, on a kernel where nothing is prepared for it.
+tensteps() {
+	local goarch=amd64
+	[[ $1 == *-i386 ]] && goarch=386
+	echo "=== examples/tensteps"
+	CGO_ENABLED=0 GOARCH=$goarch go build -o "bin/tensteps-$1" ./examples/tensteps
+	bin/vmexec -kernel "$("$kernels" kernel "$1")/bzImage" -init "bin/init-$goarch" -debugfs=false \
+		-file "testdata/modules/hello_kernel/$1/hello-kernel.ko=/hello-kernel.ko" \
+		"bin/tensteps-$1" /hello-kernel.ko | tee "$logs/tensteps-$1"
+	grep -q 'hello_init .*/hello.c:' "$logs/tensteps-$1" || { echo "tensteps named no line of hello.c" >&2; return 1; }
+}
+
+# all_boots KERNEL: all that is tested on one of our kernels.
+all_boots() {
+	local kernel=$1 test
+	boot "$kernel" "" ". ./kmemleaktest ./cmd/... ./examples/..."
+	boot "$kernel" find .
+	boot "$kernel" kmemleak=off ". ./kmemleaktest ./cmd/... ./examples/watch" kmemleak=off
+	boot "$kernel" lockdown=integrity . lockdown=integrity
+	boot "$kernel" expendable .
+	boot "$kernel" disabled-meanwhile .
+	for test in $(go test -list '^TestIntegration' . ./kmemleaktest ./cmd/... ./examples/... | grep '^TestIntegration'); do
+		# The shell of the other machine is busybox, of the host's architecture.
+		[[ $kernel == *-i386 && $test == TestIntegrationRemote* ]] ||
+			grep -q -- "^--- PASS: $test " "$logs/$kernel" "$logs/debian-x86_64" || { echo "$test did not run" >&2; return 1; }
+	done
+	tensteps "$kernel"
+	KMEMLEAK_REPORT=$capture/hello_kernel-$kernel.txt KMEMLEAK_IMAGE=$("$kernels" kernel "$kernel") go test -count=1 -run '^TestImage$' .
+}
+
+ours=("$@")
+[ $# -gt 0 ] || ours=(6.1-x86_64 6.12-x86_64 6.1-i386)
+(cd internal/vmexec && go build -o ../../bin/vmexec .)
+for goarch in amd64 386; do
+	(cd internal/vmexec && CGO_ENABLED=0 GOARCH=$goarch go build -o "../../bin/init-$goarch" ./init)
+done
+for kernel in "${ours[@]}"; do
+	"$kernels" kernel "$kernel" >/dev/null
+done
+boot debian-x86_64 debian .
+for kernel in "${ours[@]}"; do
+	{
+		all_boots "$kernel"
+		touch "$logs/$kernel.passed"
+	} 2>&1 | sed -u "s/^/$kernel: /" &
+done
+wait
+for kernel in "${ours[@]}"; do
+	[ -e "$logs/$kernel.passed" ] || { echo "$kernel: FAILED" >&2; exit 1; }
+done

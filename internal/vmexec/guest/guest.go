@@ -1,0 +1,68 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+// Package guest is what vmexec on the host and init in the guest agree on.
+package guest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Places in the guest.
+const (
+	ConfigPath = "/vmexec/config.json"
+	TestPath   = "/vmexec/test"
+	Dir        = "/vmexec/package" // the test's working folder
+	Out        = "/out"            // files for the host
+)
+
+// The guest's serial ports; the first is the kernel's console.
+const (
+	TestPort = "/dev/ttyS1" // what the test prints, then the status line
+	FilePort = "/dev/ttyS2" // a cpio archive of the files in Out
+)
+
+// Config tells init what to do.
+type Config struct {
+	Args    []string // of the test binary
+	Env     []string // name=value
+	Debugfs bool     // mount it at the standard place
+}
+
+// statusPrefix begins the last line on TestPort. No test prints a NUL by accident.
+const statusPrefix = "\x00vmexec: exit status "
+
+// StatusLine ends what the guest prints on TestPort.
+func StatusLine(status int) string { return fmt.Sprintf("%s%d\n", statusPrefix, status) }
+
+// A StatusFilter passes on to W what the test prints, without the status line.
+type StatusFilter struct {
+	W      io.Writer
+	Ended  bool // the status line came
+	Status int  // what it said
+	line   []byte
+}
+
+// Write takes the next bytes from TestPort.
+func (f *StatusFilter) Write(p []byte) (int, error) {
+	if !f.Ended && f.line == nil {
+		at := bytes.IndexByte(p, 0)
+		if at < 0 {
+			return f.W.Write(p)
+		}
+		if n, err := f.W.Write(p[:at]); err != nil {
+			return n, err
+		}
+		f.line = append(f.line, p[at:]...)
+	} else {
+		f.line = append(f.line, p...)
+	}
+	if number, ok := strings.CutPrefix(string(f.line), statusPrefix); ok && strings.HasSuffix(number, "\n") {
+		_, err := fmt.Sscan(number, &f.Status)
+		f.Ended = err == nil
+	}
+	return len(p), nil
+}

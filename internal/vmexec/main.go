@@ -1,0 +1,166 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+// Vmexec runs a Go test binary on a kernel of your choice, in QEMU:
+//
+//	CGO_ENABLED=0 go test -exec 'vmexec -init INIT -kernel BZIMAGE' -run TestIntegration .
+//
+// The go command starts it in the folder of the package under test. Vmexec packs
+// the test binary, that folder's testdata, the files given with -file and INIT
+// (this module's program init, built for the architecture of the test binary) into
+// an initramfs, boots it, copies what the test prints and exits as the test did. A
+// guest that ends in another way is a failure, with the end of its console shown.
+//
+// The test runs as root, with all of proc, sysfs and devtmpfs, and no network. It
+// finds the files at the paths given, and what it leaves in the folder /out is
+// copied to the folder that -out names.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kmemleak/kmemleak/internal/vmexec/guest"
+)
+
+// A list is a flag that may be given several times.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, " ") }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }
+
+type options struct {
+	kernel, init, parameters, memory, out string
+	debugfs, console                      bool
+	timeout                               time.Duration
+	files, env                            list
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.kernel, "kernel", "", "the kernel `image` to boot")
+	flag.StringVar(&o.init, "init", "", "the `program` init, built for the guest")
+	flag.StringVar(&o.parameters, "append", "", "`words` to append to the kernel command line, separated by commas or blanks")
+	flag.StringVar(&o.memory, "memory", "512M", "`size` of the guest's memory")
+	flag.StringVar(&o.out, "out", "", "copy what the test leaves in /out to this `folder`")
+	flag.BoolVar(&o.debugfs, "debugfs", true, "mount debugfs before the test")
+	flag.BoolVar(&o.console, "console", false, "show the kernel's console")
+	flag.DurationVar(&o.timeout, "timeout", 10*time.Minute, "kill a guest that runs longer")
+	flag.Var(&o.files, "file", "`host=guest`: put a file into the guest (repeatable)")
+	flag.Var(&o.env, "env", "`name=value`: set a variable for the test (repeatable)")
+	flag.Parse()
+	if o.kernel == "" || o.init == "" || flag.NArg() == 0 {
+		fmt.Fprintln(os.Stderr, "usage: vmexec -kernel IMAGE -init PROGRAM [flags] TEST [arguments]")
+		flag.PrintDefaults()
+		os.Exit(2)
+	}
+	status, err := run(o, flag.Arg(0), flag.Args()[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "vmexec:", err)
+		os.Exit(1)
+	}
+	os.Exit(status)
+}
+
+// run boots the guest and gives the test's exit status.
+func run(o options, test string, args []string) (int, error) {
+	dir, err := os.MkdirTemp("", "vmexec")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	archive := filepath.Join(dir, "initramfs")
+	// The go command wants a log of the files that a test reads, to cache its
+	// result; the guest cannot write it.
+	args = slices.DeleteFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-test.testlogfile=") })
+	config := guest.Config{Args: args, Env: o.env, Debugfs: o.debugfs}
+	if err := pack(archive, o, test, config); err != nil {
+		return 0, fmt.Errorf("pack the initramfs: %w", err)
+	}
+	var console tail
+	var files bytes.Buffer
+	output := guest.StatusFilter{W: os.Stdout}
+	err = boot(o, archive, &console, &output, &files)
+	if o.console {
+		os.Stderr.Write(console.bytes)
+	}
+	if err == nil && !output.Ended {
+		err = errors.New("the guest ended before the test did")
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%w; its console ended with\n%s", err, console.bytes)
+	}
+	if o.out != "" {
+		if err := unpack(o.out, &files); err != nil {
+			return 0, fmt.Errorf("copy /out: %w", err)
+		}
+	}
+	return output.Status, nil
+}
+
+// boot runs QEMU until the guest powers off, and copies its three serial ports.
+func boot(o options, archive string, ports ...io.Writer) error {
+	qemu := exec.Command("qemu-system-x86_64", // boots 32-bit kernels, too
+		// Software emulation is the same on every host; hardware help is not.
+		"-machine", "q35", "-cpu", "max", "-accel", "tcg", "-smp", "2", "-m", o.memory,
+		"-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
+		"-kernel", o.kernel, "-initrd", archive,
+		"-append", "console=ttyS0 panic=-1 "+strings.ReplaceAll(o.parameters, ",", " "))
+	copied := make(chan error, len(ports))
+	for i, w := range ports {
+		r, end, err := os.Pipe()
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		defer end.Close()
+		qemu.ExtraFiles = append(qemu.ExtraFiles, end)
+		qemu.Args = append(qemu.Args, "-serial", fmt.Sprintf("file:/dev/fd/%d", 3+i))
+		go func() {
+			_, err := io.Copy(w, r)
+			copied <- err
+		}()
+	}
+	var complaints bytes.Buffer
+	qemu.Stderr = &complaints
+	if err := qemu.Start(); err != nil {
+		return fmt.Errorf("%w (try: apt-get install qemu-system-x86)", err)
+	}
+	timer := time.AfterFunc(o.timeout, func() { qemu.Process.Kill() })
+	err := qemu.Wait()
+	late := !timer.Stop()
+	for _, end := range qemu.ExtraFiles {
+		end.Close()
+	}
+	for range ports {
+		if copyErr := <-copied; err == nil {
+			err = copyErr
+		}
+	}
+	switch {
+	case late:
+		return fmt.Errorf("the guest was killed after %v", o.timeout)
+	case err != nil:
+		return fmt.Errorf("qemu: %w: %s", err, complaints.Bytes())
+	}
+	return nil
+}
+
+// A tail keeps the end of what is written to it.
+type tail struct{ bytes []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	const most = 16 << 10
+	t.bytes = append(t.bytes, p...)
+	t.bytes = t.bytes[max(0, len(t.bytes)-most):]
+	return len(p), nil
+}
