@@ -1,0 +1,418 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kobj
+
+import (
+	"debug/elf"
+	"strings"
+	"sync"
+)
+
+// CallKind says what the code in front of an address tells about calls.
+type CallKind uint8
+
+const (
+	CallUnknown  CallKind = iota // the code is not in the file, or not understood
+	CallNone                     // no call ends at the address
+	CallIndirect                 // a call may end there, and the code does not name what it calls
+	CallDirect                   // a call ends there, of Callee
+)
+
+// Call is the evidence for a call.
+type Call struct {
+	Kind CallKind
+
+	// Self: the address is that of the call itself, which is what backtraces of
+	// this machine have.
+	Self bool
+
+	// Of a direct call: the name of what is called, as the file's symbol table
+	// has it. Section is nil if it is not in this file.
+	Callee  string
+	Section *Section
+	Offset  uint64
+}
+
+// code caches the relocations of executable sections.
+type code struct {
+	mu     sync.Mutex
+	relocs map[int]*relocs
+}
+
+func (f *File) codeRelocs(s *Section) *relocs {
+	if f.Linked() {
+		return nil
+	}
+	f.code.mu.Lock()
+	defer f.code.mu.Unlock()
+	r, ok := f.code.relocs[s.Index]
+	if !ok {
+		if f.code.relocs == nil {
+			f.code.relocs = make(map[int]*relocs)
+		}
+		// Without its relocations a section is code all the same.
+		r, _ = f.relocsOf(s)
+		f.code.relocs[s.Index] = r
+	}
+	return r
+}
+
+// CallBefore tells what the code says about a call whose return address is at off
+// in s.
+func (f *File) CallBefore(s *Section, off uint64) Call {
+	b, err := f.Contents(s)
+	if err != nil || b == nil || off > uint64(len(b)) || !s.executable() {
+		return Call{}
+	}
+	c := site{f: f, s: s, b: b, off: off}
+	switch f.Machine {
+	case elf.EM_X86_64, elf.EM_386:
+		return c.x86()
+	case elf.EM_AARCH64:
+		return c.fixed(4, func(op uint32) CallKind {
+			switch {
+			case op&0xfc000000 == 0x94000000: // bl
+				return CallDirect
+			case op&0xfefff800 == 0xd63f0800, op&0xfffffc1f == 0xd63f0000: // blraa and relatives, blr
+				return CallIndirect
+			}
+			return CallNone
+		}, 26, 4)
+	case elf.EM_ARM:
+		return c.arm()
+	case elf.EM_PPC64, elf.EM_PPC:
+		return c.fixed(4, func(op uint32) CallKind {
+			switch {
+			case op&0xfc000003 == 0x48000001: // bl
+				return CallDirect
+			case op>>26 == 16 && op&1 == 1, // bcl
+				op>>26 == 19 && op&1 == 1 && (op>>1&0x3ff == 16 || op>>1&0x3ff == 528): // bclrl, bcctrl
+				return CallIndirect
+			}
+			return CallNone
+		}, 0, 0)
+	case elf.EM_MIPS, elf.EM_MIPS_RS3_LE:
+		return c.fixed(8, func(op uint32) CallKind { // the call has a delay slot
+			switch {
+			case op>>26 == 3: // jal
+				return CallDirect
+			case op>>26 == 0 && op&0x3f == 9, op>>26 == 1 && op>>16&0x1e == 0x10: // jalr, bgezal and bltzal
+				return CallIndirect
+			}
+			return CallNone
+		}, 0, 0)
+	case elf.EM_LOONGARCH:
+		return c.fixed(4, func(op uint32) CallKind {
+			switch {
+			case op>>26 == 0x15: // bl
+				return CallDirect
+			case op>>26 == 0x13 && op&0x1f == 1: // jirl ra
+				return CallIndirect
+			}
+			return CallNone
+		}, 0, 0)
+	case elf.EM_S390:
+		return c.s390()
+	case elf.EM_RISCV:
+		return c.riscv()
+	case elf.EM_SPARCV9, elf.EM_SPARC, elf.EM_SPARC32PLUS:
+		return c.sparc()
+	}
+	return Call{}
+}
+
+// site is a place in code that is looked at.
+type site struct {
+	f   *File
+	s   *Section
+	b   []byte // the section
+	off uint64 // of the return address
+}
+
+// back gives n bytes in front of the return address, nil if there are not as many.
+func (c *site) back(n uint64) []byte {
+	if n > c.off {
+		return nil
+	}
+	return c.b[c.off-n : c.off]
+}
+
+// callee looks for a relocation of the instruction n bytes before the return
+// address, whose field is skip bytes into it. The field of a pc-relative
+// relocation counts from itself, which adjust makes up for.
+func (c *site) callee(n, skip uint64, adjust uint64) (Call, bool) {
+	r := c.f.codeRelocs(c.s)
+	if r == nil {
+		return Call{}, false
+	}
+	at := c.off - n + skip
+	for _, t := range r.tables {
+		i, order := t.find(at)
+		for k := 0; k < maxStacked && i+k < t.n && t.at(i+k, order) == at; k++ {
+			e := t.entry(i+k, order)
+			sym, ok := t.syms.at(int(e.sym))
+			if !ok || e.sym == 0 {
+				continue
+			}
+			if !t.rela {
+				e.addend = c.f.addendInCode(c.b, at)
+			}
+			return c.f.named(t.syms, sym, e.addend+adjust), true
+		}
+	}
+	return Call{}, false
+}
+
+// addendInCode gives the addend of a call's relocation where the instruction holds
+// it.
+func (f *File) addendInCode(b []byte, off uint64) uint64 {
+	if off > uint64(len(b)) || uint64(len(b))-off < 4 {
+		return 0
+	}
+	v := f.Order.Uint32(b[off:])
+	switch f.Machine {
+	case elf.EM_ARM: // words, signed, in the low 24 bits
+		return uint64(int64(int32(v<<8)) >> 8 * 4)
+	case elf.EM_MIPS: // words in the low 26 bits
+		return uint64(v&0x3ffffff) * 4
+	}
+	return uint64(int64(int32(v)))
+}
+
+// named gives the direct call of a symbol plus an offset.
+func (f *File) named(t *symtab, sym rawSymbol, plus uint64) Call {
+	c := Call{Kind: CallDirect}
+	if sym.section > 0 {
+		s, off := &f.sections[sym.section], sym.value+plus
+		if o := f.symbols.opd; o != nil && s == o.section {
+			if cs, in, ok := o.code(sym.value); ok {
+				s, off = cs, in
+			}
+		}
+		c.Section, c.Offset = s, off
+	}
+	if sym.typ() != elf.STT_SECTION {
+		c.Callee = string(t.name(sym.name))
+	}
+	if c.Callee == "" && c.Section != nil {
+		// Assemblers name the section instead of a local function.
+		c.Callee = f.nameAt(c.Section, c.Offset)
+	}
+	return c
+}
+
+// nameAt gives the name of the first symbol that is exactly at a place.
+func (f *File) nameAt(s *Section, off uint64) string {
+	t, err := f.symbolTable()
+	if err != nil {
+		return ""
+	}
+	if x := f.symbolIndex(t); x != nil {
+		if sym, ok := f.SymbolAt(s, off); ok && sym.Section == s && sym.Offset == off {
+			return sym.Name
+		}
+		return ""
+	}
+	value := off
+	if f.Linked() {
+		value += s.Addr
+	}
+	for i := 0; i < t.n; i++ {
+		if f.symbols.opd == nil {
+			if i = t.between(i, value, value+1); i == t.n { // Thumb symbols have the lowest bit set
+				break
+			}
+		}
+		if raw, sec, at, ok := f.codePlace(t, i); ok && sec == s && at == off {
+			if name := t.name(raw.name); !hiddenName(name) {
+				return string(name)
+			}
+		}
+	}
+	return ""
+}
+
+// local gives the direct call of a place in this file's code, at a distance from
+// the return address. It is no call if there is no code.
+func (c *site) local(distance uint64) Call {
+	s, off := c.s, c.off+distance
+	if c.f.Linked() {
+		if c.s.Addr+off == 0 {
+			return Call{Kind: CallIndirect} // of a symbol that the linker did not find
+		}
+		s, off = c.f.SectionAt(c.s.Addr + off)
+		if s == nil || !s.executable() {
+			return Call{Kind: CallNone}
+		}
+	} else if off >= s.Size {
+		return Call{Kind: CallNone}
+	}
+	return Call{Kind: CallDirect, Callee: c.f.nameAt(s, off), Section: s, Offset: off}
+}
+
+// fixed looks at machines whose calls are one instruction of four bytes, n bytes
+// before the return address. If bits is not 0, the instruction's low bits are the
+// distance in units of scale.
+func (c *site) fixed(n uint64, kind func(uint32) CallKind, bits, scale uint) Call {
+	b := c.back(n)
+	if b == nil || c.off%4 != 0 {
+		return Call{Kind: CallNone}
+	}
+	op := c.f.Order.Uint32(b)
+	if c.f.Machine == elf.EM_AARCH64 || c.f.Machine == elf.EM_LOONGARCH {
+		// Instructions are little-endian in any file.
+		op = uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+	}
+	k := kind(op)
+	if k == CallNone && op == c.f.nop() {
+		// The kernel makes calls of nops when functions are traced.
+		return Call{}
+	}
+	if k == CallIndirect && c.f.Machine == elf.EM_LOONGARCH {
+		// pcaddu18i and jirl together are a direct call, with one relocation.
+		if b := c.back(8); b != nil && b[3]>>1 == 0x0f {
+			if call, ok := c.callee(8, 0, 0); ok {
+				return call
+			}
+		}
+	}
+	if k != CallDirect {
+		return Call{Kind: k}
+	}
+	if call, ok := c.callee(n, 0, 0); ok {
+		return call
+	}
+	if bits == 0 {
+		return Call{Kind: CallIndirect}
+	}
+	shift := 64 - bits
+	distance := uint64(int64(uint64(op)<<shift)>>shift) * uint64(scale)
+	return c.local(distance - n)
+}
+
+// nop is the instruction that does nothing, on machines with instructions of four
+// bytes.
+func (f *File) nop() uint32 {
+	switch f.Machine {
+	case elf.EM_AARCH64:
+		return 0xd503201f
+	case elf.EM_PPC64, elf.EM_PPC:
+		return 0x60000000
+	case elf.EM_LOONGARCH:
+		return 0x03400000
+	}
+	return 0
+}
+
+// arm looks at 32-bit ARM code; Thumb code is not told apart and not understood.
+func (c *site) arm() Call {
+	b := c.back(4)
+	if b == nil || c.off%4 != 0 {
+		return Call{}
+	}
+	op := c.f.Order.Uint32(b)
+	switch {
+	case op&0x0f000000 == 0x0b000000 && op>>28 != 0xf: // bl
+		// The distance counts from two instructions on.
+		if call, ok := c.callee(4, 0, 8); ok {
+			return call
+		}
+		distance := uint64(int64(int32(op<<8))>>8) * 4
+		return c.local(distance + 4)
+	case op&0x0ffffff0 == 0x012fff30: // blx register
+		return Call{Kind: CallIndirect}
+	}
+	return Call{}
+}
+
+// s390 looks at code whose instructions have two, four or six bytes.
+func (c *site) s390() Call {
+	if b := c.back(6); b != nil && b[0] == 0xc0 && b[1] == 0x04 { // brcl that never branches
+		return Call{}
+	}
+	if b := c.back(6); b != nil && b[0] == 0xc0 && b[1]&0xf == 5 { // brasl
+		if call, ok := c.callee(6, 2, ^uint64(1)); ok { // the distance counts from two bytes before the field
+			return call
+		}
+		distance := uint64(int64(int32(c.f.Order.Uint32(b[2:])))) * 2
+		return c.local(distance - 6)
+	}
+	if b := c.back(4); b != nil && (b[0] == 0xa7 && b[1]&0xf == 5 || b[0] == 0x4d) { // bras, bas
+		return Call{Kind: CallIndirect}
+	}
+	if b := c.back(2); b != nil && (b[0] == 0x0d || b[0] == 0x0c) { // basr, bassm
+		return Call{Kind: CallIndirect}
+	}
+	return Call{Kind: CallNone}
+}
+
+// riscv looks at code whose instructions have two or four bytes, little-endian.
+func (c *site) riscv() Call {
+	if b := c.back(8); b != nil {
+		auipc := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+		jalr := uint32(b[4]) | uint32(b[5])<<8 | uint32(b[6])<<16 | uint32(b[7])<<24
+		if auipc&0x7f == 0x17 && jalr&0xfff == 0x0e7 { // auipc, jalr ra
+			if call, ok := c.callee(8, 0, 0); ok {
+				return call
+			}
+			return Call{Kind: CallIndirect}
+		}
+	}
+	if b := c.back(4); b != nil {
+		op := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+		switch op & 0xfff {
+		case 0x0ef: // jal ra
+			if call, ok := c.callee(4, 0, 0); ok {
+				return call
+			}
+			return Call{Kind: CallIndirect}
+		}
+		if op == 0x00000013 { // nop
+			return Call{}
+		}
+		if op&0xfff == 0x0e7 || op&0x707f == 0x0067 && op>>7&0x1f == 1 { // jalr ra
+			return Call{Kind: CallIndirect}
+		}
+	}
+	if b := c.back(2); b != nil {
+		op := uint16(b[0]) | uint16(b[1])<<8
+		if op&0xf07f == 0x9002 && op>>7&0x1f != 0 { // c.jalr
+			return Call{Kind: CallIndirect}
+		}
+		if c.f.AddrSize() == 4 && op&0xe003 == 0x2001 { // c.jal, in 32-bit code only
+			return Call{Kind: CallIndirect}
+		}
+		if op == 0x0001 { // c.nop
+			return Call{}
+		}
+	}
+	return Call{Kind: CallNone}
+}
+
+// sparc looks at code whose calls leave their own address in a register, to which
+// they return by adding 8.
+func (c *site) sparc() Call {
+	if c.off%4 != 0 || c.off+4 > uint64(len(c.b)) {
+		return Call{Kind: CallNone}
+	}
+	op := c.f.Order.Uint32(c.b[c.off:])
+	switch {
+	case op>>30 == 1: // call
+		call, ok := c.callee(0, 0, 0)
+		if !ok {
+			call = c.local(uint64(int64(int32(op << 2))))
+		}
+		call.Self = true
+		return call
+	case op>>30 == 2 && op>>19&0x3f == 0x38 && op>>25&0x1f == 15: // jmpl %o7
+		return Call{Kind: CallIndirect, Self: true}
+	}
+	return Call{Kind: CallNone}
+}
+
+// indirectThunk reports whether name is that of a retpoline, which calls what its
+// register points to.
+func indirectThunk(name string) bool {
+	return strings.HasPrefix(name, "__x86_indirect_") || strings.HasPrefix(name, "__x86_retpoline_")
+}

@@ -1,0 +1,72 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kobj
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+)
+
+// mapFrom is the size from which a file is mapped. Smaller ones are read, which
+// costs less and leaves nothing that could change underneath.
+const mapFrom = 1 << 20
+
+// Open opens an object file.
+func Open(name string) (*File, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w: not a regular file", name, ErrFormat)
+	}
+	var raw []byte
+	var release func() error
+	if info.Size() >= mapFrom {
+		raw, release, err = mapFile(file, info.Size())
+	}
+	if raw == nil || err != nil {
+		if raw, err = io.ReadAll(file); err != nil {
+			return nil, err
+		}
+		release = nil
+	}
+	f, err := New(raw, name)
+	if err != nil {
+		if release != nil {
+			err = errors.Join(err, release())
+		}
+		return nil, err
+	}
+	f.release = release
+	return f, nil
+}
+
+// Guard calls fn and turns a memory fault in it, as accesses to a mapped file
+// cause that has been truncated, into an error.
+func Guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case interface {
+			runtime.Error
+			Addr() uintptr
+		}:
+			err = fmt.Errorf("%w: truncated while in use", ErrFormat)
+		default:
+			panic(r)
+		}
+	}()
+	return fn()
+}

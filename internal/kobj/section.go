@@ -1,0 +1,178 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kobj
+
+import (
+	"debug/elf"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// Section is one section of a file.
+type Section struct {
+	Index   int
+	Name    string
+	Type    elf.SectionType
+	Flags   elf.SectionFlag
+	Addr    uint64 // where it lies: as linked, or the private address in ET_REL; 0 if it occupies no memory
+	Offset  uint64 // in the file
+	Size    uint64
+	Align   uint64
+	EntSize uint64
+	Link    uint32
+	Info    uint32
+
+	// Region and RegionOffset say where the kernel's module loader puts an
+	// executable section of an ET_REL file, relative to its neighbours.
+	Region       Region
+	RegionOffset uint64
+
+	nameOff uint32
+}
+
+// Region is a part of a module that the kernel allocates in one piece.
+type Region uint8
+
+const (
+	RegionNone     Region = iota // not code, or not a module
+	RegionCoreText               // code that stays
+	RegionInitText               // code that is freed when the module's init function has returned
+)
+
+// executable reports whether s holds code.
+func (s *Section) executable() bool {
+	return s.Flags&(elf.SHF_ALLOC|elf.SHF_EXECINSTR) == elf.SHF_ALLOC|elf.SHF_EXECINSTR
+}
+
+// Executable reports whether s holds code.
+func (s *Section) Executable() bool { return s.executable() }
+
+// Sections gives all sections in the order of their headers; index 0 is the null
+// section. The caller must not change them.
+func (f *File) Sections() []Section { return f.sections }
+
+// Section gives the first section of that name, nil if there is none.
+func (f *File) Section(name string) *Section {
+	for i := range f.sections {
+		if f.sections[i].Name == name {
+			return &f.sections[i]
+		}
+	}
+	return nil
+}
+
+// Contents gives the bytes of a section as they are in the file: neither
+// decompressed nor relocated. A section that occupies no space in the file
+// (SHT_NOBITS) has none, which is nil and no error.
+func (f *File) Contents(s *Section) ([]byte, error) {
+	if s.Type == elf.SHT_NOBITS || s.Type == elf.SHT_NULL {
+		return nil, nil
+	}
+	b, err := f.slice(s.Offset, s.Size)
+	if err != nil {
+		return nil, fmt.Errorf("section %d %s: %w", s.Index, s.Name, err)
+	}
+	return b, nil
+}
+
+// SectionAt gives the section that an address lies in, and the offset from the
+// section's start; nil if there is none.
+func (f *File) SectionAt(addr uint64) (*Section, uint64) {
+	i := sort.Search(len(f.byAddr), func(i int) bool { return f.sections[f.byAddr[i]].Addr > addr })
+	// Sections of linked files may overlap (.bss and what is discarded after
+	// boot), so that the nearest start need not be the right one.
+	for j := i - 1; j >= 0 && j >= i-8; j-- {
+		s := &f.sections[f.byAddr[j]]
+		if addr-s.Addr < s.Size {
+			return s, addr - s.Addr
+		}
+	}
+	return nil, 0
+}
+
+// firstAddr is the first private address. It is above everything that stands for
+// "no address" in debug information.
+const firstAddr = 0x10000
+
+// sectionGap is what private addresses keep free between sections, so that the
+// end of one is not the start of the next.
+const sectionGap = 0x100
+
+// layOut gives the sections of ET_REL files their addresses and regions.
+//
+// The order is that of layout_sections in the kernel's kernel/module/main.c: the
+// executable sections as they come in the file, each aligned as its header says;
+// those whose name begins with ".init" in a region of their own.
+func (f *File) layOut() error {
+	if !f.Linked() {
+		limit := uint64(1) << 46
+		if f.Class == elf.ELFCLASS32 {
+			limit = 1 << 31
+		}
+		var order []int32
+		for _, pass := range []func(s *Section) bool{
+			func(s *Section) bool { return s.executable() && !initSection(s.Name) },
+			func(s *Section) bool { return s.executable() && initSection(s.Name) },
+			func(s *Section) bool { return !s.executable() },
+		} {
+			for i := range f.sections {
+				if s := &f.sections[i]; s.Flags&elf.SHF_ALLOC != 0 && pass(s) {
+					order = append(order, int32(i))
+				}
+			}
+		}
+		next := uint64(firstAddr)
+		for _, i := range order {
+			s := &f.sections[i]
+			align := s.Align
+			if align&(align-1) != 0 || align > 1<<20 || align == 0 {
+				align = 1
+			}
+			if s.Size > limit {
+				return fmt.Errorf("%w: section %d %s of %#x bytes", ErrFormat, i, s.Name, s.Size)
+			}
+			if s.executable() {
+				s.Region = RegionCoreText
+				if initSection(s.Name) {
+					s.Region = RegionInitText
+				}
+				f.regionSize[s.Region] = alignUp(f.regionSize[s.Region], align)
+				s.RegionOffset = f.regionSize[s.Region]
+				f.regionSize[s.Region] += s.Size
+			}
+			s.Addr = alignUp(next, max(align, 16))
+			next = s.Addr + s.Size + sectionGap
+			if next > limit {
+				return fmt.Errorf("%w: sections do not fit into memory", ErrFormat)
+			}
+		}
+	}
+	for i := range f.sections {
+		s := &f.sections[i]
+		switch {
+		case s.Flags&elf.SHF_ALLOC == 0:
+			s.Addr = 0
+		case s.Size > 0:
+			f.byAddr = append(f.byAddr, int32(i))
+		}
+	}
+	slices.SortStableFunc(f.byAddr, func(a, b int32) int {
+		x, y := f.sections[a].Addr, f.sections[b].Addr
+		switch {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	})
+	return nil
+}
+
+// initSection is the kernel's module_init_section.
+func initSection(name string) bool { return strings.HasPrefix(name, ".init") }
+
+func alignUp(n, align uint64) uint64 { return (n + align - 1) &^ (align - 1) }

@@ -1,0 +1,170 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kobj
+
+import (
+	"cmp"
+	"hash/maphash"
+	"math/bits"
+	"slices"
+	"sort"
+)
+
+// symbolIndex finds symbols by name and by place. It holds numbers only: names
+// stay in the file.
+type symbolIndex struct {
+	places []place // by key, then by number; what kallsyms knows
+
+	seed    maphash.Seed
+	buckets []uint32 // first of named, plus one
+	named_  []namedSymbol
+}
+
+// place is a symbol's position in the order of memory.
+type place struct {
+	key uint64
+	sym uint32
+}
+
+type namedSymbol struct {
+	sym  uint32
+	next uint32 // in the same bucket, plus one
+}
+
+// placeKey orders places as the kernel sees them: by address in linked files, by
+// region and offset in modules.
+func (f *File) placeKey(sec *Section, off uint64) uint64 {
+	if f.Linked() {
+		return sec.Addr + off
+	}
+	return uint64(sec.Region)<<56 | sec.RegionOffset + off
+}
+
+// symbolIndex gives the index once enough lookups were made to be worth it, else
+// nil.
+func (f *File) symbolIndex(t *symtab) *symbolIndex {
+	s := &f.symbols
+	if x := s.index.Load(); x != nil {
+		return x
+	}
+	if s.lookups.Add(1) <= indexAfter {
+		return nil
+	}
+	s.build.Do(func() { s.index.Store(f.buildIndex(t)) })
+	return s.index.Load()
+}
+
+func (f *File) buildIndex(t *symtab) *symbolIndex {
+	x := &symbolIndex{seed: maphash.MakeSeed()}
+	// Most symbols of a kernel are not in code.
+	x.places = make([]place, 0, t.n/4)
+	x.named_ = make([]namedSymbol, 0, t.n/4)
+	for i := range t.n {
+		raw, sec, off, ok := f.codePlace(t, i)
+		if !ok {
+			continue
+		}
+		x.named_ = append(x.named_, namedSymbol{sym: uint32(i)})
+		if !hiddenName(t.name(raw.name)) {
+			x.places = append(x.places, place{f.placeKey(sec, off), uint32(i)})
+		}
+	}
+	slices.SortFunc(x.places, func(a, b place) int {
+		if c := cmp.Compare(a.key, b.key); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.sym, b.sym)
+	})
+	x.buckets = make([]uint32, 1<<bits.Len(uint(len(x.named_))))
+	// From the last to the first, so that chains are in the order of the table.
+	for i := len(x.named_) - 1; i >= 0; i-- {
+		n := &x.named_[i]
+		b := &x.buckets[x.bucket(t.name(t.nameOffset(int(n.sym))))]
+		n.next, *b = *b, uint32(i+1)
+	}
+	return x
+}
+
+func (x *symbolIndex) bucket(name []byte) uint64 {
+	return maphash.Bytes(x.seed, name) & uint64(len(x.buckets)-1)
+}
+
+// named gives the symbols in code of a name.
+func (x *symbolIndex) named(f *File, t *symtab, name string) []Symbol {
+	var found []Symbol
+	for i := x.buckets[x.bucket([]byte(name))]; i != 0; i = x.named_[i-1].next {
+		n := x.named_[i-1].sym
+		if string(t.name(t.nameOffset(int(n)))) != name {
+			continue
+		}
+		if s, ok := f.codeSymbol(t, int(n)); ok {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// after gives the number of the first place behind key.
+func (x *symbolIndex) after(key uint64) int {
+	return sort.Search(len(x.places), func(i int) bool { return x.places[i].key > key })
+}
+
+// SymbolAt gives the symbol that the kernel names for a place in code: the nearest
+// one not behind it in memory, of several there the first of the table. It is not
+// ok if there is none.
+func (f *File) SymbolAt(sec *Section, off uint64) (Symbol, bool) {
+	t, err := f.symbolTable()
+	if err != nil || !sec.executable() {
+		return Symbol{}, false
+	}
+	key := f.placeKey(sec, off)
+	best := -1
+	if x := f.symbolIndex(t); x != nil {
+		if i := x.after(key) - 1; i >= 0 {
+			at := x.places[i].key
+			i = sort.Search(i, func(i int) bool { return x.places[i].key >= at })
+			best = int(x.places[i].sym)
+		}
+	} else {
+		var bestKey uint64
+		f.eachPlace(t, func(i int, raw *rawSymbol, k uint64) {
+			if k <= key && (best < 0 || k > bestKey) && !hiddenName(t.name(raw.name)) {
+				best, bestKey = i, k
+			}
+		})
+	}
+	if best < 0 {
+		return Symbol{}, false
+	}
+	s, ok := f.codeSymbol(t, best)
+	if !ok || !f.Linked() && s.Section.Region != sec.Region {
+		return Symbol{}, false
+	}
+	return s, true
+}
+
+// eachPlace calls fn for every symbol in code.
+func (f *File) eachPlace(t *symtab, fn func(i int, raw *rawSymbol, key uint64)) {
+	for i := range t.n {
+		if raw, sec, off, ok := f.codePlace(t, i); ok {
+			fn(i, &raw, f.placeKey(sec, off))
+		}
+	}
+}
+
+// Before gives the place of the byte before a place in memory, which may be at the
+// end of another section. It is not ok if none of the file's code is there.
+func (f *File) Before(sec *Section, off uint64) (*Section, uint64, bool) {
+	if off > 0 {
+		return sec, off - 1, off <= sec.Size
+	}
+	key := f.placeKey(sec, 0)
+	for i := range f.sections {
+		s := &f.sections[i]
+		if s.executable() && s.Size > 0 && key > 0 && f.placeKey(s, s.Size-1) == key-1 {
+			return s, s.Size - 1, true
+		}
+	}
+	return nil, 0, false
+}

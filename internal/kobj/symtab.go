@@ -1,0 +1,168 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kobj
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+)
+
+// Section numbers of symbols that are in no section. They are negative so that
+// they cannot be mistaken for the index of a section, of which a file may have
+// more than fit into the 16 bits of the format.
+const (
+	sectionAbs    = -1
+	sectionCommon = -2
+	sectionOther  = -3 // reserved numbers without a meaning here
+)
+
+// symtab is a symbol table, read where it lies.
+type symtab struct {
+	f       *File
+	b       []byte
+	n       int
+	entSize int
+	strings []byte
+	shndx   []byte // section numbers that do not fit the entries; nil if none
+	big     bool   // byte order
+	own     []int  // what to give for the file's section numbers, if it is an attached one; else nil
+}
+
+// rawSymbol is an entry of a symbol table.
+type rawSymbol struct {
+	name    uint32
+	info    byte
+	section int
+	value   uint64
+	size    uint64
+}
+
+func (s *rawSymbol) typ() elf.SymType { return elf.SymType(s.info & 0xf) }
+
+// symtab gives the symbol table in a section.
+func (f *File) symtab(index uint32) (*symtab, error) {
+	if uint64(index) >= uint64(len(f.sections)) || f.sections[index].Type != elf.SHT_SYMTAB {
+		return nil, fmt.Errorf("%w: section %d is no symbol table", ErrFormat, index)
+	}
+	s := &f.sections[index]
+	t := &symtab{f: f, entSize: 24, big: f.Order == binary.BigEndian}
+	if f.Class == elf.ELFCLASS32 {
+		t.entSize = 16
+	}
+	if s.EntSize != uint64(t.entSize) {
+		return nil, fmt.Errorf("%w: symbols of %d bytes", ErrFormat, s.EntSize)
+	}
+	var err error
+	if t.b, err = f.Contents(s); err != nil {
+		return nil, err
+	}
+	t.n = len(t.b) / t.entSize
+	if uint64(s.Link) >= uint64(len(f.sections)) {
+		return nil, fmt.Errorf("%w: no section %d for symbol names", ErrFormat, s.Link)
+	}
+	if t.strings, err = f.Contents(&f.sections[s.Link]); err != nil {
+		return nil, err
+	}
+	for i := range f.sections {
+		x := &f.sections[i]
+		if x.Type == elf.SHT_SYMTAB_SHNDX && x.Link == index {
+			if t.shndx, err = f.Contents(x); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return t, nil
+}
+
+// at decodes symbol i.
+func (t *symtab) at(i int) (rawSymbol, bool) {
+	if i < 0 || i >= t.n {
+		return rawSymbol{}, false
+	}
+	o := t.f.Order
+	b := t.b[i*t.entSize:]
+	var s rawSymbol
+	var shndx uint16
+	s.name = o.Uint32(b)
+	if t.f.Class == elf.ELFCLASS32 {
+		s.value = uint64(o.Uint32(b[4:]))
+		s.size = uint64(o.Uint32(b[8:]))
+		s.info = b[12]
+		shndx = o.Uint16(b[14:])
+	} else {
+		s.info = b[4]
+		shndx = o.Uint16(b[6:])
+		s.value = o.Uint64(b[8:])
+		s.size = o.Uint64(b[16:])
+	}
+	// The lowest bit marks Thumb code; it is no part of the address.
+	if t.f.Machine == elf.EM_ARM && s.typ() == elf.STT_FUNC {
+		s.value &^= 1
+	}
+	switch elf.SectionIndex(shndx) {
+	case elf.SHN_ABS:
+		s.section = sectionAbs
+	case elf.SHN_COMMON:
+		s.section = sectionCommon
+	case elf.SHN_XINDEX:
+		s.section = sectionOther
+		if 4*i+4 <= len(t.shndx) {
+			if n := o.Uint32(t.shndx[4*i:]); uint64(n) < uint64(len(t.f.sections)) {
+				s.section = int(n)
+			}
+		}
+	default:
+		s.section = int(shndx)
+		if shndx >= uint16(elf.SHN_LORESERVE) || int(shndx) >= len(t.f.sections) {
+			s.section = sectionOther
+		}
+	}
+	if t.own != nil && s.section > 0 {
+		s.section = t.own[s.section]
+	}
+	return s, true
+}
+
+// nameOffset gives the offset of the name of symbol i, which must exist.
+func (t *symtab) nameOffset(i int) uint32 {
+	b := t.b[i*t.entSize:]
+	if t.big {
+		return binary.BigEndian.Uint32(b)
+	}
+	return binary.LittleEndian.Uint32(b)
+}
+
+// value gives the value of symbol i, which must exist.
+func (t *symtab) value(i int) uint64 {
+	b := t.b[i*t.entSize:]
+	switch {
+	case t.entSize == 16:
+		return uint64(t.f.Order.Uint32(b[4:]))
+	case t.big:
+		return binary.BigEndian.Uint64(b[8:])
+	}
+	return binary.LittleEndian.Uint64(b[8:])
+}
+
+// between gives the number of the first symbol from i on whose value is in [lo, hi],
+// t.n if there is none. It is the inner loop of lookups in large linked files.
+func (t *symtab) between(i int, lo, hi uint64) int {
+	if t.big || t.entSize != 24 {
+		for i < t.n && t.value(i)-lo > hi-lo {
+			i++
+		}
+		return i
+	}
+	for b := t.b[i*24 : t.n*24]; len(b) >= 24; b = b[24:] {
+		if binary.LittleEndian.Uint64(b[8:])-lo <= hi-lo {
+			return i
+		}
+		i++
+	}
+	return i
+}
+
+// name gives the name at an offset of the string table.
+func (t *symtab) name(off uint32) []byte { return cString(t.strings, uint64(off), 1<<16) }
