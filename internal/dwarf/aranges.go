@@ -1,0 +1,151 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package dwarf
+
+import (
+	"slices"
+
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// aranges gives the index that the compilers made: .debug_aranges. Units without
+// a set in it are in [Data.scanned].
+func (d *Data) aranges() *lazyIndex {
+	d.table.once.Do(func() {
+		s := d.main.section(secAranges)
+		d.table.err = d.main.sectionErr(secAranges)
+		var spans []span
+		for off := uint64(0); off < s.size(); {
+			c := s.cursor(off, s.size())
+			offSize := c.unitLength()
+			if c.bad || c.end <= off {
+				d.table.err = s.errAt(off, "set cut off")
+				break
+			}
+			next := c.end
+			unit, complete, more := d.arangeSet(&c, off, offSize, spans)
+			spans = more
+			if complete {
+				d.listed = append(d.listed, unit)
+			} else if d.table.err == nil {
+				d.table.err = s.errAt(off, "set is damaged")
+			}
+			off = next
+		}
+		slices.Sort(d.listed)
+		d.table.spans = newSpanIndex(spans)
+	})
+	return &d.table
+}
+
+// arangeSet reads the ranges of one unit and appends them to spans.
+func (d *Data) arangeSet(c *cursor, start uint64, offSize int, spans []span) (unit uint64, complete bool, more []span) {
+	version := c.uint(2)
+	unit, st := c.relocated(offSize)
+	addrSize, segSize := int(c.u8()), uint64(c.u8())
+	if c.bad || version != 2 || st == kobj.Unknown || addrSize != 4 && addrSize != 8 || segSize > 8 {
+		return 0, false, spans
+	}
+	// Tuples are aligned to their size, counted from the start of the set.
+	tuple := 2*uint64(addrSize) + segSize
+	if rest := (c.off - start) % tuple; rest != 0 {
+		c.skip(tuple - rest)
+	}
+	complete = true
+	for c.end-c.off >= tuple && !c.bad {
+		c.skip(segSize)
+		addr, st1 := c.relocated(addrSize)
+		n, st2 := c.relocated(addrSize)
+		switch {
+		case addr == 0 && n == 0 && st1 == kobj.None && st2 == kobj.None:
+			return unit, complete, spans
+		case st1 == kobj.Unknown || st2 == kobj.Unknown:
+			complete = false
+		case n > 0 && !d.dead(addr, st1, addrSize) && addr+n > addr:
+			spans = append(spans, span{addr, addr + n, unit})
+		}
+	}
+	return unit, complete && !c.bad, spans
+}
+
+// forgetUnits is after how many units a pass over all of them gives back the
+// memory that their pages take up.
+const forgetUnits = 64
+
+// scanned gives the index of the units that are not in .debug_aranges, made of
+// their own ranges.
+func (d *Data) scanned() *lazyIndex {
+	d.scan.once.Do(func() {
+		d.aranges() // sets listed
+		d.scan.err = d.main.sectionErr(secInfo)
+		var spans []span
+		work := d.main.scanWork()
+		for i, off := range d.main.unitStarts() {
+			if i%forgetUnits == 0 {
+				d.file.Forget()
+			}
+			if _, ok := slices.BinarySearch(d.listed, off); ok {
+				continue
+			}
+			var err error
+			spans, err = d.scanUnit(off, spans, &work)
+			if err != nil && d.scan.err == nil {
+				d.scan.err = err
+			}
+			if work.exhausted() {
+				break
+			}
+		}
+		d.scan.spans = newSpanIndex(slices.Clip(spans))
+	})
+	return &d.scan
+}
+
+// scanWork limits a scan over all units. Each has its own part of the other
+// sections; a file in which all point to the same must not cost more than its
+// size allows.
+type scanWork struct {
+	ranges         int
+	abbrevs, lines uint64 // bytes left
+}
+
+func (o *object) scanWork() scanWork {
+	return scanWork{
+		ranges:  o.rangeQuota(),
+		abbrevs: 16*o.section(secAbbrev).size() + 1<<20,
+		lines:   4*o.section(secLine).size() + 1<<20,
+	}
+}
+
+func (w *scanWork) exhausted() bool { return w.ranges < 0 || w.abbrevs == 0 || w.lines == 0 }
+
+// use takes n bytes off what is left.
+func use(left *uint64, n uint64) { *left -= min(*left, n) }
+
+// scanUnit appends the ranges of the unit at off to spans.
+func (d *Data) scanUnit(off uint64, spans []span, work *scanWork) ([]span, error) {
+	u, read, err := d.main.load(off, true)
+	use(&work.abbrevs, read)
+	if err != nil {
+		return spans, err
+	}
+	if tag := u.root.tag(); tag != tagCompileUnit && tag != tagSkeletonUnit {
+		return spans, nil
+	}
+	before := len(spans)
+	spans, err = u.appendRanges(&u.root, off, spans, &work.ranges)
+	if len(spans) > before || u.hasRanges(&u.root) {
+		return spans, err
+	}
+	// Without ranges of its own, a unit has those of its lines.
+	if u, err = d.main.unit(off); err != nil {
+		return spans, err
+	}
+	t := u.lines()
+	use(&work.lines, t.end-t.start)
+	for _, s := range t.index.spans {
+		spans = append(spans, span{s.lo, s.hi, off})
+	}
+	return spans, t.err
+}

@@ -1,0 +1,149 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package dwarf
+
+import (
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/kmemleak/kmemleak/internal/debugfile"
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// modules is where the fixtures are; see build.sh there.
+const modules = "../../testdata/modules/arches"
+
+// need skips a test whose tools are not there, or fails it where everything has
+// to be there.
+func need(t testing.TB, remedy string, tools ...string) {
+	t.Helper()
+	for _, tool := range tools {
+		if _, err := exec.LookPath(tool); err == nil {
+			continue
+		}
+		if os.Getenv("KMEMLEAK") == "require" {
+			t.Fatalf("%s is missing: apt-get install %s", tool, remedy)
+		}
+		t.Skipf("%s is missing: apt-get install %s", tool, remedy)
+	}
+}
+
+// fixtures gives the object files below a folder, by name.
+func fixtures(t testing.TB, dir string) []string {
+	t.Helper()
+	var files []string
+	err := filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
+		if strings.HasSuffix(p, ".ko") || strings.HasSuffix(p, ".elf") {
+			files = append(files, p)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Fatalf("no fixtures in %s", dir)
+	}
+	return files
+}
+
+// builtFixtures builds all fixtures, those too that are not kept in the tree.
+func builtFixtures(t testing.TB) string {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("builds all fixtures; not with -short")
+	}
+	need(t, "gcc clang-14 dwz gcc-{aarch64,powerpc64le,riscv64,s390x}-linux-gnu gcc-arm-linux-gnueabi gcc-mips64-linux-gnuabi64; rustc by rustup",
+		"gcc", "clang-14", "dwz", "rustc", "aarch64-linux-gnu-gcc", "arm-linux-gnueabi-gcc", "riscv64-linux-gnu-gcc",
+		"powerpc64le-linux-gnu-gcc", "s390x-linux-gnu-gcc", "mips64-linux-gnuabi64-gcc")
+	built.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "fixtures"); built.err != nil {
+			return
+		}
+		out, err := exec.Command("sh", filepath.Join(modules, "build.sh"), built.dir).CombinedOutput()
+		if err != nil {
+			built.err = fmt.Errorf("build.sh: %w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.dir
+}
+
+var built struct {
+	sync.Once
+	dir string
+	err error
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
+}
+
+// open opens a file until the end of the test.
+func open(t testing.TB, name string) (*kobj.File, *Data) {
+	t.Helper()
+	f, err := kobj.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := New(f, alternates(f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f, d
+}
+
+// alternates finds the alternate files of fixtures, which lie beside them.
+func alternates(f *kobj.File) Alternates {
+	return func(name, id string) iter.Seq2[*kobj.File, error] {
+		return new(debugfile.Finder).Alternates(f.DebugFile(), name, id, false)
+	}
+}
+
+// text gives the sections with code.
+func text(f *kobj.File) []*kobj.Section {
+	var list []*kobj.Section
+	for i := range f.Sections() {
+		if s := &f.Sections()[i]; s.Executable() && s.Size > 0 {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// joined gives the path of a file in one piece, cleaned up.
+func (f File) joined() string {
+	if f == (File{}) {
+		return "??"
+	}
+	p := f.Name
+	for _, dir := range []string{f.Dir, f.CompDir} {
+		if !path.IsAbs(p) {
+			p = path.Join(dir, p)
+		}
+	}
+	return path.Clean(p)
+}

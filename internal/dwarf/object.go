@@ -1,0 +1,149 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package dwarf
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"sort"
+	"sync"
+
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// The debug sections that are used.
+const (
+	secInfo = iota
+	secAbbrev
+	secStr
+	secLine
+	secLineStr
+	secRanges
+	secRnglists
+	secAddr
+	secStrOffsets
+	secAranges
+	secLoc
+	secLoclists
+	numSections
+)
+
+var sectionNames = [numSections]string{
+	secInfo:       "info",
+	secAbbrev:     "abbrev",
+	secStr:        "str",
+	secLine:       "line",
+	secLineStr:    "line_str",
+	secRanges:     "ranges",
+	secRnglists:   "rnglists",
+	secAddr:       "addr",
+	secStrOffsets: "str_offsets",
+	secAranges:    "aranges",
+	secLoc:        "loc",
+	secLoclists:   "loclists",
+}
+
+// object is a file with debug sections: the one that is asked about, a split one
+// (.dwo), or the one that dwz has moved common things to.
+type object struct {
+	d      *Data
+	file   *kobj.File
+	suffix string // of section names: ".dwo" or ""
+	pairs  bool   // differences of addresses are made by pairs of relocations
+
+	sections [numSections]struct {
+		once sync.Once
+		s    *section
+		err  error
+	}
+
+	listOnce sync.Once
+	list     []uint64 // where units start, ascending
+}
+
+func newObject(d *Data, f *kobj.File, suffix string) *object {
+	return &object{d: d, file: f, suffix: suffix, pairs: f.Machine == elf.EM_RISCV || f.Machine == elf.EM_LOONGARCH}
+}
+
+func bigEndian(f *kobj.File) bool { return f.Order == binary.BigEndian }
+
+// section gives a section, an empty one if there is none or it cannot be read.
+func (o *object) section(n int) *section {
+	x := &o.sections[n]
+	x.once.Do(func() {
+		x.s = &section{name: ".debug_" + sectionNames[n] + o.suffix, big: bigEndian(o.file)}
+		data, err := o.file.Debug(sectionNames[n] + o.suffix)
+		if err != nil {
+			x.err = fmt.Errorf("%w: %w", ErrFormat, err)
+			return
+		}
+		if data != nil {
+			x.s.data, x.s.b, x.s.rel = data, data.Bytes(), data.Relocated()
+		}
+	})
+	return x.s
+}
+
+// sectionErr gives the reason why a section is empty; nil if there is none.
+func (o *object) sectionErr(n int) error {
+	o.section(n)
+	return o.sections[n].err
+}
+
+// unitStarts gives the offsets of all units in .debug_info.
+func (o *object) unitStarts() []uint64 {
+	o.listOnce.Do(func() {
+		info := o.section(secInfo)
+		for off := uint64(0); off < info.size(); {
+			o.list = append(o.list, off)
+			if len(o.list)%forgetUnits == 0 {
+				o.file.Forget()
+			}
+			c := info.cursor(off, info.size())
+			c.unitLength()
+			if c.bad || c.end <= off {
+				break
+			}
+			off = c.end
+		}
+	})
+	return o.list
+}
+
+// unitAt gives the unit that an offset in .debug_info lies in.
+func (o *object) unitAt(off uint64) (*unit, error) {
+	list := o.unitStarts()
+	i := sort.Search(len(list), func(i int) bool { return list[i] > off }) - 1
+	if i < 0 {
+		return nil, o.section(secInfo).errAt(off, "no unit")
+	}
+	return o.unit(list[i])
+}
+
+// text gives the string that a value in section s is. The forms that need the
+// tables of a unit are left to [unit.text].
+func (o *object) text(s *section, v value, offSize uint8) string {
+	from := secStr
+	switch v.form {
+	case formString:
+		return s.text(v.off)
+	case formLineStrp:
+		from = secLineStr
+	case formStrpSup, formGNUStrpAlt:
+		alt, _ := o.d.alternate()
+		if alt == nil {
+			return ""
+		}
+		o = alt
+	case formStrp:
+	default:
+		return ""
+	}
+	off, ok := s.offset(v, offSize)
+	if !ok {
+		return ""
+	}
+	return o.section(from).text(off)
+}

@@ -1,0 +1,115 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package dwarf
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// maxSplit is the largest split file that is read. Those of the kernel have some
+// hundred kilobytes.
+const maxSplit = 256 << 20
+
+// openSplit gives the unit with the entries that were split from the skeleton u.
+func (u *unit) openSplit() (*unit, error) {
+	name := u.text(u.root.get(slotDwoName))
+	var first error
+	for _, path := range u.splitPaths(name) {
+		b, err := readSplit(path)
+		if err == nil {
+			var split *unit
+			if split, err = u.findSplit(b, path); err == nil {
+				u.o.d.charge(u, len(b)+1024+split.abbrevs.memory())
+				return split, nil
+			}
+		}
+		if first == nil || errors.Is(first, fs.ErrNotExist) {
+			first = err
+		}
+	}
+	return nil, fmt.Errorf("split file of the unit at %#x: %w", u.off, first)
+}
+
+// splitPaths gives where the split file can be: where the compiler put it, and
+// the same names beside the file.
+func (u *unit) splitPaths(name string) []string {
+	dir := filepath.Dir(u.o.file.DebugFile().Name)
+	comp := u.text(u.root.get(slotCompDir))
+	var paths []string
+	if filepath.IsAbs(name) {
+		paths = append(paths, name)
+	} else {
+		if filepath.IsAbs(comp) {
+			paths = append(paths, filepath.Join(comp, name))
+		}
+		paths = append(paths, filepath.Join(dir, name))
+	}
+	return append(paths, filepath.Join(dir, filepath.Base(name)))
+}
+
+// ordinary refuses to open what is no ordinary file: a path that comes out of a
+// file may lead to a device, or to one of the kernel's files that wait for events.
+func ordinary(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() || info.Size() == 0 || info.Size() > maxSplit {
+		return fmt.Errorf("%s: %w: not a regular file of up to %d bytes", path, ErrFormat, maxSplit)
+	}
+	return nil
+}
+
+// readSplit reads a whole file. Split files are not mapped, so that they live as
+// long as the unit that was read from them, and no longer.
+func readSplit(path string) ([]byte, error) {
+	if err := ordinary(path); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxSplit))
+}
+
+// findSplit finds the unit in the split file with the contents b whose id is that
+// of u.
+func (u *unit) findSplit(b []byte, path string) (*unit, error) {
+	f, err := kobj.New(b, path)
+	if err != nil {
+		return nil, err
+	}
+	o := newObject(u.o.d, f, ".dwo")
+	if err := o.sectionErr(secInfo); err != nil {
+		return nil, err
+	}
+	work := o.scanWork()
+	for _, off := range o.unitStarts() {
+		split, read, err := o.load(off, true)
+		use(&work.abbrevs, read)
+		if work.exhausted() {
+			break
+		}
+		if err != nil || split.kind == unitSplitType || split.kind == unitType {
+			continue
+		}
+		if split.dwoID == u.dwoID {
+			if split, _, err = o.load(off, false); err != nil {
+				return nil, err
+			}
+			split.skeleton = u
+			return split, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: %w: no unit with id %#x", path, ErrFormat, u.dwoID)
+}

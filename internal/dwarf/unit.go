@@ -1,0 +1,342 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package dwarf
+
+import "sync"
+
+// Types of units in DWARF 5.
+const (
+	unitCompile      = 1
+	unitType         = 2
+	unitPartial      = 3
+	unitSkeleton     = 4
+	unitSplitCompile = 5
+	unitSplitType    = 6
+)
+
+// unit is one unit of .debug_info.
+type unit struct {
+	o    *object
+	info *section
+	encoding
+	kind     uint8  // in DWARF 5, else 0
+	off, end uint64 // in .debug_info, from the header on
+	die      uint64 // the first entry
+	abbrevs  *abbrevs
+	err      error // the root entry is not complete
+
+	root           entry
+	low            uint64 // base of ranges, 0 if there is none
+	lowLive        bool   // low is an address that code has
+	strOffsetsBase uint64
+	addrBase       uint64
+	rnglistsBase   uint64
+	dwoID          uint64
+	skeleton       *unit // the unit of the main file that this split one belongs to
+
+	cached cached
+
+	splitOnce sync.Once
+	split     *unit // the unit with the entries, if they are in a file of their own
+	splitErr  error
+
+	lineOnce sync.Once
+	line     *lineTable
+
+	funcOnce  sync.Once
+	functions spanIndex // by range; at is the offset of the entry
+	funcErr   error
+
+	originOnce sync.Once
+	origins    map[uint64]uint64 // start of the function made from an abstract one, 0 if there are several
+
+	texts texts
+
+	treeMu sync.Mutex
+	trees  map[uint64]*tree // by offset of the function's entry
+}
+
+// entry is one debugging information entry (DIE): the values that are of
+// interest, not decoded yet.
+type entry struct {
+	off    uint64  // in .debug_info
+	attrs  uint64  // its first attribute
+	next   uint64  // the entry behind it: its first child if it has children
+	abbrev *abbrev // nil for the mark at the end of children
+	has    uint64  // the slots that are set, as bits
+	values [numSlots]value
+}
+
+// get gives the value of an attribute, the zero value if there is none.
+func (e *entry) get(s slot) value {
+	if e.has&(1<<s) == 0 {
+		return value{}
+	}
+	return e.values[s]
+}
+
+func (e *entry) tag() uint16 {
+	if e.abbrev == nil {
+		return 0
+	}
+	return e.abbrev.tag
+}
+
+// read reads the entry at off. On error, e has what was read.
+func (u *unit) read(off uint64, e *entry) error {
+	c := u.info.cursor(off, u.end)
+	e.off, e.abbrev, e.has = off, nil, 0
+	if off < u.die {
+		return u.info.errAt(off, "no entry of the unit at %#x", u.off)
+	}
+	code := c.uleb()
+	e.attrs, e.next = c.off, c.off
+	if c.bad {
+		return u.info.errAt(off, "entry cut off")
+	}
+	if code == 0 {
+		return nil
+	}
+	ab := u.abbrevs.find(code)
+	if ab == nil {
+		return u.info.errAt(off, "abbreviation %d is not defined", code)
+	}
+	e.abbrev = ab
+	if ab.firstSpec == ab.lastSpec {
+		u.abbrevs.skip(&c, ab, u.encoding)
+		if c.bad {
+			return u.info.errAt(off, "form of entry is unknown or cut off")
+		}
+		e.next = c.off
+		return nil
+	}
+	for i := ab.firstSpec; i < ab.lastSpec; i++ {
+		spec := &u.abbrevs.specs[i]
+		if spec.slot == slotNone && spec.size >= 0 {
+			c.skip(uint64(spec.size))
+			if c.bad {
+				return u.info.errAt(off, "entry cut off")
+			}
+			continue
+		}
+		v := value{off: c.off, form: spec.form}
+		switch {
+		case spec.form == formImplicitConst:
+			v.off = uint64(u.abbrevs.constants[spec.constant])
+		case spec.size >= 0:
+			c.skip(uint64(spec.size))
+		default:
+			if spec.form == formIndirect {
+				peek := c
+				v.form = uint16(min(peek.uleb(), 0xffff))
+				v.off = peek.off
+			}
+			u.skipSized(&c, spec.size)
+		}
+		if c.bad {
+			return u.info.errAt(off, "form %#x of entry is unknown or cut off", spec.form)
+		}
+		if spec.slot != slotNone {
+			e.has |= 1 << spec.slot
+			e.values[spec.slot] = v
+		}
+	}
+	e.next = c.off
+	return nil
+}
+
+// header reads the header of the unit at off.
+func (o *object) header(off uint64) (*unit, uint64, error) {
+	info := o.section(secInfo)
+	u := &unit{o: o, info: info, off: off}
+	c := info.cursor(off, info.size())
+	u.offSize = uint8(c.unitLength())
+	u.end = c.end
+	u.version = uint16(c.uint(2))
+	if c.bad {
+		return nil, 0, info.errAt(off, "unit header cut off")
+	}
+	if u.version < 2 || u.version > 5 {
+		return nil, 0, info.errAt(off, "unit of DWARF version %d", u.version)
+	}
+	var abbrevOff uint64
+	if u.version >= 5 {
+		u.kind = c.u8()
+		u.addrSize = c.u8()
+		abbrevOff, _ = c.relocated(int(u.offSize))
+		switch u.kind {
+		case unitSkeleton, unitSplitCompile:
+			u.dwoID = c.uint(8)
+		case unitType, unitSplitType:
+			c.skip(8 + uint64(u.offSize))
+		}
+	} else {
+		abbrevOff, _ = c.relocated(int(u.offSize))
+		u.addrSize = c.u8()
+	}
+	if c.bad {
+		return nil, 0, info.errAt(off, "unit header cut off")
+	}
+	if u.addrSize != 4 && u.addrSize != 8 {
+		return nil, 0, info.errAt(off, "addresses of %d bytes", u.addrSize)
+	}
+	u.die = c.off
+	return u, abbrevOff, nil
+}
+
+// load reads the header and the root entry of the unit at off. With light, the
+// unit is good for nothing but its root entry. It also gives how many bytes of
+// abbreviations it read.
+func (o *object) load(off uint64, light bool) (*unit, uint64, error) {
+	u, abbrevOff, err := o.header(off)
+	if err != nil {
+		return nil, 0, err
+	}
+	only := uint64(0)
+	if light {
+		only, _, _ = u.info.uleb(u.die)
+	}
+	var read uint64
+	u.abbrevs, read, err = parseAbbrevs(o.section(secAbbrev), abbrevOff, u.encoding, only)
+	if err != nil {
+		return nil, read, err
+	}
+	u.err = u.read(u.die, &u.root)
+	if u.root.abbrev == nil {
+		if u.err == nil {
+			u.err = u.info.errAt(u.die, "unit without a root entry")
+		}
+		return nil, read, u.err
+	}
+	u.bases()
+	return u, read, nil
+}
+
+// bases reads the attributes of the root entry that others depend on, which may
+// stand before them.
+func (u *unit) bases() {
+	base := func(s slot, header uint64) uint64 {
+		if v, ok := u.info.offset(u.root.get(s), u.offSize); ok {
+			return v
+		}
+		return header
+	}
+	// Without the attribute, which is the rule in split files, the tables begin
+	// behind the header of their section.
+	var offsetsHeader, listsHeader uint64
+	if u.version >= 5 {
+		offsetsHeader, listsHeader = 8, 12
+		if u.offSize == 8 {
+			offsetsHeader, listsHeader = 16, 20
+		}
+	}
+	u.strOffsetsBase = base(slotStrOffsetsBase, offsetsHeader)
+	u.addrBase = base(slotAddrBase, offsetsHeader)
+	u.rnglistsBase = base(slotRnglistsBase, listsHeader)
+	if v, ok := u.info.constant(u.root.get(slotDwoID)); ok {
+		u.dwoID = v
+	}
+	u.low, u.lowLive = u.address(u.root.get(slotLowPC))
+	if !u.lowLive {
+		u.low = 0
+	}
+}
+
+// address gives the address that a value is. It is not ok if the address is not
+// known or that of code that the linker dropped.
+func (u *unit) address(v value) (uint64, bool) {
+	s, off := u.info, v.off
+	if v.form != formAddr {
+		i, ok := u.info.index(v)
+		if !ok {
+			return 0, false
+		}
+		s, off, ok = u.indexed(i)
+		if !ok {
+			return 0, false
+		}
+	}
+	return u.addressAt(s, off)
+}
+
+// indexed gives where the i-th address of the unit's address table is.
+func (u *unit) indexed(i uint64) (s *section, off uint64, ok bool) {
+	if u.skeleton != nil {
+		u = u.skeleton
+	}
+	s = u.o.section(secAddr)
+	if i > s.size() {
+		return s, 0, false
+	}
+	return s, u.addrBase + i*uint64(u.addrSize), true
+}
+
+func (u *unit) addressAt(s *section, off uint64) (uint64, bool) {
+	addr, st, ok := s.relocated(off, int(u.addrSize))
+	return addr, ok && !u.o.d.dead(addr, st, int(u.addrSize))
+}
+
+// text gives the string that an attribute is, "" if it is not there or cannot be
+// read.
+func (u *unit) text(v value) string {
+	switch v.form {
+	case formStrx, formStrx1, formStrx2, formStrx3, formStrx4, formGNUStrIndex:
+		i, ok := u.info.index(v)
+		offsets := u.o.section(secStrOffsets)
+		if !ok || i > offsets.size() {
+			return ""
+		}
+		off, ok := offsets.relocatedConstant(u.strOffsetsBase+i*uint64(u.offSize), int(u.offSize))
+		if !ok {
+			return ""
+		}
+		return u.o.section(secStr).text(off)
+	}
+	return u.o.text(u.info, v, u.offSize)
+}
+
+// reference gives the entry that an attribute points to.
+func (u *unit) reference(v value) (*unit, uint64, bool) {
+	var off uint64
+	var ok bool
+	switch v.form {
+	case formRef1:
+		off, ok = u.info.uint(v.off, 1)
+	case formRef2:
+		off, ok = u.info.uint(v.off, 2)
+	case formRef4:
+		off, ok = u.info.uint(v.off, 4)
+	case formRef8:
+		off, ok = u.info.uint(v.off, 8)
+	case formRefUdata:
+		off, _, ok = u.info.uleb(v.off)
+	case formRefAddr:
+		off, ok = u.info.relocatedConstant(v.off, int(u.formSize(formRefAddr)))
+		if !ok {
+			return nil, 0, false
+		}
+		return u.o.entryAt(u, off)
+	case formRefSup4, formRefSup8, formGNURefAlt:
+		off, ok = u.info.relocatedConstant(v.off, int(u.formSize(v.form)))
+		alt, _ := u.o.d.alternate()
+		if !ok || alt == nil {
+			return nil, 0, false
+		}
+		return alt.entryAt(nil, off)
+	}
+	if !ok || off >= u.end-u.off {
+		return nil, 0, false
+	}
+	return u, u.off + off, true
+}
+
+// entryAt gives the unit that an offset in .debug_info belongs to, which often is
+// the one that refers to it.
+func (o *object) entryAt(from *unit, off uint64) (*unit, uint64, bool) {
+	if from != nil && off >= from.die && off < from.end {
+		return from, off, true
+	}
+	u, err := o.unitAt(off)
+	return u, off, err == nil
+}
