@@ -1,0 +1,265 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package debugfile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Debuginfod loads files by build ID from servers that speak elfutils' protocol of
+// this name (debuginfod(8), WEBAPI), and keeps them where elfutils' own clients do.
+// The exported fields must not change once it is in use. It is safe for concurrent
+// use.
+type Debuginfod struct {
+	URLs     []string      // servers, asked one after the other
+	Cache    string        // folder of loaded files; "" for the one of elfutils' clients
+	MaxSize  int64         // of a file, in bytes; 0 is DefaultMaxSize
+	MaxTime  time.Duration // for a file; 0 is DefaultMaxTime
+	Timeout  time.Duration // for every 100 KiB; 0 is DefaultTimeout
+	Retries  int           // after a failure other than "not found"; 0 is DefaultRetries, below 0 none
+	Progress func(url string, done, total int64) error
+
+	mu   sync.Mutex
+	down map[string]failure // servers that did not answer
+}
+
+// Defaults. Timeout and retries are elfutils'; it has no limits of size and time by
+// default. A kernel image with debugging information has up to 1 GB.
+const (
+	DefaultMaxSize = 4 << 30
+	DefaultMaxTime = time.Hour
+	DefaultTimeout = 90 * time.Second
+	DefaultRetries = 2
+)
+
+// failure is why a server did not answer, and when.
+type failure struct {
+	err error
+	at  time.Time
+}
+
+// leaveAlone is how long a server is not asked that did not answer. Otherwise every
+// frame would have to wait for it.
+const leaveAlone = 10 * time.Minute
+
+// What is asked for.
+const (
+	kindDebug = "debuginfo"
+	kindCode  = "executable"
+)
+
+// EnvironmentDebuginfod gives the client that the environment asks for, by the
+// variables of debuginfod-client-config(7); nil if $DEBUGINFOD_URLS is not set. A
+// value that is no number counts as not set. Tags such as "ima:enforcing" in between
+// are not URLs, and signatures are not checked.
+func EnvironmentDebuginfod() *Debuginfod {
+	urls := slices.DeleteFunc(strings.Fields(os.Getenv("DEBUGINFOD_URLS")), func(s string) bool { return strings.HasPrefix(s, "ima:") })
+	if len(urls) == 0 {
+		return nil
+	}
+	number := func(name string) int64 {
+		n, _ := strconv.ParseInt(os.Getenv(name), 10, 64)
+		return n
+	}
+	seconds := func(name string) time.Duration {
+		return time.Duration(min(max(number(name), 0), int64(maxSeconds))) * time.Second
+	}
+	d := &Debuginfod{
+		URLs:    urls,
+		MaxSize: number("DEBUGINFOD_MAXSIZE"),
+		MaxTime: seconds("DEBUGINFOD_MAXTIME"),
+		Timeout: seconds("DEBUGINFOD_TIMEOUT"),
+	}
+	if s := os.Getenv("DEBUGINFOD_RETRY_LIMIT"); s != "" {
+		if d.Retries = int(min(number("DEBUGINFOD_RETRY_LIMIT"), 16)); d.Retries == 0 {
+			d.Retries = -1
+		}
+	}
+	return d
+}
+
+// maxSeconds is a year, which is as good as for ever and no overflow.
+const maxSeconds = 365 * 24 * 3600
+
+// Get gives the path of the file of a kind for a build ID: out of the cache, or from
+// the first server that has it. The error matches [fs.ErrNotExist] if no server has
+// it.
+func (d *Debuginfod) Get(id, kind string) (path string, err error) {
+	id = cleanID(id)
+	if id == "" {
+		return "", fmt.Errorf("debuginfod: no build ID: %w", fs.ErrInvalid)
+	}
+	e, err := d.entry(id, kind)
+	if err != nil {
+		return "", fmt.Errorf("debuginfod: %w", err)
+	}
+	if known, err := e.lookup(); known {
+		if err != nil {
+			return "", fmt.Errorf("debuginfod: %s of %s: %w", kind, id, err)
+		}
+		return e.path, nil
+	}
+	var all []error
+	nowhere := true // every server said so
+	for _, url := range d.URLs {
+		err := d.fetch(url, e)
+		if err == nil {
+			return e.path, nil
+		}
+		all = append(all, err)
+		nowhere = nowhere && errors.Is(err, fs.ErrNotExist)
+	}
+	if nowhere {
+		e.miss()
+		return "", fmt.Errorf("debuginfod: %s of %s on %s: %w", kind, id, strings.Join(d.URLs, ", "), fs.ErrNotExist)
+	}
+	return "", fmt.Errorf("debuginfod: %s of %s: %w", kind, id, errors.Join(all...))
+}
+
+// errRefused: the limits or the callback end it, and to try again is of no use.
+var errRefused = errors.New("not loaded")
+
+// fetch loads a file from one server.
+func (d *Debuginfod) fetch(server string, e entry) error {
+	d.mu.Lock()
+	failed, ok := d.down[server]
+	d.mu.Unlock()
+	if ok && time.Since(failed.at) < leaveAlone {
+		return fmt.Errorf("%w (and not asked again for %s)", failed.err, leaveAlone)
+	}
+	retries := max(cmp.Or(d.Retries, DefaultRetries), 0)
+	maxTime := cmp.Or(d.MaxTime, DefaultMaxTime)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), maxTime, fmt.Errorf("not loaded within %s", maxTime))
+	defer cancel()
+	for {
+		err := d.load(ctx, server, e)
+		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errRefused) {
+			return err
+		}
+		if retries == 0 || ctx.Err() != nil {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.down == nil {
+				d.down = make(map[string]failure)
+			}
+			d.down[server] = failure{err, time.Now()}
+			return err
+		}
+		retries--
+	}
+}
+
+// window is how many bytes have to arrive within the timeout.
+const window = 100 << 10
+
+// load asks one server once, and puts what comes into the cache.
+func (d *Debuginfod) load(ctx context.Context, server string, e entry) error {
+	url := strings.TrimSuffix(server, "/") + "/buildid/" + e.id + "/" + e.kind
+	timeout, maxSize := cmp.Or(d.Timeout, DefaultTimeout), cmp.Or(d.MaxSize, DefaultMaxSize)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(timeout, func() { cancel(fmt.Errorf("%s: less than %d bytes in %s", url, window, timeout)) })
+	defer timer.Stop()
+	err := d.transfer(ctx, url, maxSize, e, func() { timer.Reset(timeout) })
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return fmt.Errorf("%s: %w", url, cause)
+	}
+	return err
+}
+
+// transfer does the request. It calls alive whenever a window has arrived.
+func (d *Debuginfod) transfer(ctx context.Context, url string, maxSize int64, e entry, alive func()) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
+	req.Header.Set("User-Agent", "kmemleak")
+	req.Header.Set("X-Debuginfod-Maxsize", strconv.FormatInt(maxSize, 10))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	total := resp.ContentLength
+	if total < 0 {
+		// What is packed on the way has its size here.
+		if total, err = strconv.ParseInt(resp.Header.Get("X-Debuginfod-Size"), 10, 64); err != nil {
+			total = -1
+		}
+	}
+	tooLarge := fmt.Errorf("%s: %w: larger than %d bytes", url, errRefused, maxSize)
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("%s: %w", url, fs.ErrNotExist)
+	case resp.StatusCode == http.StatusNotAcceptable, resp.StatusCode == http.StatusOK && total > maxSize:
+		return tooLarge
+	case resp.StatusCode != http.StatusOK:
+		return fmt.Errorf("%s: %s", url, resp.Status)
+	}
+	p := progress{url: url, total: total, tell: d.Progress, alive: alive}
+	if err := p.report(0); err != nil {
+		return err
+	}
+	modified, _ := http.ParseTime(resp.Header.Get("Last-Modified"))
+	return e.store(modified, func(w io.Writer) error {
+		n, err := io.Copy(io.MultiWriter(w, &p), io.LimitReader(resp.Body, maxSize+1))
+		if err == nil && n > maxSize {
+			err = tooLarge
+		}
+		if err != nil {
+			return err
+		}
+		return p.report(n)
+	})
+}
+
+// progress counts what arrives.
+type progress struct {
+	url   string
+	total int64
+	tell  func(url string, done, total int64) error // may be nil
+	alive func()
+
+	done, counted int64
+	last          time.Time
+}
+
+// Write implements [io.Writer].
+func (p *progress) Write(b []byte) (int, error) {
+	p.done += int64(len(b))
+	if p.done-p.counted >= window {
+		p.counted = p.done
+		p.alive()
+	}
+	if time.Since(p.last) >= 100*time.Millisecond {
+		if err := p.report(p.done); err != nil {
+			return 0, err
+		}
+	}
+	return len(b), nil
+}
+
+// report tells the user's function, whose error ends it all.
+func (p *progress) report(done int64) error {
+	p.last = time.Now()
+	if p.tell == nil {
+		return nil
+	}
+	if err := p.tell(p.url, done, p.total); err != nil {
+		return fmt.Errorf("%s: %w: %w", p.url, errRefused, err)
+	}
+	return nil
+}

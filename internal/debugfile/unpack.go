@@ -1,0 +1,100 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package debugfile
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// open opens an object file, which may be packed with gzip, xz or zstd, by whatever
+// name.
+func (f *Finder) open(path string) (*kobj.File, error) {
+	// Paths that come out of files may lead to devices and pipes.
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w: not a regular file", path, kobj.ErrFormat)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	magic := make([]byte, 6)
+	if _, err := io.ReadFull(file, magic); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	unpack := unpacker(magic)
+	if unpack == nil {
+		return kobj.Open(path)
+	}
+	key := packedFile{path, info.Size(), info.ModTime().UnixNano()}
+	b := f.unpacked.get(key)
+	if b == nil {
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return nil, err
+		}
+		if b, err = unpacked(file, unpack, info.Size()); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		f.unpacked.put(key, b)
+	}
+	return kobj.New(b, path)
+}
+
+// maxUnpacked is how many times its packed size a file may have, and maxWindow how
+// far back in what was unpacked it may refer, in bytes: that memory is taken before
+// anything is unpacked. The kernel packs modules with windows of up to 2 MiB
+// (scripts/Makefile.modinst); xz -9 has 64 MiB.
+const (
+	maxUnpacked = 64
+	maxWindow   = 64 << 20
+)
+
+// unpacker gives a reader of what begins with these bytes; nil if it is not packed.
+// No more than limit bytes will be read of what it unpacks.
+func unpacker(magic []byte) func(r io.Reader, limit int64) (io.ReadCloser, error) {
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		return func(r io.Reader, _ int64) (io.ReadCloser, error) { return gzip.NewReader(r) }
+	case bytes.HasPrefix(magic, xzMagic):
+		return newXZReader
+	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return func(r io.Reader, _ int64) (io.ReadCloser, error) {
+			z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+			if err != nil {
+				return nil, err
+			}
+			return z.IOReadCloser(), nil
+		}
+	}
+	return nil
+}
+
+// unpacked unpacks a file of a size.
+func unpacked(r io.Reader, unpack func(io.Reader, int64) (io.ReadCloser, error), size int64) ([]byte, error) {
+	limit := min(size, math.MaxInt32/maxUnpacked)*maxUnpacked + 4096
+	z, err := unpack(bufio.NewReader(r), limit)
+	if err != nil {
+		return nil, err
+	}
+	defer z.Close()
+	b, err := io.ReadAll(io.LimitReader(z, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("%w: unpacks to more than %d times its size", kobj.ErrFormat, maxUnpacked)
+	}
+	return b, err
+}

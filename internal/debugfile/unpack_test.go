@@ -1,0 +1,134 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package debugfile
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// pack packs bytes with a program.
+func pack(t testing.TB, b []byte, name string, args ...string) []byte {
+	t.Helper()
+	need(t, "xz-utils zstd", "xz", "zstd", "gzip")
+	cmd := exec.Command(name, args...)
+	cmd.Stdin = bytes.NewReader(b)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %v: %v", name, args, err)
+	}
+	return out
+}
+
+// unpackBytes unpacks what may be packed.
+func unpackBytes(b []byte) ([]byte, error) {
+	return unpacked(bytes.NewReader(b), unpacker(b), int64(len(b)))
+}
+
+// TestUnpack unpacks what programs have packed, in all forms that the kernel's build
+// and people use.
+func TestUnpack(t *testing.T) {
+	want, err := os.ReadFile(hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{
+		"gzip -c", "gzip -9nc",
+		"zstd -c", "zstd -T0 --rm -f -q -19 -c", "zstd --long=26 -c", "zstd --no-check -c",
+		"xz -c", "xz --check=crc32 --lzma2=dict=1MiB -c", "xz --check=crc32 --lzma2=dict=2MiB -c", "xz --check=none -c",
+		"xz -9e -c", "xz --block-size=4096 -c", "xz -T2 --block-size=10000 -c",
+	} {
+		args := strings.Fields(command)
+		got, err := unpackBytes(pack(t, want, args[0], args[1:]...))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, %v, want %d", command, len(got), err, len(want))
+		}
+	}
+}
+
+// TestUnpackRefuses wants errors for what is damaged or would take too much memory.
+func TestUnpackRefuses(t *testing.T) {
+	module, err := os.ReadFile(hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zeros := make([]byte, 8<<20)
+	xz := pack(t, module, "xz", "-c")
+	flipped := bytes.Clone(xz)
+	flipped[len(flipped)/2] ^= 1
+	tests := []struct {
+		name, want string
+		packed     []byte
+	}{
+		{"gzip of zeros", "more than 64 times", pack(t, zeros, "gzip", "-9c")},
+		{"xz of zeros", "more than 64 times", pack(t, zeros, "xz", "-c")},
+		{"zstd of zeros", "more than 64 times", pack(t, zeros, "zstd", "-c")},
+		{"xz with a large window", "xz window of 1073741824 bytes", pack(t, module, "xz", "--lzma2=dict=1GiB", "-c")},
+		{"zstd with a large window", "window size exceeded", pack(t, module, "zstd", "--ultra", "-22", "-c")},
+		{"xz with a filter for code", "xz filters", pack(t, module, "xz", "--x86", "--lzma2", "-c")},
+		{"xz with SHA-256", "xz check 10", pack(t, module, "xz", "--check=sha256", "-c")},
+		{"xz, a bit flipped", "", flipped},
+		{"xz, cut off", "unexpected EOF", xz[:len(xz)/2]},
+		{"xz, header only", "EOF", xz[:12]},
+		{"gzip, cut off", "unexpected EOF", pack(t, module, "gzip", "-c")[:1000]},
+		{"zstd, cut off", "unexpected EOF", pack(t, module, "zstd", "-c")[:1000]},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := unpackBytes(tt.packed)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%d bytes, error %v, want %q", len(got), err, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzUnpack(f *testing.F) {
+	small := bytes.Repeat([]byte("kernel object "), 20)
+	f.Add(pack(f, small, "gzip", "-c"))
+	f.Add(pack(f, small, "zstd", "-c"))
+	f.Add(pack(f, small, "xz", "-c"))
+	f.Add(pack(f, small, "xz", "--block-size=64", "--check=crc32", "-c"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if unpacker(b) == nil {
+			return
+		}
+		got, err := unpackBytes(b)
+		if err == nil && len(got) > maxUnpacked*len(b)+4096 {
+			t.Errorf("%d bytes of %d", len(got), len(b))
+		}
+	})
+}
+
+// TestUnpackedAgain unpacks a file once, as long as nobody writes to it.
+func TestUnpackedAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.ko.gz")
+	var f Finder
+	for _, name := range []string{"module", "other"} {
+		b, err := os.ReadFile(piece(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, pack(t, b, "gzip", "-c"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			file, err := f.open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := file.BuildID(); got != idOf(t, name) {
+				t.Errorf("%s: build ID %s", name, got)
+			}
+			_ = file.Close()
+		}
+	}
+	if len(f.unpacked.files) != 2 || f.unpacked.size > maxKept {
+		t.Errorf("%d files of %d bytes kept", len(f.unpacked.files), f.unpacked.size)
+	}
+}

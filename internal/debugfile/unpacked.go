@@ -1,0 +1,72 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package debugfile
+
+import "sync"
+
+// unpackedFiles keeps what was unpacked, because files are opened again and again.
+type unpackedFiles struct {
+	mu    sync.Mutex
+	files map[packedFile]*unpackedFile
+	size  int    // bytes of all
+	clock uint64 // counts uses
+}
+
+// packedFile is a packed file as long as nobody writes to it.
+type packedFile struct {
+	path    string
+	size    int64
+	modTime int64 // in nanoseconds
+}
+
+type unpackedFile struct {
+	b    []byte
+	used uint64 // when last
+}
+
+// maxKept is how many bytes are kept of what was unpacked. A distribution's modules
+// have 10 to 500 KB without debugging information.
+const maxKept = 256 << 20
+
+// get gives the contents of a file, nil if they are not kept.
+func (u *unpackedFiles) get(key packedFile) []byte {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	file := u.files[key]
+	if file == nil {
+		return nil
+	}
+	u.clock++
+	file.used = u.clock
+	return file.b
+}
+
+// put keeps the contents of a file, in place of those that were not used for the
+// longest time.
+func (u *unpackedFiles) put(key packedFile, b []byte) {
+	if len(b) > maxKept/2 {
+		return // it would displace too much
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.files == nil {
+		u.files = make(map[packedFile]*unpackedFile)
+	}
+	if old := u.files[key]; old != nil {
+		u.size -= len(old.b) // somebody else was quicker
+	}
+	u.clock++
+	u.files[key] = &unpackedFile{b, u.clock}
+	u.size += len(b)
+	for u.size > maxKept {
+		var oldest packedFile
+		for k, file := range u.files {
+			if o := u.files[oldest]; o == nil || file.used < o.used {
+				oldest = k
+			}
+		}
+		u.size -= len(u.files[oldest].b)
+		delete(u.files, oldest)
+	}
+}

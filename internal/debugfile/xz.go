@@ -1,0 +1,175 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package debugfile
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"hash/crc64"
+	"io"
+
+	"github.com/ulikunitz/xz/lzma"
+
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// xzReader reads the blocks of an .xz file, whose frame it parses by itself: package
+// xz would allocate what the header of a block asks for, which is up to 4 GiB. See
+// "The .xz File Format", version 1.2.1, https://tukaani.org/xz/xz-file-format.txt.
+type xzReader struct {
+	r     *bufio.Reader
+	limit int64 // no more will be read
+	check func() hash.Hash
+	block io.Reader // nil between blocks
+	read  int64     // packed bytes of the block
+	sum   hash.Hash // of the block's contents; nil if it has no check
+	done  bool
+}
+
+var xzMagic = []byte{0xfd, '7', 'z', 'X', 'Z', 0}
+
+// newXZReader reads the header of an .xz file.
+func newXZReader(r io.Reader, limit int64) (io.ReadCloser, error) {
+	x := &xzReader{r: bufio.NewReader(r), limit: limit}
+	head := make([]byte, 12)
+	if _, err := io.ReadFull(x.r, head); err != nil {
+		return nil, err
+	}
+	if !bytes.HasPrefix(head, xzMagic) || binary.LittleEndian.Uint32(head[8:]) != crc32.ChecksumIEEE(head[6:8]) || head[6] != 0 {
+		return nil, fmt.Errorf("%w: xz header", kobj.ErrFormat)
+	}
+	switch head[7] {
+	case 0:
+	case 1:
+		x.check = func() hash.Hash { return crc32.NewIEEE() }
+	case 4:
+		x.check = func() hash.Hash { return crc64.New(crc64.MakeTable(crc64.ECMA)) }
+	default:
+		return nil, fmt.Errorf("xz check %d: %w", head[7], errors.ErrUnsupported)
+	}
+	return x, nil
+}
+
+// Close does nothing.
+func (x *xzReader) Close() error { return nil }
+
+// Read gives what is in the blocks, one after the other.
+func (x *xzReader) Read(p []byte) (int, error) {
+	for {
+		if x.done {
+			return 0, io.EOF
+		}
+		if x.block == nil {
+			if err := x.open(); err != nil {
+				return 0, cutOff(err)
+			}
+			continue
+		}
+		n, err := x.block.Read(p)
+		if x.sum != nil {
+			_, _ = x.sum.Write(p[:n])
+		}
+		if err == io.EOF {
+			x.block = nil
+			err = cutOff(x.end())
+		}
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+}
+
+// cutOff makes the end of the file an error: only the index ends what is packed.
+func cutOff(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// open reads the header of the next block, of which there is none if the index
+// follows. The index and what is behind it tell nothing that is not known then.
+func (x *xzReader) open() error {
+	size, err := x.r.ReadByte()
+	if err != nil {
+		return err
+	}
+	if size == 0 {
+		x.done = true
+		return nil
+	}
+	head := make([]byte, (int(size)+1)*4)
+	head[0] = size
+	if _, err := io.ReadFull(x.r, head[1:]); err != nil {
+		return err
+	}
+	body, sum := head[:len(head)-4], head[len(head)-4:]
+	if binary.LittleEndian.Uint32(sum) != crc32.ChecksumIEEE(body) {
+		return fmt.Errorf("%w: xz block header", kobj.ErrFormat)
+	}
+	flags, rest := body[1], body[2:]
+	for _, flag := range [...]byte{0x40, 0x80} { // sizes, packed and unpacked
+		if flags&flag != 0 {
+			_, n := binary.Uvarint(rest)
+			if n <= 0 {
+				return fmt.Errorf("%w: xz block header", kobj.ErrFormat)
+			}
+			rest = rest[n:]
+		}
+	}
+	// One filter, LZMA2, whose property is one byte: a window of 2 or 3 times a power
+	// of two. What the kernel unpacks has no others in front of it (lib/decompress_unxz.c
+	// knows those for code, which `make modules_install` does not use).
+	if flags&0x3f != 0 || len(rest) < 3 || rest[0] != 0x21 || rest[1] != 1 || rest[2] > 40 {
+		return fmt.Errorf("xz filters: %w", errors.ErrUnsupported)
+	}
+	window := int64(2|rest[2]&1) << (rest[2]/2 + 11)
+	if window > maxWindow {
+		return fmt.Errorf("%w: xz window of %d bytes, more than %d", kobj.ErrFormat, window, maxWindow)
+	}
+	x.read, x.sum = int64(len(head)), nil
+	if x.check != nil {
+		x.sum = x.check()
+	}
+	x.block, err = lzma.Reader2Config{DictCap: int(max(min(window, x.limit), lzma.MinDictCap))}.NewReader2(packed{x})
+	return err
+}
+
+// packed is what a block reads, which counts.
+type packed struct{ x *xzReader }
+
+// Read implements [io.Reader].
+func (p packed) Read(b []byte) (int, error) {
+	n, err := p.x.r.Read(b)
+	p.x.read += int64(n)
+	return n, err
+}
+
+// end reads the padding of a block to four bytes, and its check.
+func (x *xzReader) end() error {
+	tail := make([]byte, -x.read&3)
+	if _, err := io.ReadFull(x.r, tail); err != nil {
+		return err
+	}
+	if x.sum == nil {
+		return nil
+	}
+	// The format has the bytes of its checks in little-endian order.
+	want := make([]byte, x.sum.Size())
+	if _, err := io.ReadFull(x.r, want); err != nil {
+		return err
+	}
+	got := x.sum.Sum(nil)
+	for i := range got {
+		if got[i] != want[len(want)-1-i] {
+			return fmt.Errorf("%w: xz checksum", kobj.ErrFormat)
+		}
+	}
+	return nil
+}
