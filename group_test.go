@@ -1,0 +1,210 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func frames(lines ...string) []Frame {
+	var fs []Frame
+	for _, line := range lines {
+		f, err := ParseFrame(line)
+		if err != nil {
+			panic(err)
+		}
+		fs = append(fs, f)
+	}
+	return fs
+}
+
+func TestOwner(t *testing.T) {
+	tests := []struct {
+		name      string
+		backtrace []Frame
+		want      string // "": none
+	}{
+		{"none", nil, ""},
+		{"old plumbing", frames("create_object+0x1/0x2", "kmemleak_alloc+0x1/0x2", "__vmalloc_node+0x1/0x2", "vmalloc+0x1/0x2", "myfunc+0x21/0x23 [m]"), "myfunc+0x21/0x23 [m]"},
+		{"new plumbing", frames("__kmalloc_cache_noprof+0x1/0x2", "kmemdup_noprof.part.0+0x1/0x2", ".myfunc.isra.0+0x1/0x2"), ".myfunc.isra.0+0x1/0x2"},
+		{"bare", frames("vmalloc+0x1/0x2", "0xffffffffc03d4015", "do_one_initcall+0x1/0x2"), "0xffffffffc03d4015"},
+		{"decoded", frames("kzalloc include/linux/slab.h:1 [inline]", "helper a.c:1 [inline]", "myfunc+0x1/0x2 a.c:2"), "myfunc+0x1/0x2 a.c:2"},
+		{"allocators only", frames("__kmalloc+0x1/0x2", "0xffffffffffffffff"), ""},
+		{"looks like one", frames("kmalloc_user+0x1/0x2"), "kmalloc_user+0x1/0x2"},
+		{"Rust", frames("krealloc_noprof+0x1/0x2", "_RNvXNtNtCs1_6kernel5alloc9allocatorNtB2_7KmallocNtB4_9Allocator7realloc+0x1/0x2", "_RNvCs1_6my_mod4init+0x1/0x2 [my_mod]"), "_RNvCs1_6my_mod4init+0x1/0x2 [my_mod]"},
+	}
+	for _, tt := range tests {
+		f, ok := Leak{Backtrace: tt.backtrace}.Owner()
+		if got := f.String(); ok != (tt.want != "") || ok && got != tt.want {
+			t.Errorf("%s: owner %q, %v, want %q", tt.name, got, ok, tt.want)
+		}
+	}
+}
+
+func TestOwnerCall(t *testing.T) {
+	pos := func(names ...string) (ps []Pos) {
+		for i, name := range names {
+			ps = append(ps, Pos{Func: name, Line: 1, Inlined: i < len(names)-1})
+		}
+		return ps
+	}
+	bare := Frame{Addr: 0xffffffffc03d4015}
+	alloc := Call{Frame: Frame{Func: "__kmalloc", Size: 1}, Confidence: Proved, Pos: pos("__kmalloc")}
+	for _, tt := range []struct {
+		name      string
+		calls     []Call
+		call, pos int
+	}{
+		{"none", nil, -1, -1},
+		{"allocators only", []Call{alloc}, -1, -1},
+		{"printed", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Confidence: Consistent, Pos: pos("myfunc")}}, 1, 0},
+		{"no place", []Call{alloc, {Frame: Frame{Func: "myfunc"}}}, 1, -1},
+		{"contradicted", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Confidence: Contradicted, Pos: pos("myfunc")}}, 1, -1},
+		{"inline chain", []Call{{Frame: Frame{Func: "greet.isra.0"}, Confidence: Assumed, Pos: pos("kmalloc_noprof", "greeting_new", "greet")}}, 0, 1},
+		{"allocator in the innermost only", []Call{{Frame: Frame{Func: "greet"}, Confidence: Assumed, Pos: pos("kmalloc", "kzalloc", "greet")}}, 0, 2},
+		{"recovered", []Call{alloc, {Frame: bare, Kind: Recovered, Confidence: Assumed, Pos: pos("myfunc")}}, 1, 0},
+		{"recovered allocator", []Call{{Frame: bare, Kind: Recovered, Confidence: Assumed, Pos: pos("kmemdup")}, {Frame: bare}}, 1, -1},
+		{"ambiguous", []Call{alloc, {Frame: bare, Kind: Recovered, Confidence: Ambiguous, Pos: pos("myfunc")}}, 1, -1},
+		{"elided", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Kind: Elided, Confidence: Assumed, Pos: pos("myfunc")}, {Frame: bare}}, 1, 0},
+		{"perhaps elided", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Kind: Elided, Confidence: Ambiguous, Pos: pos("myfunc")}, {Frame: bare}}, 2, -1},
+		{"decoded", []Call{{Frame: Frame{Func: "f", Inlined: true}, Confidence: Assumed, Pos: pos("f")}, {Frame: Frame{Func: "myfunc", Size: 1}}}, 1, -1},
+	} {
+		if call, pos := OwnerCall(tt.calls); call != tt.call || pos != tt.pos {
+			t.Errorf("%s: owner %d, place %d, want %d, %d", tt.name, call, pos, tt.call, tt.pos)
+		}
+	}
+}
+
+func TestFingerprint(t *testing.T) {
+	same := [][]Frame{
+		frames("create_object+0x100/0x288", "kmemleak_alloc+0x4a/0xa0", "kmalloc_trace+0x27/0xe0", "thing_alloc.isra.0+0x13/0x50 [thing]", "probe+0x1/0x2 [thing]", "0xffffffffc0a015e4", "do_one_initcall+0x87/0x2e0", "0xffffffffffffffff"),
+		frames("__kmalloc_cache_noprof+0x275/0x340", "thing_alloc.constprop.0.cold+0x14/0x60 [thing]", "probe+0x8/0x20 [thing]", "0xffffffffc11015e4", "do_one_initcall+0x88/0x2e0"),
+		frames("[<00000000fc8cc951>] kzalloc include/linux/slab.h:1 [inline]", "[<00000000fc8cc951>] thing_alloc+0x14/0x60 drivers/thing.c:5", "probe.llvm.1234+0x8/0x20 drivers/thing.c:9", "0xffffffffc0ffe5e4", "do_one_initcall+0x1/0x2 init/main.c:1"),
+	}
+	want := Leak{Backtrace: same[0]}.Fingerprint()
+	if len(want) != 16 || strings.Trim(want, "0123456789abcdef") != "" {
+		t.Errorf("fingerprint %q", want)
+	}
+	for i, bt := range same {
+		l := Leak{Addr: uint64(i), Size: uint64(i), Comm: "x", Backtrace: bt}
+		if got := l.Fingerprint(); got != want {
+			t.Errorf("backtrace %d has fingerprint %s, want %s", i, got, want)
+		}
+	}
+	different := []Leak{
+		{Backtrace: same[0]},
+		{Backtrace: frames("vmalloc+0x1/0x2", "thing_alloc+0x1/0x2")},
+		{Backtrace: frames("vmalloc+0x1/0x2", "0xffffffffc0a015e4")},
+		{Backtrace: frames("vmalloc+0x1/0x2", "0xffffffffc0a015e5")},
+		{Backtrace: frames("vmalloc+0x1/0x2")},
+		{Size: 1, Comm: "a"},
+		{Size: 2, Comm: "a"},
+		{Size: 1, Comm: "b"},
+		{},
+	}
+	seen := make(map[string]int)
+	for i, l := range different {
+		if j, ok := seen[l.Fingerprint()]; ok {
+			t.Errorf("leaks %d and %d have the same fingerprint", i, j)
+		}
+		seen[l.Fingerprint()] = i
+	}
+	deep := frames(slices.Repeat([]string{"f+0x1/0x2"}, 20)...)
+	if (Leak{Backtrace: deep}).Fingerprint() != (Leak{Backtrace: deep[:fingerprintDepth]}).Fingerprint() {
+		t.Error("frames far down count")
+	}
+}
+
+// Fingerprints are stored in files, so they must not change by accident. The
+// captures are of one module on three kernels: the leaks of a named function are
+// the same on each, those whose owner is a bare address are not.
+func TestFingerprintStable(t *testing.T) {
+	want := map[string][]string{
+		"hello_kernel-6.1-i386":    {"3 7a2b3f2db5b8094b myfunc", "5 72052d4a37622390 greet"},
+		"hello_kernel-6.1-x86_64":  {"2 7a2b3f2db5b8094b myfunc", "1 204e79c54e2fb69d ", "5 72052d4a37622390 greet"},
+		"hello_kernel-6.12-x86_64": {"2 7a2b3f2db5b8094b myfunc", "1 204e79c54e2fb69d ", "5 72052d4a37622390 greet"},
+	}
+	for name, text := range captures(t) {
+		leaks, err := Parse(bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range Group(leaks) {
+			owner, _ := c.Owner()
+			got = append(got, fmt.Sprint(c.Count, " ", c.Fingerprint, " ", owner.BaseName()))
+		}
+		if diff := cmp.Diff(want[filepath.Base(name)], got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestGroup(t *testing.T) {
+	small, large := frames("f+0x1/0x2"), frames("g+0x1/0x2")
+	leaks := []Leak{
+		{Addr: 1, Size: 8, Jiffies: 50, Age: 5 * time.Second, Backtrace: small},
+		{Addr: 2, Size: 100, Jiffies: 60, Backtrace: large},
+		{Addr: 3, Size: 8, Jiffies: 40, Age: 7 * time.Second, Backtrace: slices.Clone(small)},
+		{Addr: 4, Size: 8, Jiffies: 70, Age: 2 * time.Second, Backtrace: small},
+		{Addr: 5, Size: math.MaxUint64, Jiffies: 70},
+		{Addr: 6, Size: math.MaxUint64, Jiffies: 70},
+	}
+	want := []Cluster{
+		{Example: leaks[4], Count: 2, Bytes: math.MaxUint64, FirstJiffies: 70, LastJiffies: 70},
+		{Example: leaks[1], Count: 1, Bytes: 100, FirstJiffies: 60, LastJiffies: 60},
+		{Example: leaks[0], Count: 3, Bytes: 24, FirstJiffies: 40, LastJiffies: 70, Oldest: 7 * time.Second, Youngest: 2 * time.Second},
+	}
+	for i := range want {
+		want[i].Fingerprint = want[i].Example.Fingerprint()
+	}
+	if diff := cmp.Diff(want, Group(leaks)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := Group(nil); len(got) != 0 {
+		t.Errorf("Group(nil) = %v", got)
+	}
+}
+
+func TestDiff(t *testing.T) {
+	a := Leak{Addr: 1, Jiffies: 1, Age: 1}
+	b := Leak{Addr: 2, Jiffies: 1}
+	reused := Leak{Addr: 1, Jiffies: 9}
+	older := a
+	older.Age, older.Data, older.Backtrace = 2, []byte("x"), frames("0xffffffffc0a015e4")
+	before := []Leak{a, b}
+	after := []Leak{older, reused, reused}
+	added, gone := Diff(before, after)
+	if diff := cmp.Diff([]Leak{reused}, added); diff != "" {
+		t.Errorf("added (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]Leak{b}, gone); diff != "" {
+		t.Errorf("gone (-want +got):\n%s", diff)
+	}
+}
+
+func TestMatch(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"", "", true}, {"", "a", false}, {"*", "", true}, {"*", "abc", true}, {"a*c", "abbc", true}, {"a*c", "abcd", false},
+		{"a?c", "abc", true}, {"a?c", "ac", false}, {"*b*", "abc", true}, {"*b", "abcb", true}, {"abc", "abcd", false}, {"bc", "abc", false},
+		{"a*b*c", "aXbXbXc", true}, {"**", "x", true}, {"?", "", false},
+		{strings.Repeat("*a", 50) + "b", strings.Repeat("a", 5000), false},
+	} {
+		if got := match(tt.pattern, tt.name); got != tt.want {
+			t.Errorf("match(%.20q, %.20q) = %v", tt.pattern, tt.name, got)
+		}
+	}
+}

@@ -1,0 +1,222 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Clock turns jiffies, the kernel's count of timer ticks, into time. Kernels since
+// 6.8 print no age, so this is how a [Leak] tells when it was allocated.
+//
+// It is a reading of the counter together with other clocks. The zero value knows
+// nothing, and unknown is an answer of each method.
+//
+// Jiffies and Uptime stand still while the machine is suspended, so Wall is right
+// for what happened since the last suspend before the reading.
+type Clock struct {
+	HZ      int           // ticks per second (CONFIG_HZ); 0 if unknown
+	Jiffies uint64        // the counter at the reading
+	Uptime  time.Duration // time since boot at the reading
+	Wall    time.Time     // wall clock at the reading; zero if unknown
+}
+
+// Kernels start the counter 300 seconds before 2^32 (INITIAL_JIFFIES in
+// include/linux/jiffies.h), so that errors with its overflow show early. On 32-bit
+// kernels the counter starts again at 0 five minutes after boot.
+const initialSeconds = 300
+
+// kernelHZ are the values that the kernel's Kconfig files offer.
+var kernelHZ = []int{24, 32, 48, 64, 100, 128, 200, 250, 256, 300, 500, 512, 1000, 1024, 1200}
+
+// minJiffies is less than any value of a 64-bit counter.
+const minJiffies = 1<<32 - initialSeconds*1200
+
+// BootClock gives the clock of a kernel with hz ticks per second, read at boot. It
+// has the start value of all kernels since 2.6.
+func BootClock(hz int) Clock {
+	return Clock{HZ: hz, Jiffies: 1<<32 - initialSeconds*uint64(hz)}
+}
+
+// TimerListClock reads /proc/timer_list, which says how far counter and time since
+// boot are. HZ is the one for which they agree with a counter that started 300
+// seconds before 2^32; during the first minutes around the fifth, several do, and
+// HZ is 0, with an error. A 32-bit counter has started again every 2^32 ticks, which
+// is taken into account. Set Wall to the time at which the file was read.
+func TimerListClock(r io.Reader) (Clock, error) {
+	var c Clock
+	var hasUptime, hasJiffies bool
+	in := bufio.NewScanner(r)
+	for in.Scan() && !(hasUptime && hasJiffies) {
+		fields := strings.Fields(in.Text())
+		switch {
+		case len(fields) == 4 && fields[0] == "now" && fields[1] == "at" && fields[3] == "nsecs":
+			ns, err := strconv.ParseInt(fields[2], 10, 64)
+			hasUptime = err == nil && ns >= 0
+			c.Uptime = time.Duration(ns)
+		case len(fields) == 2 && fields[0] == "jiffies:":
+			j, err := strconv.ParseUint(fields[1], 10, 64)
+			hasJiffies = err == nil
+			c.Jiffies = j
+		}
+	}
+	if err := in.Err(); err != nil {
+		return Clock{}, fmt.Errorf("timer list: %w", err)
+	}
+	if !hasUptime || !hasJiffies {
+		return Clock{}, errors.New("timer list: no jiffies, or no time that they were read at")
+	}
+	for _, hz := range kernelHZ {
+		clock := BootClock(hz)
+		at, ok := clock.Since(c.Jiffies)
+		if c.Jiffies < 1<<32 && c.Uptime > initialSeconds*time.Second { // a 32-bit counter
+			at, ok = clock.duration(uint64(uint32(c.Jiffies)-uint32(clock.Jiffies))), true
+			turn := clock.duration(1 << 32)
+			at += max(0, c.Uptime-at+turn/2) / turn * turn
+		}
+		if !ok {
+			continue
+		}
+		// The counter starts a little after the clock, and ticks may be late.
+		if diff := (c.Uptime - at).Abs(); diff < 2*time.Second+c.Uptime/2000 {
+			if c.HZ != 0 {
+				c.HZ = 0
+				return c, fmt.Errorf("timer list: %v after boot several tick rates are possible", c.Uptime)
+			}
+			c.HZ = hz
+		}
+	}
+	if c.HZ == 0 {
+		return c, fmt.Errorf("timer list: no tick rate gives %d jiffies %v after boot", c.Jiffies, c.Uptime)
+	}
+	return c, nil
+}
+
+// ConfigClock reads CONFIG_HZ from a kernel configuration: /boot/config-RELEASE or
+// the unpacked /proc/config.gz. The clock is that of [BootClock].
+func ConfigClock(r io.Reader) (Clock, error) {
+	in := bufio.NewScanner(r)
+	for in.Scan() {
+		value, ok := strings.CutPrefix(in.Text(), "CONFIG_HZ=")
+		if !ok {
+			continue
+		}
+		hz, err := strconv.Atoi(strings.TrimSpace(value))
+		if err != nil || hz <= 0 || hz > 1<<16 {
+			return Clock{}, fmt.Errorf("kernel configuration: CONFIG_HZ is %q", value)
+		}
+		return BootClock(hz), nil
+	}
+	if err := in.Err(); err != nil {
+		return Clock{}, fmt.Errorf("kernel configuration: %w", err)
+	}
+	return Clock{}, errors.New("kernel configuration: no CONFIG_HZ")
+}
+
+// LeaksClock finds the tick rate in the ages of one report: the difference of two
+// leaks in jiffies is that in seconds times HZ. It reports an error if the leaks
+// have no ages, were allocated too close together, or agree with no tick rate.
+// The clock is that of [BootClock].
+func LeaksClock(leaks []Leak) (Clock, error) {
+	var first, last *Leak
+	for i := range leaks {
+		l := &leaks[i]
+		if l.Age == 0 {
+			continue
+		}
+		if first == nil || l.Age > first.Age {
+			first = l
+		}
+		if last == nil || l.Age < last.Age {
+			last = l
+		}
+	}
+	if first == nil || first.Age-last.Age < 2*time.Second {
+		return Clock{}, errors.New("tick rate: no ages, or too close together")
+	}
+	ticks := float64(ticksBetween(first.Jiffies, last.Jiffies))
+	rate := ticks / (first.Age - last.Age).Seconds()
+	// Ages are taken while the report is printed, one after the other.
+	for _, hz := range kernelHZ {
+		if math.Abs(rate-float64(hz)) < float64(hz)*0.01 {
+			return BootClock(hz), nil
+		}
+	}
+	return Clock{}, fmt.Errorf("tick rate: the ages give %.1f per second", rate)
+}
+
+// ticksBetween gives how many ticks after a the counter was at b.
+func ticksBetween(a, b uint64) int64 {
+	if a < minJiffies || b < minJiffies {
+		return int64(int32(uint32(b) - uint32(a))) // a 32-bit counter
+	}
+	return int64(b - a)
+}
+
+// Since gives the time from boot to the moment at which the counter was at jiffies,
+// such as [Leak.Jiffies]. A 32-bit counter starts again every 2^32 ticks, 49 days
+// with 1000 a second: of the possible times, it is the last before the reading, or
+// the first after it if there is none. ok is false if HZ is unknown or the value
+// cannot be of this clock: it is before boot, or one of the counters has more than 32
+// bits and the other has started again, or no [time.Duration] is as long.
+func (c Clock) Since(jiffies uint64) (uptime time.Duration, ok bool) {
+	if c.HZ <= 0 {
+		return 0, false
+	}
+	if jiffies < minJiffies || c.Jiffies < minJiffies {
+		// A 32-bit counter.
+		if jiffies >= 1<<32 || c.Jiffies >= 1<<32 {
+			return 0, false
+		}
+		back := c.duration(uint64(uint32(c.Jiffies) - uint32(jiffies)))
+		if back <= c.Uptime {
+			return c.Uptime - back, true
+		}
+		return c.after(uint64(uint32(jiffies) - uint32(c.Jiffies)))
+	}
+	if jiffies < c.Jiffies {
+		back := c.duration(c.Jiffies - jiffies)
+		if back > c.Uptime && back-c.Uptime > time.Second {
+			return 0, false
+		}
+		return max(c.Uptime-back, 0), true
+	}
+	return c.after(jiffies - c.Jiffies)
+}
+
+// after gives the time from boot to ticks after the reading.
+func (c Clock) after(ticks uint64) (uptime time.Duration, ok bool) {
+	d := c.duration(ticks)
+	if d == math.MaxInt64 || c.Uptime > math.MaxInt64-d {
+		return 0, false
+	}
+	return c.Uptime + d, true
+}
+
+// duration gives the length of ticks, at most the longest Duration.
+func (c Clock) duration(ticks uint64) time.Duration {
+	hz := uint64(c.HZ)
+	seconds := ticks / hz
+	if seconds >= math.MaxInt64/uint64(time.Second) {
+		return math.MaxInt64
+	}
+	return time.Duration(seconds)*time.Second + time.Duration(ticks%hz)*time.Second/time.Duration(hz)
+}
+
+// Time gives the wall clock at the moment at which the counter was at jiffies. ok is
+// false if that or Wall is unknown.
+func (c Clock) Time(jiffies uint64) (t time.Time, ok bool) {
+	uptime, ok := c.Since(jiffies)
+	if !ok || c.Wall.IsZero() {
+		return time.Time{}, false
+	}
+	return c.Wall.Add(uptime - c.Uptime), true
+}

@@ -1,0 +1,174 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// jsonLeak is the shape of a Leak in JSON. It is part of the API: members are added,
+// never renamed.
+type jsonLeak struct {
+	Addr      jsonHex       `json:"addr"`
+	Size      uint64        `json:"size"`
+	PerCPU    bool          `json:"percpu,omitempty"`
+	CPU       int           `json:"cpu,omitempty"`
+	Comm      string        `json:"comm"`
+	CommHex   jsonBytes     `json:"comm_hex,omitempty"` // only if comm is not UTF-8
+	PID       int           `json:"pid"`
+	Jiffies   uint64        `json:"jiffies"`
+	AgeMillis int64         `json:"age_ms,omitempty"`
+	Data      jsonBytes     `json:"data,omitzero"`
+	Checksum  *jsonChecksum `json:"checksum,omitempty"`
+	Backtrace []Frame       `json:"backtrace,omitempty"`
+}
+
+type jsonFrame struct {
+	Addr    jsonHex `json:"addr,omitempty"`
+	Func    string  `json:"func,omitempty"`
+	Offset  jsonHex `json:"offset,omitempty"`
+	Size    jsonHex `json:"size,omitempty"`
+	Module  string  `json:"module,omitempty"`
+	BuildID string  `json:"build_id,omitempty"`
+	File    string  `json:"file,omitempty"`
+	Line    int     `json:"line,omitempty"`
+	Inlined bool    `json:"inlined,omitempty"`
+}
+
+// MarshalJSON gives an object with these members. Those in brackets are missing
+// where the Leak holds zero or nil:
+//
+//	addr       string  "0xffff888101a2b3c0"
+//	size       number  bytes
+//	[percpu]   bool
+//	[cpu]      number
+//	comm       string  bytes that are no UTF-8 are replaced by U+FFFD,
+//	[comm_hex] string  and this has all bytes of comm as hexadecimal digits
+//	pid        number
+//	jiffies    number
+//	[age_ms]   number  milliseconds, not negative
+//	[data]     string  hexadecimal digits
+//	[checksum] string  "0x1edb9bcf"
+//	[backtrace] array of objects, innermost first:
+//	    [addr] [offset] [size]  string  "0xe"
+//	    [func] [module] [build_id] [file]  string
+//	    [line]  number
+//	    [inlined]  bool
+//
+// Addresses are strings since JSON numbers of many programs have only 53 bits.
+// [json.Unmarshal] gives the same Leak back, but for parts of a millisecond in Age,
+// and ignores unknown members.
+func (l Leak) MarshalJSON() ([]byte, error) {
+	j := jsonLeak{
+		Addr: jsonHex(l.Addr), Size: l.Size, PerCPU: l.PerCPU, CPU: l.CPU,
+		Comm: l.Comm, PID: l.PID, Jiffies: l.Jiffies, AgeMillis: max(0, l.Age.Milliseconds()),
+		Data: l.Data, Checksum: (*jsonChecksum)(l.Checksum), Backtrace: l.Backtrace,
+	}
+	if !utf8.ValidString(l.Comm) {
+		j.CommHex = jsonBytes(l.Comm)
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what [Leak.MarshalJSON] gives. The value null changes nothing.
+func (l *Leak) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	var j jsonLeak
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	if j.AgeMillis < 0 || j.AgeMillis > math.MaxInt64/int64(time.Millisecond) {
+		return fmt.Errorf("age_ms in JSON: %d is out of range", j.AgeMillis)
+	}
+	*l = Leak{
+		Addr: uint64(j.Addr), Size: j.Size, PerCPU: j.PerCPU, CPU: j.CPU,
+		Comm: j.Comm, PID: j.PID, Jiffies: j.Jiffies, Age: time.Duration(j.AgeMillis) * time.Millisecond,
+		Data: j.Data, Checksum: (*uint32)(j.Checksum), Backtrace: j.Backtrace,
+	}
+	if len(j.CommHex) > 0 {
+		l.Comm = string(j.CommHex)
+	}
+	return nil
+}
+
+// MarshalJSON gives the object that [Leak.MarshalJSON] describes.
+func (f Frame) MarshalJSON() ([]byte, error) {
+	return json.Marshal(jsonFrame{
+		Addr: jsonHex(f.Addr), Func: f.Func, Offset: jsonHex(f.Offset), Size: jsonHex(f.Size), Module: f.Module,
+		BuildID: f.BuildID, File: f.File, Line: f.Line, Inlined: f.Inlined,
+	})
+}
+
+// UnmarshalJSON reads what [Frame.MarshalJSON] gives. The value null changes nothing.
+func (f *Frame) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	var j jsonFrame
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*f = Frame{
+		Addr: uint64(j.Addr), Func: j.Func, Offset: uint64(j.Offset), Size: uint64(j.Size), Module: j.Module,
+		BuildID: j.BuildID, File: j.File, Line: j.Line, Inlined: j.Inlined,
+	}
+	return nil
+}
+
+// jsonHex is a number as a string with the prefix 0x.
+type jsonHex uint64
+
+func (h jsonHex) MarshalText() ([]byte, error) {
+	return strconv.AppendUint([]byte("0x"), uint64(h), 16), nil
+}
+
+func (h *jsonHex) UnmarshalText(b []byte) error {
+	v, err := strconv.ParseUint(string(b), 0, 64)
+	if err != nil {
+		return fmt.Errorf("number in JSON: %w", err)
+	}
+	*h = jsonHex(v)
+	return nil
+}
+
+// jsonChecksum is jsonHex with 32 bits.
+type jsonChecksum uint32
+
+func (c jsonChecksum) MarshalText() ([]byte, error) { return jsonHex(c).MarshalText() }
+
+func (c *jsonChecksum) UnmarshalText(b []byte) error {
+	v, err := strconv.ParseUint(string(b), 0, 32)
+	if err != nil {
+		return fmt.Errorf("checksum in JSON: %w", err)
+	}
+	*c = jsonChecksum(v)
+	return nil
+}
+
+// jsonBytes is a byte slice as hexadecimal digits. Nil is left out, an empty slice
+// is not.
+type jsonBytes []byte
+
+func (d jsonBytes) IsZero() bool { return d == nil }
+
+func (d jsonBytes) MarshalText() ([]byte, error) {
+	return hex.AppendEncode(make([]byte, 0, 2*len(d)), d), nil
+}
+
+func (d *jsonBytes) UnmarshalText(b []byte) error {
+	v, err := hex.AppendDecode([]byte{}, b)
+	if err != nil {
+		return fmt.Errorf("bytes in JSON: %w", err)
+	}
+	*d = v
+	return nil
+}

@@ -1,0 +1,92 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"encoding/json"
+	"errors"
+)
+
+// jsonCall and jsonPos are the shapes of a Call and a Pos in JSON. They are part of
+// the API: members are added, never renamed.
+type jsonCall struct {
+	Frame      Frame      `json:"frame"`
+	Kind       Kind       `json:"kind"`
+	Confidence Confidence `json:"confidence"`
+	Module     string     `json:"module,omitempty"`
+	Pos        []Pos      `json:"pos,omitempty"`
+	Others     [][]Pos    `json:"others,omitempty"`
+	Object     string     `json:"object,omitempty"`
+	Reason     string     `json:"reason,omitempty"`
+	Err        string     `json:"error,omitempty"`
+}
+
+type jsonPos struct {
+	Func    string `json:"func,omitempty"`
+	File    string `json:"file,omitempty"`
+	RawFile string `json:"raw_file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
+	Inlined bool   `json:"inlined,omitempty"`
+}
+
+// MarshalJSON gives an object with these members. Those in brackets are missing
+// where the Call holds zero or nil:
+//
+//	frame      object  as in [Leak.MarshalJSON]
+//	kind       string  "printed", "recovered" or "elided"
+//	confidence string  "unresolved", "contradicted", "ambiguous", "assumed", "consistent" or "proved"
+//	[module] [object] [reason]  string
+//	[pos]      array of objects, innermost first:
+//	    [func] [file] [raw_file]  string
+//	    [line] [column]  number
+//	    [inlined]  bool
+//	[others]   array of arrays as pos
+//	[error]    string  the text of Err
+//
+// Below "assumed" what is in pos must not be taken as a fact, see [Confidence].
+// [json.Unmarshal] gives the same Call back, but for Err, of which only the text
+// remains, and ignores unknown members.
+func (c Call) MarshalJSON() ([]byte, error) {
+	j := jsonCall{c.Frame, c.Kind, c.Confidence, c.Module, c.Pos, c.Others, c.Object, c.Reason, ""}
+	if c.Err != nil {
+		j.Err = c.Err.Error()
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what [Call.MarshalJSON] gives. The value null changes nothing.
+func (c *Call) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	var j jsonCall
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*c = Call{
+		Frame: j.Frame, Kind: j.Kind, Confidence: j.Confidence, Module: j.Module,
+		Pos: j.Pos, Others: j.Others, Object: j.Object, Reason: j.Reason,
+	}
+	if j.Err != "" {
+		c.Err = errors.New(j.Err)
+	}
+	return nil
+}
+
+// MarshalJSON gives the object that [Call.MarshalJSON] describes.
+func (p Pos) MarshalJSON() ([]byte, error) { return json.Marshal(jsonPos(p)) }
+
+// UnmarshalJSON reads what [Pos.MarshalJSON] gives. The value null changes nothing.
+func (p *Pos) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	var j jsonPos
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*p = Pos(j)
+	return nil
+}

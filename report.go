@@ -1,0 +1,221 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"iter"
+)
+
+// Parse reads a report: the content of the kernel's file, of any kernel since
+// 2.6.31. For logs, mail and other text that holds reports there is [Extract].
+//
+// Parse is strict, so that a line which this package does not know, such as one of
+// a future kernel, cannot make leaks disappear: it is a [*ParseError] with the
+// number of the line. What was read before is returned with the error; the last
+// leak is then the record in which the line stands, as far as it was read. Only
+// the number of blanks, carriage returns before line ends, blank lines between
+// records and the last line end do not count, since copying changes them, and what
+// decoding tools add to frames is accepted (see [ParseFrame]).
+//
+// The frames of one backtrace have to agree: none is less indented than the first,
+// names have all a size or none, addresses have all brackets or none. A text that
+// is cut inside its last line is an error if the line shows it, which a decimal
+// number or the end of a size may not.
+//
+// An empty report gives no leaks and no error. See [Leaks] for what leaks share.
+func Parse(r io.Reader) ([]Leak, error) {
+	var leaks []Leak
+	p := newParser(r)
+	for {
+		l, found, err := p.next()
+		if found {
+			leaks = append(leaks, l)
+		}
+		if !found || err != nil {
+			return leaks, err
+		}
+	}
+}
+
+// Leaks is [Parse] as a stream: it needs the same small memory for a report of any
+// length. It can be used once. An error ends it; the leak beside the error is the
+// record in which the error occurred, as far as it was read, or the zero Leak if
+// the error is between records.
+//
+// Leaks with equal backtraces may share one Backtrace, which must not be modified.
+func Leaks(r io.Reader) iter.Seq2[Leak, error] {
+	return func(yield func(Leak, error) bool) {
+		p := newParser(r)
+		for {
+			l, found, err := p.next()
+			if !found && err == nil {
+				return
+			}
+			if !yield(l, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// A parser reads the kernel's file record by record.
+type parser struct {
+	in     *lineReader
+	intern *internTable
+	line   []byte // the line that was read but not used, trimmed
+	raw    []byte // the same with its blanks
+	left   int    // bytes of blanks before line
+	ok     bool   // there is such a line
+
+	indexes []uint32 // scratch: frames of one record
+	data    []byte   // scratch: its hex dump
+	joined  []byte   // scratch: a comm line over several lines
+}
+
+func newParser(r io.Reader) *parser {
+	p := &parser{in: newLineReader(r), intern: newInternTable()}
+	p.advance()
+	return p
+}
+
+// advance goes to the next line.
+func (p *parser) advance() {
+	p.raw, p.ok = p.in.next()
+	p.line = trimLeft(p.raw)
+	p.left = len(p.raw) - len(p.line)
+	p.line = trimRight(p.line)
+}
+
+// unended reports whether the current line is the last and has no line end. A kernel
+// ends every line; people may lose the last end with nothing else.
+func (p *parser) unended() bool { return p.ok && !p.in.eol && !p.in.long }
+
+// fail gives the error for the current line or, after the last, for the end.
+func (p *parser) fail(cause string) error {
+	if err := p.in.readError(); err != nil && p.unended() {
+		return fmt.Errorf("line %d: %w", p.in.line, err)
+	} else if err != nil && !p.ok {
+		return fmt.Errorf("line %d: %w", p.in.line+1, err)
+	}
+	if !p.ok {
+		return &ParseError{Line: p.in.line, Err: formatErrorf("%s, but the text ends", cause)}
+	}
+	return &ParseError{Line: p.in.line, Text: clip(p.raw), Err: formatErrorf("%s", cause)}
+}
+
+// next reads a record. If found is false and err nil the report has ended.
+func (p *parser) next() (l Leak, found bool, err error) {
+	for p.ok && len(p.line) == 0 && !p.in.long {
+		p.advance()
+	}
+	if !p.ok {
+		if p.in.readError() != nil {
+			return l, false, p.fail("")
+		}
+		return l, false, nil
+	}
+	rest, ok, _ := parseHeader(p.line, &l)
+	if !ok || p.line[0] != 'u' || len(rest) > 0 || p.in.long {
+		return Leak{}, false, p.fail("expected unreferenced object")
+	}
+	p.advance()
+	err = p.record(&l)
+	return l, true, err
+}
+
+// record reads the lines after the header.
+func (p *parser) record(l *Leak) error {
+	c, err := p.comm()
+	if err != nil {
+		return err
+	}
+	l.Comm = p.intern.bytesName(c.comm)
+	l.PID, l.Jiffies, l.Age = c.pid, c.jiffies, c.age
+	p.advance()
+
+	n, perCPU, cpu, rest, ok, _ := parseHexHeader(p.line)
+	if ok && len(rest) == 0 && p.line[0] == 'h' {
+		if perCPU {
+			l.PerCPU, l.CPU = true, cpu
+		}
+		p.advance()
+		if l.Data, err = p.hexDump(n); err != nil {
+			return err
+		}
+	}
+
+	crc, hasCRC, rest, ok, _ := parseBacktraceHeader(p.line)
+	if !ok || len(rest) > 0 || p.line[0] != 'b' {
+		return p.fail("expected backtrace")
+	}
+	if hasCRC {
+		l.Checksum = p.intern.checksum(crc)
+	}
+	if p.unended() {
+		return p.fail("the text is cut before the frames")
+	}
+	depth := indentation(p.raw)
+	p.advance()
+	l.Backtrace, err = p.backtrace(l, depth)
+	return err
+}
+
+// comm reads the comm line. The name may hold line ends: then the line goes on in
+// the next ones, as far as the name can reach.
+func (p *parser) comm() (commLine, error) {
+	if !bytes.HasPrefix(p.line, []byte(`comm "`)) {
+		return commLine{}, p.fail("expected comm, pid and jiffies")
+	}
+	c, rest, ok, short := parseComm(p.line)
+	if ok && len(rest) == 0 && !p.in.long {
+		return c, nil
+	}
+	err := p.fail("expected comm, pid and jiffies")
+	if ok || !p.ok {
+		return c, err
+	}
+	p.joined = append(p.joined[:0], trimLeft(p.raw)...)
+	for !ok && short && len(p.joined) <= len(`comm "`)+commLen && !p.in.long {
+		raw, more := p.in.next()
+		if !more {
+			return c, err
+		}
+		p.joined = append(append(p.joined, '\n'), raw...)
+		c, rest, ok, short = parseComm(trimRight(p.joined))
+	}
+	if !ok || len(rest) > 0 || len(c.comm) > commLen || p.in.long {
+		return c, err
+	}
+	return c, nil
+}
+
+// hexDump reads the rows of n bytes.
+func (p *parser) hexDump(n int) ([]byte, error) {
+	p.data = p.data[:0]
+	for len(p.data) < n {
+		want := min(rowLen, n-len(p.data))
+		before := len(p.data)
+		var rest []byte
+		p.data, rest = parseHexRow(p.data, p.line, want)
+		if len(p.data)-before != want || isByte(rest) && !isChars(rest, p.data[before:]) {
+			p.data = p.data[:before]
+			return bytes.Clone(p.data), p.fail(fmt.Sprintf("expected %d bytes of the hex dump", want))
+		}
+		p.advance()
+	}
+	return p.intern.copyData(p.data), nil
+}
+
+// A formatError is a cause that wraps [ErrFormat] without repeating its text.
+type formatError string
+
+func formatErrorf(format string, args ...any) error {
+	return formatError(fmt.Sprintf(format, args...))
+}
+
+func (e formatError) Error() string { return string(e) }
+func (formatError) Unwrap() error   { return ErrFormat }

@@ -1,0 +1,300 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// Text on its way from a kernel to a file passes terminals, mailers and browsers. A
+// cleaner undoes what they do to the bytes of a line. What they do to its words is
+// the business of the extractor.
+type cleaner struct {
+	buf  []byte
+	soft []byte // the line before, which ended in a soft line break
+}
+
+// suspect marks the bytes of which none is in a line as the kernel prints it,
+// except in names and character columns.
+var suspect = func() (t [256]bool) {
+	for _, c := range []byte("\x00\b\v\f\r\x1b&<=\\\xa0\xc2\xc3\xe2\xe3\xef") {
+		t[c] = true
+	}
+	return t
+}()
+
+// clean gives the line as it was before, or several with line ends between them.
+// If ok is false it goes on in the next. The result is valid until the next call.
+func (cl *cleaner) clean(b []byte) (_ []byte, ok bool) {
+	if len(cl.soft) > 0 {
+		cl.soft = append(cl.soft, b...)
+		b = cl.soft
+	}
+	for len(b) > 0 && b[len(b)-1] == '\r' {
+		b = b[:len(b)-1]
+	}
+	if n := len(b); n >= 70 && n < maxLine && b[n-1] == '=' { // quoted-printable
+		cl.soft = append(cl.soft[:0], b[:n-1]...)
+		return nil, false
+	}
+	cl.soft = cl.soft[:0] // b is still valid
+	if i := firstSuspect(b); i >= 0 {
+		return cl.rewrite(b, i), true
+	}
+	return b, true
+}
+
+// rest gives the line that should have gone on when the text ended.
+func (cl *cleaner) rest() []byte {
+	b := cl.soft
+	cl.soft = nil
+	return b
+}
+
+// firstSuspect gives the index of the first byte that needs a closer look, or -1.
+func firstSuspect(b []byte) int {
+	for i, c := range b {
+		if suspect[c] && (c != '<' || tagLen(b[i:]) > 0) {
+			return i
+		}
+	}
+	return -1
+}
+
+// rewrite copies b, which is clean up to i.
+func (cl *cleaner) rewrite(b []byte, i int) []byte {
+	// A thread name is not to be touched.
+	from, to := len(b), len(b)
+	if q := bytes.Index(b, []byte(`comm "`)); q >= 0 {
+		q += len(`comm "`)
+		if end := bytes.LastIndex(b[q:min(len(b), q+longCommLen+len(`", pid `))], []byte(`", pid `)); end >= 0 {
+			from, to = q, q+end
+		}
+	}
+	escaped := bytes.Contains(b, []byte("n"+anchor[1:])) && bytes.Contains(b, []byte(`\n`))
+	out := append(cl.buf[:0], b[:min(i, from)]...)
+	for i = len(out); i < len(b); {
+		if i == from {
+			out = append(out, b[from:to]...)
+			if i = to; i == len(b) {
+				break
+			}
+		}
+		n := 0
+		switch c := b[i]; c {
+		case 0:
+			n = 1
+		case '\b':
+			n = 1
+			if len(out) > 0 {
+				out = out[:len(out)-1]
+			}
+		case '\v', '\f':
+			out, n = append(out, ' '), 1
+		case 0xa0: // a no-break space in Latin-1
+			if len(out) == 0 || out[len(out)-1] < 0x80 {
+				out, n = append(out, ' '), 1
+			}
+		case '\r': // what follows is written over the same line of a terminal
+			n = 1
+			out = append(out, '\n')
+		case 0x1b:
+			n = escapeLen(b[i:])
+		case '&':
+			out, n = unescapeEntity(out, b[i:])
+		case '=':
+			if len(b)-i >= 3 && isUpperHex(b[i+1]) && isUpperHex(b[i+2]) {
+				out, n = plainEnd(append(out, hexValue[b[i+1]]<<4|hexValue[b[i+2]])), 3
+			}
+		case '<':
+			if n = tagLen(b[i:]); n > 0 && breaksLine(b[i:]) {
+				out = append(out, '\n')
+			}
+		case '\\':
+			if escaped && len(b)-i >= 2 {
+				out, n = unescapeJSON(out, b[i:])
+			} else if len(b)-i >= 2 && isMarkdown(b[i+1]) {
+				out, n = append(out, b[i+1]), 2
+			}
+		}
+		if n == 0 {
+			out = append(out, b[i])
+			n = 1
+			if b[i] >= 0x80 {
+				out = plainEnd(out)
+			}
+		}
+		i += n
+	}
+	cl.buf = out
+	return out
+}
+
+// escapeLen gives the length of a terminal's escape sequence.
+func escapeLen(b []byte) int {
+	if len(b) < 2 {
+		return len(b)
+	}
+	switch b[1] {
+	case '[':
+		for i := 2; i < len(b); i++ {
+			if b[i] >= 0x40 && b[i] <= 0x7e {
+				return i + 1
+			}
+			if b[i] < ' ' || b[i] > '?' {
+				return i
+			}
+		}
+		return len(b)
+	case ']': // a title, ended by BEL or ESC \
+		for i := 2; i < len(b); i++ {
+			if b[i] == 7 {
+				return i + 1
+			}
+			if b[i] == 0x1b {
+				return min(i+2, len(b))
+			}
+		}
+		return 2
+	case '(', ')', '#', '%':
+		return min(3, len(b))
+	}
+	return 2
+}
+
+// isMarkdown reports whether c is what Markdown puts a backslash before in a report.
+func isMarkdown(c byte) bool {
+	switch c {
+	case '_', '*', '[', ']', '<', '>', '`', '+', '-', '.', '(', ')', '#':
+		return true
+	}
+	return false
+}
+
+var entities = []struct{ name, text string }{
+	{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", `"`}, {"&nbsp;", " "}, {"&apos;", "'"}, {"&amp;", "&"},
+}
+
+func unescapeEntity(out, b []byte) ([]byte, int) {
+	const amp = "&amp;"
+	if bytes.HasPrefix(b, []byte("&#")) {
+		return unescapeNumber(out, b)
+	}
+	n := 1
+	for bytes.HasPrefix(b[n:], []byte(amp[1:])) {
+		n += len(amp) - 1
+	}
+	if n > 1 { // what was escaped twice
+		inner := append([]byte("&"), b[n:min(len(b), n+10)]...)
+		if out, used := unescapeEntity(out, inner); used > 0 {
+			return out, n - 1 + used
+		}
+	}
+	for _, e := range entities {
+		if bytes.HasPrefix(b, []byte(e.name)) {
+			return append(out, e.text...), len(e.name)
+		}
+	}
+	return out, 0
+}
+
+// unescapeNumber reads &#60; and &#x3C;.
+func unescapeNumber(out, b []byte) ([]byte, int) {
+	s := scan{b: b[2:]}
+	var v uint64
+	var ok bool
+	if s.lit("x") || s.lit("X") {
+		v, _, ok = s.hex()
+	} else {
+		v, ok = s.dec()
+	}
+	if !ok || !s.lit(";") || v < ' ' || v > utf8.MaxRune || len(b)-len(s.b) > 10 {
+		return out, 0
+	}
+	return plainEnd(utf8.AppendRune(out, rune(v))), len(b) - len(s.b)
+}
+
+// unescapeJSON reads the escapes of a report inside a string of a program or of JSON.
+func unescapeJSON(out, b []byte) ([]byte, int) {
+	switch b[1] {
+	case 'n':
+		return append(out, '\n'), 2
+	case 'r':
+		return out, 2
+	case 't':
+		return append(out, '\t'), 2
+	case '"', '\\', '/':
+		return append(out, b[1]), 2
+	case 'u':
+		if len(b) >= 6 {
+			s := scan{b: b[2:6]}
+			if v, digits, ok := s.hex(); ok && digits == 4 && v < 0x7f && v >= ' ' {
+				return append(out, byte(v)), 6
+			}
+		}
+	}
+	return out, 0
+}
+
+// tags are those that people's reports are wrapped in. Others may be names of
+// types.
+var tags = []string{"br", "p", "div", "span", "pre", "code", "td", "tr", "tt", "font", "blockquote", "li", "a", "b", "i", "u", "table", "tbody",
+	"strong", "em", "th", "ul", "ol", "samp", "kbd", "o:p"}
+
+// tagLen gives the length of an HTML tag at the start of b, or 0.
+func tagLen(b []byte) int {
+	const longest = 512
+	name := tagName(b)
+	for _, t := range tags {
+		if bytes.EqualFold(name, []byte(t)) {
+			return bytes.IndexByte(b[:min(len(b), longest)], '>') + 1
+		}
+	}
+	return 0
+}
+
+// tagName gives the name in a tag. One capital is the name of a type.
+func tagName(b []byte) []byte {
+	b = bytes.TrimPrefix(b[1:], []byte("/"))
+	n := 0
+	for n < len(b) && (b[n]|0x20 >= 'a' && b[n]|0x20 <= 'z' || b[n] == ':') {
+		n++
+	}
+	if n == 1 && b[0] < 'a' {
+		return nil
+	}
+	if n < len(b) && b[n] != '>' && b[n] != ' ' && b[n] != '/' {
+		return nil
+	}
+	return b[:n]
+}
+
+// breaksLine reports whether text before and after the tag is on different lines.
+func breaksLine(b []byte) bool {
+	switch string(bytes.ToLower(tagName(b))) {
+	case "br", "p", "div", "pre", "tr", "li", "blockquote":
+		return true
+	}
+	return false
+}
+
+func isUpperHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' }
+
+// plainEnd replaces a blank or a quote of a word processor at the end of b by that
+// of the kernel.
+func plainEnd(b []byte) []byte {
+	for _, f := range folds {
+		if bytes.HasSuffix(b, []byte(f.from)) {
+			return append(b[:len(b)-len(f.from)], f.to...)
+		}
+	}
+	return b
+}
+
+var folds = []struct{ from, to string }{
+	{"\u00a0", " "}, {"\u201c", `"`}, {"\u201d", `"`}, {"\u200b", ""}, {"\ufeff", ""},
+	{"\u2002", " "}, {"\u2003", " "}, {"\u2007", " "}, {"\u2009", " "}, {"\u202f", " "}, {"\u3000", " "},
+	{"0\u00d7", "0x"},
+}

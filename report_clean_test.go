@@ -1,0 +1,58 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestClean(t *testing.T) {
+	tests := []struct{ name, text, want string }{
+		{"decimal references", "[&#60;c0a011d3&#62;] f+0x1&#47;0x2&#160;[m]", "[<c0a011d3>] f+0x1/0x2 [m]"},
+		{"references with leading zeros", "comm &#034;x&#034;", `comm "x"`},
+		{"hexadecimal references", "[&#x3C;c0a011d3&#X3e;] f&#x2B;0x1&#x2F;0x2", "[<c0a011d3>] f+0x1/0x2"},
+		{"no reference", "&#; &#x; &#1; &#60 &#99999999; &bogus;", "&#; &#x; &#1; &#60 &#99999999; &bogus;"},
+		{"escaped twice", "[&amp;lt;c0a011d3&amp;gt;] &amp; &amp;quot;", `[<c0a011d3>] & "`},
+		{"escaped three times", "[&amp;amp;lt;c0a011d3&amp;amp;gt;]", "[<c0a011d3>]"},
+		{"capital tags", "<PRE>f+0x1/0x2<BR>g<Br/>h</PRE>", "\nf+0x1/0x2\ng\nh\n"},
+		{"tags for emphasis", "<strong>f</strong><em>+</em><o:p>0x1</o:p>", "f+0x1"},
+		{"types", "<A as B>::f <T>::g <P>", "<A as B>::f <T>::g <P>"},
+		{"a tag without end", strings.Repeat("<p ", 200), strings.Repeat("<p ", 200)},
+		{"markdown", `\[\<c0a011d3\>\] my\_func+0x1/0x2 \[my\_mod\]`, "[<c0a011d3>] my_func+0x1/0x2 [my_mod]"},
+		{"blanks", "a\u2003b\u202fc\u3000d\u00a0e\ff\vg", "a b c d e f g"},
+		{"Latin-1 blanks", "\xa0\xa0f\xa0g", "  f g"},
+		{"a letter with the byte of a blank", "caf\u00e0", "caf\u00e0"},
+		{"multiplication sign", "0\u00d71 a\u00d7b", "0x1 a\u00d7b"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var cl cleaner
+			got, ok := cl.clean([]byte(tt.text))
+			if diff := cmp.Diff(tt.want, string(got)); diff != "" || !ok {
+				t.Errorf("%v (-want +got):\n%s", ok, diff)
+			}
+		})
+	}
+}
+
+func TestCleanSoft(t *testing.T) {
+	long := strings.Repeat("x", 75)
+	var cl cleaner
+	if got, ok := cl.clean([]byte(long + "=")); ok {
+		t.Errorf("a soft line break gives %q", got)
+	}
+	if got, ok := cl.clean([]byte("y")); !ok || string(got) != long+"y" {
+		t.Errorf("after a soft line break: %q, %v", got, ok)
+	}
+	if got, ok := cl.clean([]byte("z")); !ok || string(got) != "z" {
+		t.Errorf("after that: %q, %v", got, ok)
+	}
+	cl.clean([]byte(long + "="))
+	if got := cl.rest(); string(got) != long {
+		t.Errorf("the rest is %q", got)
+	}
+}

@@ -1,0 +1,434 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// ParseFrame reads one line of a backtrace, in every form that kernels print it
+// and that tools leave after decoding it:
+//
+//	[<ffffffffac82d8ca>] kmemleak_alloc+0x4a/0xa0      raw address
+//	[<00000000cd474082>] myfunc+0xa/0x1e [hello]       hashed address: Addr is 0
+//	[<(____ptrval____)>] myfunc+0xa/0x1e [hello]       hidden address: Addr is 0
+//	[< c10b0001>] create_object+0x114/0x1db            padded
+//	myfunc+0xa/0x1e [hello]                            no address
+//	myfunc+0xa/0x1e [hello 3f5ad5c1e0b2]               with a build ID of 8 to 64 digits
+//	0xffffffffc03d4015                                 no symbol: only Addr is set
+//	[<00000000cd474082>] 0xffffffffc03d4015            the same
+//	? myfunc+0xa/0x1e                                  "?", "(P)" and the like are passed over
+//	myfunc+0xa/0x1e lib/x.c:12                         decoded
+//	kzalloc include/linux/slab.h:1094 [inline]         decoded, inlined
+//	[<     inline     >] kzalloc linux/slab.h:1094     the same
+//	myfunc (mm/slub.c:3817 lib/x.c:12) hello           decoded: File and Line are the last,
+//	                                                   which is in myfunc itself
+//	myfunc                                             name only
+//
+// Blanks at both ends do not count. A hash of 64-bit kernels has 32 bits and is
+// recognised by that; on 32-bit kernels since 4.15 a hash looks like an address
+// and is given as Addr.
+//
+// Any other text gives an error that wraps [ErrFormat].
+func ParseFrame(s string) (Frame, error) {
+	if len(s) > maxFrame {
+		return Frame{}, formatErrorf("frame of %d bytes", len(s))
+	}
+	f, _, rest, err := parseFrame([]byte(s))
+	if err == nil && len(rest) > 0 {
+		err = formatErrorf("text %q after the frame", clip(rest))
+	}
+	if err != nil {
+		return Frame{}, err
+	}
+	return f, nil
+}
+
+// maxFrame is longer than any line of a backtrace: a symbol has at most 512 bytes
+// (KSYM_NAME_LEN), more if a tool has demangled it, a module 56, a path 4096.
+const (
+	maxFrame = 8 << 10
+	maxName  = 2 << 10
+	maxPath  = 4 << 10
+)
+
+// A frameForm says how a frame was written.
+type frameForm struct {
+	bracket bool // an address, or what stands for one, in brackets
+	number  bool // an address instead of a name
+	offset  bool
+	size    bool
+	file    bool // decoded
+	list    bool // decoded, with source positions in parentheses
+}
+
+var (
+	errNoFrame  = formatErrorf("not a frame")
+	errCutFrame = formatErrorf("the frame is cut")
+)
+
+// parseFrame reads a frame from the start of b and gives the text after it,
+// without blanks at its ends.
+func parseFrame(b []byte) (f Frame, form frameForm, rest []byte, err error) {
+	b = trimBlanks(b)
+	if len(b) == 0 {
+		return f, form, b, errNoFrame
+	}
+	var bracket uint64
+	if b[0] == '[' {
+		if rest, ok := inlineBracket(b); ok {
+			b, f.Inlined = rest, true
+		} else if bracket, b, err = parseBracket(b); err != nil {
+			return f, form, b, err
+		}
+		form.bracket = true
+		b = trimLeft(b)
+	}
+	b = trimLeft(bytes.TrimPrefix(b, []byte("? ")))
+
+	// An ARM oops puts the symbol in parentheses.
+	if len(b) > 1 && b[0] == '(' && isNameByte[b[1]] {
+		if i := bytes.IndexByte(b, ')'); i > 0 {
+			inner, innerForm, rest, err := parseFrame(b[1:i])
+			if err == nil && len(rest) == 0 && innerForm.offset {
+				inner.Addr = bracket
+				innerForm.bracket = form.bracket
+				return inner, innerForm, trimLeft(b[i+1:]), nil
+			}
+		}
+	}
+	if b, err = parseSymbol(b, &f, &form); err != nil {
+		return Frame{}, form, b, err
+	}
+	if !form.number {
+		f.Addr = bracket
+	}
+	rest, err = parseTail(b, &f, &form)
+	if err != nil {
+		return Frame{}, form, b, err
+	}
+	return f, form, rest, nil
+}
+
+// inlineBracket reads what syzkaller of 2016 put in place of the address of an inlined
+// frame: [<     inline     >].
+func inlineBracket(b []byte) (rest []byte, ok bool) {
+	s := scan{b: b}
+	ok = s.lit("[<") && s.word("inline") && s.word(">") && s.lit("]")
+	return s.b, ok
+}
+
+// parseBracket reads the address before the symbol. Mail and web software often
+// loses the inner brackets.
+func parseBracket(b []byte) (addr uint64, rest []byte, err error) {
+	s := scan{b: b[1:]}
+	s.blanks()
+	inner := s.lit("<")
+	s.blanks()
+	if s.lit("(") { // (ptrval), (____ptrval____), (null)
+		i := bytes.IndexByte(s.b, ')')
+		if i < 0 {
+			return 0, b, errCutFrame
+		}
+		if name := string(bytes.Trim(s.b[:i], "_ ")); name != "ptrval" && name != "null" {
+			return 0, b, errNoFrame
+		}
+		s.b = s.b[i+1:]
+	} else {
+		v, digits, ok := s.hex()
+		switch {
+		case s.short:
+			return 0, b, errCutFrame
+		case !ok || digits < 8:
+			return 0, b, errNoFrame
+		case digits < 16 || v>>32 != 0: // else a hash
+			addr = v
+		}
+	}
+	s.short = false
+	s.blanks()
+	if inner && !s.lit(">") || !s.word("]") {
+		if s.short || len(s.b) == 0 {
+			return 0, b, errCutFrame
+		}
+		return 0, b, errNoFrame
+	}
+	return addr, s.b, nil
+}
+
+// parseSymbol reads the name with its offset and size, or a bare address.
+func parseSymbol(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
+	if len(b) == 0 {
+		return b, errCutFrame
+	}
+	s := scan{b: b}
+	if s.lit("(null)") { // old kernels, for an address of 0
+		form.number = true
+		return s.b, nil
+	}
+	if s.lit("0x") {
+		v, _, ok := s.hex()
+		if !ok && s.short {
+			return b, errCutFrame
+		}
+		if !ok || len(s.b) > 0 && isNameByte[s.b[0]] {
+			return b, errNoFrame
+		}
+		f.Addr, form.number = v, true
+		return s.b, nil
+	}
+	n := 0
+	for n < len(b) && n <= maxName && isNameByte[b[n]] {
+		n++
+	}
+	if n < len(b) && b[n] != '+' && b[n] != ' ' && b[n] != '\t' {
+		n = max(n, demangledLen(b))
+	}
+	if n == 0 || n > maxName || b[0] >= '0' && b[0] <= '9' || n < len(b) && b[n] != '+' && b[n] != ' ' && b[n] != '\t' ||
+		len(bytes.Trim(b[:n], ".")) == 0 {
+		return b, errNoFrame
+	}
+	f.Func = string(b[:n])
+	s.b = b[n:]
+	if !s.lit("+0x") {
+		if s.short && len(s.b) > 0 {
+			return b, errCutFrame
+		}
+		return s.b, nil
+	}
+	var ok bool
+	if f.Offset, _, ok = s.hex(); !ok {
+		if s.short {
+			return b, errCutFrame
+		}
+		return b, errNoFrame
+	}
+	form.offset = true
+	s.short = false
+	if !s.lit("/0x") {
+		if s.short && len(s.b) > 0 {
+			return b, errCutFrame
+		}
+		return s.b, nil
+	}
+	s.short = false
+	if f.Size, _, ok = s.hex(); !ok {
+		if s.short {
+			return b, errCutFrame
+		}
+		return b, errNoFrame
+	}
+	form.size = true
+	return s.b, nil
+}
+
+// isNameByte tells the bytes of a symbol as compilers write it.
+var isNameByte = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+			c == '_' || c == '.' || c == '$' || c == '@'
+	}
+	return t
+}()
+
+// demangledLen gives the length of a Rust or C++ name that a tool has already
+// demangled, which may hold blanks and brackets; 0 if there is none.
+func demangledLen(b []byte) int {
+	n := bytes.Index(b[:min(len(b), maxName)], []byte("+0x"))
+	if n <= 0 || !utf8.Valid(b[:n]) || bytes.IndexByte(b[:n], '"') >= 0 || !bytes.Contains(b[:n], []byte("::")) {
+		return 0
+	}
+	depth := 0
+	for i, c := range b[:n] {
+		switch {
+		case c < ' ' || c == 0x7f:
+			return 0
+		case c == '<' || c == '(' || c == '[' || c == '{':
+			depth++
+		case c == '>' && i > 0 && b[i-1] == '-': // an arrow
+		case c == '>' || c == ')' || c == ']' || c == '}':
+			depth--
+		case c == ' ' && depth == 0:
+			return 0 // two words
+		}
+		if depth < 0 {
+			return 0
+		}
+	}
+	if depth != 0 {
+		return 0
+	}
+	return n
+}
+
+// parseTail reads what follows the symbol: the module, marks of the unwinder and
+// what decoding tools add.
+func parseTail(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
+	for {
+		b = trimLeft(b)
+		if len(b) == 0 {
+			return b, nil
+		}
+		switch b[0] {
+		case '[':
+			i := bytes.IndexByte(b, ']')
+			if i < 0 {
+				if isModule(b[1:]) {
+					return b, errCutFrame
+				}
+				return b, nil
+			}
+			inner := b[1:i]
+			switch {
+			case string(inner) == "inline" || string(inner) == "inlined":
+				f.Inlined = true
+			case f.Module == "" && !form.number && isModule(inner):
+				setModule(f, inner)
+			default:
+				return b, nil
+			}
+			b = b[i+1:]
+		case '(':
+			i := closing(b)
+			if i < 0 || !parseParen(b[1:i], f, form) {
+				return b, nil
+			}
+			b = b[i+1:]
+			// decode_stacktrace.sh puts the module here and drops its brackets.
+			word := trimLeft(b)
+			n := indexBlank(word)
+			behind := trimLeft(word[n:])
+			if form.file && f.Module == "" && n > 0 && isModule(word[:n]) && (len(behind) == 0 || behind[0] == '(') {
+				f.Module = string(word[:n])
+				b = behind
+			}
+		default:
+			n := indexBlank(b)
+			file, line, ok := cutPosition(b[:n])
+			if !ok || form.file {
+				return b, nil
+			}
+			f.File, f.Line, form.file = file, line, true
+			b = b[n:]
+		}
+	}
+}
+
+// closing gives the index of the parenthesis that closes the one b starts with, or
+// -1.
+func closing(b []byte) int {
+	depth := 0
+	for i, c := range b[:min(len(b), maxFrame)] {
+		switch c {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// parseParen reads the inside of a parenthesis after a symbol: marks of arm64's
+// unwinder such as (P), or source positions.
+func parseParen(b []byte, f *Frame, form *frameForm) bool {
+	marks := len(b) > 0 && len(b) <= 4
+	for _, c := range b {
+		marks = marks && c >= 'A' && c <= 'Z'
+	}
+	if marks {
+		return true
+	}
+	if form.file {
+		return bytes.HasPrefix(b, []byte("discriminator "))
+	}
+	var file string
+	var line int
+	found := false
+	for word := range bytes.FieldsSeq(b) {
+		if d := string(bytes.Trim(word, "()")); d == "discriminator" || found && strings.Trim(d, "0123456789") == "" {
+			continue
+		}
+		var ok bool
+		if file, line, ok = cutPosition(word); !ok {
+			return false
+		}
+		found = true
+	}
+	if !found {
+		return false
+	}
+	f.File, f.Line, form.file, form.list = file, line, true, true
+	return true
+}
+
+// cutPosition reads file:line or file:line:column. What addr2line prints when it
+// does not know, ??:?, is a position without a file.
+func cutPosition(b []byte) (file string, line int, ok bool) {
+	name, number, ok := bytes.Cut(b, []byte(":"))
+	if !ok || len(name) == 0 || len(name) > maxPath {
+		return "", 0, false
+	}
+	if string(name) == "??" {
+		return "", 0, true
+	}
+	number, _, _ = bytes.Cut(number, []byte(":"))
+	n, err := strconv.ParseUint(string(number), 10, 31)
+	if string(number) == "?" { // addr2line knows the file only
+		n, err = 0, nil
+	}
+	if err != nil || !utf8.Valid(name) || bytes.IndexByte(name, '.') < 0 && bytes.IndexByte(name, '/') < 0 {
+		return "", 0, false
+	}
+	for _, c := range name {
+		if c <= ' ' || c == '(' || c == ')' || c == '[' || c == ']' || c == '"' {
+			return "", 0, false
+		}
+	}
+	return string(name), int(n), true
+}
+
+// isModule reports whether b is a module name, or one with a build ID.
+func isModule(b []byte) bool {
+	name, id, hasID := bytes.Cut(b, []byte(" "))
+	if len(name) == 0 || len(name) > 64 || name[0] == '.' || name[0] == '-' {
+		return false
+	}
+	if isDecimal(name) { // a footnote
+		return false
+	}
+	for _, c := range name {
+		if !isNameByte[c] && c != '-' {
+			return false
+		}
+	}
+	if !hasID {
+		return true
+	}
+	for _, c := range id {
+		if hexValue[c] > 15 {
+			return false
+		}
+	}
+	return len(id) >= 8 && len(id) <= 64
+}
+
+func setModule(f *Frame, b []byte) {
+	name, id, _ := bytes.Cut(b, []byte(" "))
+	f.Module, f.BuildID = string(name), string(id)
+}
+
+// clip bounds a text that goes into an error.
+func clip(b []byte) string {
+	const longest = 200
+	if len(b) > longest {
+		return string(b[:longest]) + "..."
+	}
+	return string(b)
+}

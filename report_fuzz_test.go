@@ -1,0 +1,124 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// checkLeak fails if a leak does not come back from its text or its JSON.
+func checkLeak(t *testing.T, l Leak) {
+	t.Helper()
+	text := l.String()
+	again, err := Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v in\n%q", err, text)
+	}
+	if diff := cmp.Diff([]Leak{l}, again); diff != "" {
+		t.Fatalf("from its text (-want +got):\n%s\n%q", diff, text)
+	}
+	b, err := json.Marshal(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var j Leak
+	if err := json.Unmarshal(b, &j); err != nil {
+		t.Fatalf("%v in %s", err, b)
+	}
+	if diff := cmp.Diff(l, j); diff != "" {
+		t.Fatalf("from its JSON (-want +got):\n%s", diff)
+	}
+}
+
+func addReports(f *testing.F) {
+	for _, text := range captures(f) {
+		f.Add(text[:1500])
+	}
+	f.Add([]byte(tutorialReport))
+	f.Add([]byte(carried))
+	f.Add([]byte(prefix("[  %d.%06d][  T170] kmemleak: ")(carried)))
+	f.Add([]byte(prefix("> ")(wrap(60)(carried))))
+	f.Add([]byte("unreferenced object (percpu) 0x607b97e9cab8 (size 16):\n  comm \"x\n  backtrace:\n\", pid -1, jiffies 4294931867 (age 0.001s)\n" +
+		"  hex dump (first 8 bytes on cpu 3):\n    61 62 63 64 65 66 67 68                          abcdefgh\n" +
+		"  backtrace (crc 0):\n    kzalloc include/linux/slab.h:1094 [inline]\n    f+0x1/0x2 [m 0123456789] (a.c:1)\n    0xffffffffc0a015e4\n    <A as B>::c+0x1/0x2\n"))
+}
+
+func FuzzParse(f *testing.F) {
+	addReports(f)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		leaks, err := Parse(bytes.NewReader(text))
+		var pe *ParseError
+		if err != nil && (!errors.As(err, &pe) || !errors.Is(err, ErrFormat) || pe.Line < 1 || pe.Line > bytes.Count(text, []byte("\n"))+1) {
+			t.Fatalf("error %v", err)
+		}
+		for i, l := range leaks {
+			if err == nil || i < len(leaks)-1 {
+				checkLeak(t, l)
+			}
+		}
+		// Control characters outside of the kernel's own layout are noise of a
+		// console for Extract.
+		control := func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' }
+		if err != nil || bytes.ContainsFunc(text, control) {
+			return
+		}
+		// What is right in the strict sense is right in the wide one, or doubted
+		// aloud: text that a log can do to a report is no proof of damage for Parse.
+		i := 0
+		for l, err := range Extract(bytes.NewReader(text)) {
+			if i >= len(leaks) || l.Addr != leaks[i].Addr || err == nil && !cmp.Equal(l, leaks[i]) {
+				t.Fatalf("Extract: leak %d is %v, %v", i, l, err)
+			}
+			i++
+		}
+		if i != len(leaks) {
+			t.Fatalf("Extract gives %d leaks, Parse %d", i, len(leaks))
+		}
+	})
+}
+
+func FuzzExtract(f *testing.F) {
+	addReports(f)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for l, err := range Extract(bytes.NewReader(text)) {
+			var pe *ParseError
+			if err != nil && (!errors.As(err, &pe) || pe.Line < 1 || pe.Line > bytes.Count(text, []byte("\n"))+1) {
+				t.Fatalf("error %v", err)
+			}
+			if !slices.ContainsFunc(l.Backtrace, Frame.beyond) {
+				checkLeak(t, l)
+			}
+		}
+	})
+}
+
+func FuzzParseFrame(f *testing.F) {
+	for _, tt := range frameTests {
+		f.Add(tt.text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		frame, err := ParseFrame(text)
+		if err != nil {
+			if frame != (Frame{}) || !errors.Is(err, ErrFormat) {
+				t.Fatalf("%v, %v", frame, err)
+			}
+			return
+		}
+		frame.Name()
+		again, err := ParseFrame(frame.String())
+		if frame.Func != "" {
+			again.Addr = frame.Addr
+		}
+		if err != nil || frame != again {
+			t.Fatalf("%q gives %#v, its text %q gives %#v, %v", text, frame, frame.String(), again, err)
+		}
+	})
+}

@@ -1,0 +1,164 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// Reports repeat themselves: a hundred thousand leaks come from a few hundred
+// places. An internTable reads each different frame line once and gives equal
+// backtraces and thread names the same memory.
+//
+// Its size is bounded: when a table is full it starts again from nothing. Leaks
+// that were given out keep what they have.
+type internTable struct {
+	byText map[string]uint32 // frame line -> index in frames
+	frames []internFrame
+	class  []frameClass       // of frames
+	stacks map[string][]Frame // indexes of frames -> backtrace
+	names  map[string]string
+	depth  int    // frames in stacks
+	size   int    // bytes of text in byText and frames
+	named  int    // bytes in names
+	key    []byte // scratch for a key of stacks
+
+	data      []byte   // what is left of a block for copies of hex dumps
+	checksums []uint32 // what is left of a block for checksums
+}
+
+type internFrame struct {
+	frame Frame
+	form  frameForm
+}
+
+const (
+	maxInternFrames = 1 << 14
+	maxInternSize   = 4 << 20 // bytes of their text
+	maxInternText   = 1 << 10 // longer lines are not kept
+	maxInternDepth  = 1 << 16 // frames in backtraces
+	maxInternNames  = 1 << 12
+	maxInternNamed  = 1 << 20 // bytes of names
+)
+
+func newInternTable() *internTable {
+	t := new(internTable)
+	t.reset()
+	t.names = make(map[string]string)
+	return t
+}
+
+func (t *internTable) reset() {
+	t.byText = make(map[string]uint32)
+	clear(t.frames) // lets go of their text
+	t.frames, t.class = t.frames[:0], t.class[:0]
+	t.stacks = make(map[string][]Frame)
+	t.depth, t.size = 0, 0
+}
+
+// full reports whether it is time to reset: the indexes that add has given
+// become meaningless then.
+func (t *internTable) full() bool {
+	return len(t.frames) >= maxInternFrames || t.depth >= maxInternDepth || t.size >= maxInternSize
+}
+
+// lookup finds a frame line that was added.
+func (t *internTable) lookup(line []byte) (uint32, bool) {
+	if len(line) > maxInternText {
+		return 0, false
+	}
+	i, ok := t.byText[string(line)]
+	return i, ok
+}
+
+// add keeps a frame under its line, if it has one, and gives its index.
+func (t *internTable) add(line []byte, f internFrame) uint32 {
+	i := uint32(len(t.frames))
+	f.frame.Func = t.name(f.frame.Func)
+	f.frame.Module = t.name(f.frame.Module)
+	f.frame.BuildID = t.name(f.frame.BuildID)
+	f.frame.File = t.name(f.frame.File)
+	t.frames = append(t.frames, f)
+	t.class = append(t.class, f.class())
+	t.size += len(f.frame.Func) + len(f.frame.Module) + len(f.frame.BuildID) + len(f.frame.File)
+	if len(line) > 0 && len(line) <= maxInternText {
+		t.byText[string(line)] = i
+		t.size += len(line)
+	}
+	return i
+}
+
+// stack gives the backtrace of the frames with these indexes.
+func (t *internTable) stack(indexes []uint32) []Frame {
+	if len(indexes) == 0 {
+		return nil
+	}
+	t.key = t.key[:0]
+	for _, i := range indexes {
+		t.key = binary.NativeEndian.AppendUint32(t.key, i)
+	}
+	if s, ok := t.stacks[string(t.key)]; ok {
+		return s
+	}
+	s := make([]Frame, len(indexes))
+	for n, i := range indexes {
+		s[n] = t.frames[i].frame
+	}
+	t.stacks[string(t.key)] = s
+	t.depth += len(s)
+	return s
+}
+
+// name gives an equal string that may be shared.
+func (t *internTable) name(s string) string {
+	if len(s) == 0 || len(s) > maxInternText {
+		return s
+	}
+	if old, ok := t.names[s]; ok {
+		return old
+	}
+	if len(t.names) >= maxInternNames || t.named >= maxInternNamed {
+		clear(t.names)
+		t.named = 0
+	}
+	t.names[s] = s
+	t.named += len(s)
+	return s
+}
+
+// bytesName is name for bytes: it allocates only what is new.
+func (t *internTable) bytesName(b []byte) string {
+	if old, ok := t.names[string(b)]; ok {
+		return old
+	}
+	return t.name(string(b))
+}
+
+// copyData gives a copy of a hex dump, which is not nil. Copies share blocks of
+// memory, not bytes.
+func (t *internTable) copyData(b []byte) []byte {
+	const block = 4 << 10
+	if len(b) > block/16 {
+		return bytes.Clone(b)
+	}
+	if len(b) > len(t.data) || t.data == nil {
+		t.data = make([]byte, block)
+	}
+	c := t.data[:len(b):len(b)]
+	copy(c, b)
+	t.data = t.data[len(b):]
+	return c
+}
+
+// checksum gives a pointer to a copy of c.
+func (t *internTable) checksum(c uint32) *uint32 {
+	if len(t.checksums) == 0 {
+		t.checksums = make([]uint32, 64)
+	}
+	p := &t.checksums[0]
+	*p = c
+	t.checksums = t.checksums[1:]
+	return p
+}

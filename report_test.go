@@ -1,0 +1,429 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// captures gives the reports in testdata: name without extension -> text.
+func captures(t testing.TB) map[string][]byte {
+	t.Helper()
+	names, err := filepath.Glob("testdata/reports/*.txt")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no captures: %v", err)
+	}
+	m := make(map[string][]byte)
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m[strings.TrimSuffix(name, ".txt")] = text
+	}
+	return m
+}
+
+func TestParseCaptures(t *testing.T) {
+	for name, text := range captures(t) {
+		t.Run(filepath.Base(name), func(t *testing.T) {
+			got, err := Parse(bytes.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *update {
+				out, err := json.MarshalIndent(got, "", "\t")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(name+".json", append(out, '\n'), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			golden, err := os.ReadFile(name + ".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []Leak
+			if err := json.Unmarshal(golden, &want); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("Parse (-want +got):\n%s", diff)
+			}
+			if n := strings.Count(string(text), "unreferenced object"); len(got) != n {
+				t.Errorf("%d leaks, the text has %d headers", len(got), n)
+			}
+		})
+	}
+}
+
+// tutorialReport has lost its indentation and has padded addresses.
+const tutorialReport = `unreferenced object 0xf7a3c000 (size 512):
+comm "modprobe", pid 2210, jiffies 871203 (age 95.004s)
+hex dump (first 32 bytes):
+d0 0f 00 00 01 12 00 00 10 10 00 00 01 12 00 00 ................
+48 49 21 20 01 12 00 00 7e 7f 00 00 01 12 00 00 HI! ....~.......
+backtrace:
+[< c10a8101>] create_object+0x110/0x1d0
+[< c10a44b9>] vmalloc+0x1c/0x1e
+[< f8055021>] lose+0x21/0x23 [lossy]
+[< f8058012>] 0xf8058012
+[< c1001226>] do_one_initcall+0x71/0x113
+[< ffffffff>] 0xffffffff
+`
+
+func ptr[T any](v T) *T { return &v }
+
+func TestParseDialects(t *testing.T) {
+	zeros := make([]byte, 8)
+	tests := []struct {
+		name, text string
+		want       []Leak
+	}{
+		{"empty", "", nil},
+		{"blank lines", "\n  \n", nil},
+		{
+			"2.6.31, no hex dump, no age, terminator",
+			"unreferenced object 0xffff88003d97ca80 (size 128):\n" +
+				"  comm \"swapper\", pid 1, jiffies 4294893000\n" +
+				"  backtrace:\n" +
+				"    [<ffffffff8110d7f5>] create_object+0x10a/0x22d\n" +
+				"    [<ffffffffffffffff>] 0xffffffffffffffff\n",
+			[]Leak{{
+				Addr: 0xffff88003d97ca80, Size: 128, Comm: "swapper", PID: 1, Jiffies: 4294893000,
+				Backtrace: []Frame{
+					{Addr: 0xffffffff8110d7f5, Func: "create_object", Offset: 0x10a, Size: 0x22d},
+					{Addr: 1<<64 - 1},
+				},
+			}},
+		},
+		{
+			"2.6.33, 32 bit, age, hex dump",
+			"unreferenced object 0xb5971f00 (size 176):\n" +
+				"  comm \"kmodloader\", pid 326, jiffies 4294937906 (age 20379.570s)\n" +
+				"  hex dump (first 8 bytes):\n" +
+				"    00 00 00 00 00 00 00 00                          ........\n" +
+				"  backtrace:\n" +
+				"    [<801526bc>] __kmalloc_track_caller+0x204/0x25c\n",
+			[]Leak{{
+				Addr: 0xb5971f00, Size: 176, Comm: "kmodloader", PID: 326, Jiffies: 4294937906,
+				Age: 20379*time.Second + 570*time.Millisecond, Data: zeros,
+				Backtrace: []Frame{{Addr: 0x801526bc, Func: "__kmalloc_track_caller", Offset: 0x204, Size: 0x25c}},
+			}},
+		},
+		{
+			"4.15, hashed addresses",
+			"unreferenced object 0xffff8881095f3ee0 (size 80):\n" +
+				"  comm \"kworker/u8:2\", pid 837, jiffies 4294896698 (age 9867.428s)\n" +
+				"  backtrace:\n" +
+				"    [<000000006b948d7f>] add_rule+0xed/0x850 [rules_test]\n" +
+				"    [<00000000cd474082>] 0xffffffffc1a23022\n" +
+				"    [<0000000000000000>] kthread+0x27/0xa0\n" +
+				"    [<        (ptrval)>] kthread+0x27/0xa0\n",
+			[]Leak{{
+				Addr: 0xffff8881095f3ee0, Size: 80, Comm: "kworker/u8:2", PID: 837, Jiffies: 4294896698,
+				Age: 9867*time.Second + 428*time.Millisecond,
+				Backtrace: []Frame{
+					{Func: "add_rule", Offset: 0xed, Size: 0x850, Module: "rules_test"},
+					{Addr: 0xffffffffc1a23022},
+					{Func: "kthread", Offset: 0x27, Size: 0xa0},
+					{Func: "kthread", Offset: 0x27, Size: 0xa0},
+				},
+			}},
+		},
+		{
+			"6.1.192, no frames",
+			"unreferenced object 0xffff888101a2b3c0 (size 32):\n" +
+				"  comm \"softirq\", pid 0, jiffies 4294931867\n" +
+				"  backtrace:\n" +
+				"unreferenced object 0xffff888101a2b3e0 (size 32):\n" +
+				"  comm \"hardirq\", pid 0, jiffies 4294931868\n" +
+				"  backtrace:\n",
+			[]Leak{
+				{Addr: 0xffff888101a2b3c0, Size: 32, Comm: "softirq", Jiffies: 4294931867},
+				{Addr: 0xffff888101a2b3e0, Size: 32, Comm: "hardirq", Jiffies: 4294931868},
+			},
+		},
+		{
+			"6.8, crc, restricted addresses",
+			"unreferenced object 0xffff888101a2b3c0 (size 8):\n" +
+				"  comm \"insmod\", pid 776, jiffies 4294682844\n" +
+				"  hex dump (first 8 bytes):\n" +
+				"    00 00 00 00 00 00 00 00                          ........\n" +
+				"  backtrace (crc 0):\n" +
+				"    [<ffffffff81687c97>] kmalloc_trace+0x297/0x310\n",
+			[]Leak{{
+				Addr: 0xffff888101a2b3c0, Size: 8, Comm: "insmod", PID: 776, Jiffies: 4294682844, Data: zeros,
+				Checksum:  ptr(uint32(0)),
+				Backtrace: []Frame{{Addr: 0xffffffff81687c97, Func: "kmalloc_trace", Offset: 0x297, Size: 0x310}},
+			}},
+		},
+		{
+			"6.12, per-CPU before the header said so",
+			"unreferenced object 0x607b97e9cab8 (size 8):\n" +
+				"  comm \"iperf\", pid 4099, jiffies 4295000001\n" +
+				"  hex dump (first 8 bytes on cpu 9):\n" +
+				"    00 00 00 00 00 00 00 00                          ........\n" +
+				"  backtrace (crc 1deeea82):\n" +
+				"    pcpu_alloc_noprof+0x453/0xd80\n",
+			[]Leak{{
+				Addr: 0x607b97e9cab8, Size: 8, PerCPU: true, CPU: 9, Comm: "iperf", PID: 4099, Jiffies: 4295000001,
+				Data: zeros, Checksum: ptr(uint32(0x1deeea82)),
+				Backtrace: []Frame{{Func: "pcpu_alloc_noprof", Offset: 0x453, Size: 0xd80}},
+			}},
+		},
+		{
+			"6.18, per-CPU, bare address",
+			"unreferenced object (percpu) 0xc0fffa5b121048 (size 16):\n" +
+				"  comm \"ip\", pid 4099, jiffies 4295000001\n" +
+				"  backtrace (crc ffffffff):\n" +
+				"    0xffffffffc11de07f\n",
+			[]Leak{{
+				Addr: 0xc0fffa5b121048, Size: 16, PerCPU: true, Comm: "ip", PID: 4099, Jiffies: 4295000001,
+				Checksum: ptr(uint32(0xffffffff)), Backtrace: []Frame{{Addr: 0xffffffffc11de07f}},
+			}},
+		},
+		{
+			"late 6.6, age and no brackets",
+			"unreferenced object 0xffff888101a2b3c0 (size 32):\n" +
+				"  comm \"a\", pid 5, jiffies 4294931867 (age 0.007s)\n" +
+				"  backtrace:\n" +
+				"    foo.isra.0+0x0/0x40\n",
+			[]Leak{{
+				Addr: 0xffff888101a2b3c0, Size: 32, Comm: "a", PID: 5, Jiffies: 4294931867, Age: 7 * time.Millisecond,
+				Backtrace: []Frame{{Func: "foo.isra.0", Size: 0x40}},
+			}},
+		},
+		{
+			"indentation lost, padding in the brackets",
+			tutorialReport,
+			[]Leak{{
+				Addr: 0xf7a3c000, Size: 512, Comm: "modprobe", PID: 2210, Jiffies: 871203,
+				Age: 95*time.Second + 4*time.Millisecond,
+				Data: []byte("\xd0\x0f\x00\x00\x01\x12\x00\x00\x10\x10\x00\x00\x01\x12\x00\x00" +
+					"HI! \x01\x12\x00\x00~\x7f\x00\x00\x01\x12\x00\x00"),
+				Backtrace: []Frame{
+					{Addr: 0xc10a8101, Func: "create_object", Offset: 0x110, Size: 0x1d0},
+					{Addr: 0xc10a44b9, Func: "vmalloc", Offset: 0x1c, Size: 0x1e},
+					{Addr: 0xf8055021, Func: "lose", Offset: 0x21, Size: 0x23, Module: "lossy"},
+					{Addr: 0xf8058012},
+					{Addr: 0xc1001226, Func: "do_one_initcall", Offset: 0x71, Size: 0x113},
+					{Addr: 0xffffffff},
+				},
+			}},
+		},
+		{
+			"names that imitate the report",
+			"unreferenced object 0xffff888101a2b3c0 (size 32):\n" +
+				"  comm \"x\n  backtrace:\n\", pid 1, jiffies 2\n" +
+				"  backtrace:\n" +
+				"unreferenced object 0xffff888101a2b3e0 (size 32):\n" +
+				"  comm \"\", pid 7, jiff\", pid -1, jiffies 3\n" +
+				"  backtrace:\n" +
+				"unreferenced object 0xffff888101a2b400 (size 32):\n" +
+				"  comm \"\n\n\n\", pid 1, ji\", pid 4, jiffies 4\n" +
+				"  backtrace:\n" +
+				"unreferenced object 0xffff888101a2b420 (size 32):\n" +
+				"  comm \"\xff\x1b[2J \"\t\", pid 5, jiffies 5\n" +
+				"  backtrace:\n",
+			[]Leak{
+				{Addr: 0xffff888101a2b3c0, Size: 32, Comm: "x\n  backtrace:\n", PID: 1, Jiffies: 2},
+				{Addr: 0xffff888101a2b3e0, Size: 32, Comm: "\", pid 7, jiff", PID: -1, Jiffies: 3},
+				{Addr: 0xffff888101a2b400, Size: 32, Comm: "\n\n\n\", pid 1, ji", PID: 4, Jiffies: 4},
+				{Addr: 0xffff888101a2b420, Size: 32, Comm: "\xff\x1b[2J \"\t", PID: 5, Jiffies: 5},
+			},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := Parse(strings.NewReader(tt.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("Parse (-want +got):\n%s", diff)
+			}
+			crlf := strings.ReplaceAll(strings.ReplaceAll(tt.text, "\n", "\r\n"), "\x1b\r\n", "\x1b\n")
+			if !strings.Contains(tt.name, "imitate") {
+				got, err = Parse(iotest.OneByteReader(strings.NewReader(crlf)))
+				if diff := cmp.Diff(tt.want, got); diff != "" || err != nil {
+					t.Errorf("with CR LF: %v (-want +got):\n%s", err, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	const (
+		header = "unreferenced object 0xffff888101a2b3c0 (size 32):\n"
+		comm   = "  comm \"insmod\", pid 776, jiffies 4294682844\n"
+		dump   = "  hex dump (first 32 bytes):\n"
+		row    = "    61 61 61 61 61 61 61 61 61 61 61 61 61 61 61 61  aaaaaaaaaaaaaaaa\n"
+		trace  = "  backtrace (crc 5):\n"
+		frame  = "    foo+0x1/0x2\n"
+		whole  = header + comm + trace + frame
+	)
+	tests := []struct {
+		name, text string
+		leaks      int // with the one that is damaged
+		line       int
+		errText    string
+	}{
+		{"prose", "hello\n", 0, 1, "hello"},
+		{"prose after a record", whole + "  hello world\n", 1, 5, "  hello world"},
+		{"one word at the depth of a header line", whole + "  hello\n", 1, 5, "  hello"},
+		{"record after an unknown line", whole + "hello:\n" + whole, 1, 5, "hello:"},
+		{"unknown kind of object", whole + "unreferenced object (blob) 0xffff888101a2b3c0 (size 32):\n", 1, 5, "unreferenced object (blob) 0xffff888101a2b3c0 (size 32):"},
+		{"more in the header", "unreferenced object 0xffff888101a2b3c0 (size 32): x\n", 0, 1, "unreferenced object 0xffff888101a2b3c0 (size 32): x"},
+		{"size too large", "unreferenced object 0xffff888101a2b3c0 (size 18446744073709551616):\n", 0, 1, "unreferenced object 0xffff888101a2b3c0 (size 18446744073709551616):"},
+		{"header only", header, 1, 1, ""},
+		{"no comm", header + trace, 1, 2, "  backtrace (crc 5):"},
+		{"comm with more", header + "  comm \"insmod\", pid 776, jiffies 4294682844, cpu 1\n" + trace, 1, 2, "  comm \"insmod\", pid 776, jiffies 4294682844, cpu 1"},
+		{"comm never ends", header + "  comm \"x\n  y\n" + strings.Repeat(whole, 2), 1, 2, "  comm \"x"},
+		{"comm too long", header + "  comm \"" + strings.Repeat("x", 64) + "\", pid 1, jiffies 2\n", 1, 2, "  comm \"" + strings.Repeat("x", 64) + "\", pid 1, jiffies 2"},
+		{"pid too large", header + "  comm \"x\", pid 2147483648, jiffies 2\n", 1, 2, "  comm \"x\", pid 2147483648, jiffies 2"},
+		{"new line after comm", header + comm + "  cpu 3\n" + trace, 1, 3, "  cpu 3"},
+		{"hex dump cut", header + comm + dump + row + trace, 1, 5, "  backtrace (crc 5):"},
+		{"hex row too short", header + comm + dump + row + "    61 61\n" + trace, 1, 5, "    61 61"},
+		{"hex dump too long", header + comm + dump + row + row + row + trace, 1, 6, strings.TrimSuffix(row, "\n")},
+		{"hex dump of a gigabyte", header + comm + "  hex dump (first 1073741824 bytes):\n" + row, 1, 3, "  hex dump (first 1073741824 bytes):"},
+		{"crc too long", header + comm + "  backtrace (crc 123456789):\n", 1, 3, "  backtrace (crc 123456789):"},
+		{"dmesg line", header + comm + trace + "    ... and 9 more object(s) with the same backtrace\n", 1, 4, "    ... and 9 more object(s) with the same backtrace"},
+		{"frame with more", header + comm + trace + "    foo+0x1/0x2 [bar] baz\n", 1, 4, "    foo+0x1/0x2 [bar] baz"},
+		{"frame cut", header + comm + trace + frame + "    foo+0x1/", 1, 5, "    foo+0x1/"},
+		{"size cut off", header + comm + trace + frame + "    foo+0x16/0x2", 1, 5, "    foo+0x16/0x2"},
+		{"name cut", header + comm + trace + frame + "    bar_ini", 1, 5, "    bar_ini"},
+		{"cut before the size", header + comm + trace + frame + "    bar+0x1", 1, 5, "    bar+0x1"},
+		{"address cut", header + comm + trace + frame + "    0xffffffffc0a01", 1, 5, "    0xffffffffc0a01"},
+		{"address cut, after a longer one", strings.Replace(header, "object", "object (percpu)", 1) + comm + trace + "    0xffffffffc0a015e4\n    0xffffffffc0a01", 1, 5, "    0xffffffffc0a01"},
+		{"module cut", header + comm + trace + frame + "    bar+0x1/0x2 [ba", 1, 5, "    bar+0x1/0x2 [ba"},
+		{"module cut off", whole + header + comm + trace + "    bar+0x1/0x2 [baz]\n    bar+0x1/0x2", 2, 9, "    bar+0x1/0x2"},
+		{"cut before the module", header + comm + trace + frame + "    bar+0x1/0x2 ", 1, 5, "    bar+0x1/0x2 "},
+		{"size cut, seen before", header + comm + trace + "    bar+0x1/0x20\n    bar+0x1/0x2", 1, 5, "    bar+0x1/0x2"},
+		{"cut after backtrace", whole + header + comm + "  backtrace (crc 5):", 2, 7, "  backtrace (crc 5):"},
+		{"word at the depth of a frame", whole + "    freed\n", 1, 5, "    freed"},
+		{"word instead of a frame", header + comm + trace + "    freed\n", 1, 4, "    freed"},
+		{"source position", whole + "    source drivers/x.c:12\n", 1, 5, "    source drivers/x.c:12"},
+		{"source position instead of a frame", header + comm + trace + "    source drivers/x.c:12\n", 1, 4, "    source drivers/x.c:12"},
+		{"name without size", whole + "    parent+0x10\n", 1, 5, "    parent+0x10"},
+		{"name without size before others", header + comm + trace + "    parent+0x10\n" + frame, 1, 5, "    foo+0x1/0x2"},
+		{"address at the depth of a header line", whole + "  0xffff888101a2b3c0\n", 1, 5, "  0xffff888101a2b3c0"},
+		{"frame at the depth of a header line", whole + "  parent+0x1/0x2\n", 1, 5, "  parent+0x1/0x2"},
+		{"address instead of frames", header + comm + trace + "  0xffff888101a2b3c0\n", 1, 4, "  0xffff888101a2b3c0"},
+		{"name and number instead of frames", header + comm + trace + "  parent+0x10\n", 1, 4, "  parent+0x10"},
+		{"address without brackets among others", header + comm + trace + "    [<00000000cd474082>] foo+0x1/0x2\n    0xffff888101a2b3c0\n", 1, 5, "    0xffff888101a2b3c0"},
+		{"offset beyond the size", whole + "    bar+0x3/0x2\n", 1, 5, "    bar+0x3/0x2"},
+		{"too many bytes in a row", header + comm + dump + row + strings.Replace(row, "  a", " 11 22  a", 1) + trace, 1, 5, "    61 61 61 61 61 61 61 61 61 61 61 61 61 61 61 61 11 22  aaaaaaaaaaaaaaaa"},
+		{"too many bytes in a short row", header + comm + "  hex dump (first 2 bytes):\n    61 62 63      abc\n" + trace, 1, 4, "    61 62 63      abc"},
+		{"endless equal frames", header + comm + trace + strings.Repeat(frame, maxDepth+1), 1, 4 + maxDepth, strings.TrimSuffix(frame, "\n")},
+		{"long line", whole + strings.Repeat("a ", 1<<20) + "\n", 1, 5, strings.Repeat("a ", 100) + "..."},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			leaks, err := Parse(strings.NewReader(tt.text))
+			var pe *ParseError
+			if !errors.As(err, &pe) || !errors.Is(err, ErrFormat) {
+				t.Fatalf("error %v, want a ParseError that wraps ErrFormat", err)
+			}
+			got := struct {
+				leaks, line int
+				text        string
+			}{len(leaks), pe.Line, pe.Text}
+			want := got
+			want.leaks, want.line, want.text = tt.leaks, tt.line, tt.errText
+			if got != want {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+			if len(leaks) > 0 && (leaks[0].Addr != 0xffff888101a2b3c0 || leaks[0].Size != 32) {
+				t.Errorf("first leak is %v", leaks[0])
+			}
+		})
+	}
+}
+
+// What people do to a report without changing what it says.
+func TestParseComplete(t *testing.T) {
+	const (
+		head   = "unreferenced object 0xffff888101a2b3c0 (size 32):\n  comm \"insmod\", pid 776, jiffies 4294682844\n"
+		trace  = "  backtrace (crc 5):\n"
+		frames = "    bar+0x1/0x2 [baz]\n    foo+0x2/0x2\n"
+	)
+	tests := []struct {
+		name, text string
+		frames     int
+	}{
+		{"frame", head + trace + "    bar+0x1/0x2 [baz]\n    foo+0x2/0x2", 2},
+		{"equal frames", head + trace + "    foo+0x2/0x2\n    foo+0x2/0x2", 2},
+		{"module", head + trace + frames + "    bar+0x1/0x2 [baz]", 3},
+		{"address", head + trace + "    bar+0x1/0x2 [baz]\n    0xffffffffc0a015e4", 2},
+		{"address of 32 bits", strings.Replace(head, "ffff8881", "", 1) + trace + "    [<f8058012>] 0xf8058012", 1},
+		{"null", head + trace + "    [<          (null)>]           (null)", 1},
+		{"decoded", head + trace + "    bar (a.c:1 b.c:2) baz\n    kzalloc include/linux/slab.h:1094 [inline]\n" + frames + "    foo+0x1/0x2 a.c:12", 5},
+		{"decoded with list", head + trace + frames + "    foo (a.c:12)", 3},
+		{"no sizes", head + trace + "    foo+0x1\n    bar+0x10 [baz]\n", 2},
+		{"no indentation", strings.ReplaceAll(head+trace+"0xffffffffc0a015e4\n"+frames, "  ", ""), 3},
+		{"more indentation", strings.ReplaceAll(head+trace+frames, "  ", "\t"), 2},
+		{"blank line at the end", head + trace + frames + "  ", 2},
+		{"characters like bytes", head + "  hex dump (first 9 bytes):\n    31 31 20 32 32 00 20 20 41 11 22. A\n" + trace + frames, 2},
+		{"no characters", head + "  hex dump (first 2 bytes):\n    31 31\n" + trace + frames, 2},
+	}
+	for _, tt := range tests {
+		leaks, err := Parse(strings.NewReader(tt.text))
+		if err != nil || len(leaks) != 1 || len(leaks[0].Backtrace) != tt.frames {
+			t.Errorf("%s: %v, %v", tt.name, leaks, err)
+		}
+	}
+}
+
+// The reader's own error comes back, with what was read before it.
+func TestParseReadError(t *testing.T) {
+	const text = "unreferenced object 0xffff888101a2b3c0 (size 32):\n" +
+		"  comm \"insmod\", pid 776, jiffies 4294682844\n" +
+		"  backtrace:\n" +
+		"    foo+0x1/0x2\n"
+	broken := errors.New("broken")
+	for n := range len(text) + 1 {
+		leaks, err := Parse(io.MultiReader(strings.NewReader(text[:n]), iotest.ErrReader(broken)))
+		var pe *ParseError
+		if !errors.Is(err, broken) && !errors.As(err, &pe) {
+			t.Errorf("after %d bytes: error %v", n, err)
+		}
+		if want := strings.Count(text[:n], "):"); len(leaks) != want {
+			t.Errorf("after %d bytes: %d leaks, want %d", n, len(leaks), want)
+		}
+	}
+}
+
+// Breaking off early reads no further.
+func TestLeaksBreak(t *testing.T) {
+	text := captures(t)["testdata/reports/hello_kernel-6.12-x86_64"]
+	n := 0
+	for l, err := range Leaks(bytes.NewReader(text)) {
+		if err != nil || l.Addr == 0 {
+			t.Fatalf("%v, %v", l, err)
+		}
+		if n++; n == 3 {
+			break
+		}
+	}
+	if n != 3 {
+		t.Errorf("%d leaks before the break", n)
+	}
+}
