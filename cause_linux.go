@@ -1,0 +1,168 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bufio"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// This file finds out why kmemleak cannot be used, from what the kernel tells
+// about itself elsewhere. Each function takes the root of the file system, so
+// that tests can give the state of any kernel.
+
+const noDebugfs = "this kernel has no debugfs: it was built without CONFIG_DEBUG_FS, or booted with debugfs=off"
+
+// disabled is the error for a kernel that has kmemleak switched off.
+func disabled() error {
+	return fmt.Errorf("%w: %s", ErrDisabled, disabledCause(os.DirFS("/"), kernelRelease(), kernelLog()))
+}
+
+// missing is the error for a control file that is not there; path is "" if no
+// debugfs is mounted that could hold it.
+func missing(path string) error {
+	return missingCause(os.DirFS("/"), kernelRelease(), path)
+}
+
+// forbidden adds to err, from opening the control file, who may open it.
+func forbidden(err error) error {
+	return forbiddenCause(os.DirFS("/"), err)
+}
+
+func kernelRelease() string {
+	var name unix.Utsname
+	if unix.Uname(&name) != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(name.Release[:])
+}
+
+func disabledCause(root fs.FS, release string, log []string) string {
+	commandLine, _ := fs.ReadFile(root, "proc/cmdline")
+	words := strings.Fields(string(commandLine))
+	// The kernel obeys the last of several.
+	on, off := lastIndex(words, "kmemleak=on"), lastIndex(words, "kmemleak=off")
+	if off > on {
+		return "by kmemleak=off on the kernel command line"
+	}
+	config, source := kernelConfig(root, release)
+	if on < 0 && config["CONFIG_DEBUG_KMEMLEAK_DEFAULT_OFF"] == "y" {
+		return "by CONFIG_DEBUG_KMEMLEAK_DEFAULT_OFF=y, says " + source + " (boot with kmemleak=on)"
+	}
+	cause := `after boot, by the command "off", or by itself when it ran out of memory`
+	if len(log) > 0 {
+		cause = fmt.Sprintf("by itself: the kernel log says %q", strings.Join(log, "; "))
+	}
+	return cause + " (only a reboot switches it on again)"
+}
+
+func lastIndex(words []string, word string) int {
+	for i, w := range slices.Backward(words) {
+		if w == word {
+			return i
+		}
+	}
+	return -1
+}
+
+func missingCause(root fs.FS, release, file string) error {
+	config, source := kernelConfig(root, release)
+	has := hasKmemleak(root)
+	switch {
+	case config != nil && config["CONFIG_DEBUG_KMEMLEAK"] != "y":
+		return fmt.Errorf("%w: the running kernel %s was built without CONFIG_DEBUG_KMEMLEAK, says %s", ErrUnavailable, release, source)
+	case config == nil && !has:
+		return fmt.Errorf("%w: the running kernel %s was built without CONFIG_DEBUG_KMEMLEAK, /proc/kallsyms has no kmemleak_init", ErrUnavailable, release)
+	}
+	filesystems, _ := fs.ReadFile(root, "proc/filesystems")
+	switch {
+	case filesystems != nil && !slices.Contains(strings.Fields(string(filesystems)), "debugfs"):
+		return fmt.Errorf("%w: %s", ErrUnavailable, noDebugfs)
+	case file == "":
+		return fmt.Errorf("%w: debugfs is not mounted (try: mount -t debugfs none %s, or MountDebugfs)", ErrUnavailable, standardDebugfs)
+	case isDebugfs(path.Dir(file)):
+		// Up to Linux 4.18 the file is not made when kmemleak is off at boot.
+		return fmt.Errorf("%w: %s", ErrDisabled, disabledCause(root, release, nil))
+	}
+	return fmt.Errorf("%w: %w (no debugfs is mounted there)", ErrUnavailable,
+		&fs.PathError{Op: "open", Path: file, Err: unix.ENOENT})
+}
+
+func isDebugfs(dir string) bool {
+	var s unix.Statfs_t
+	return unix.Statfs(dir, &s) == nil && s.Type == unix.DEBUGFS_MAGIC
+}
+
+func forbiddenCause(root fs.FS, err error) error {
+	state, _ := fs.ReadFile(root, "sys/kernel/security/lockdown")
+	for _, mode := range []string{"integrity", "confidentiality"} {
+		if strings.Contains(string(state), "["+mode+"]") {
+			return fmt.Errorf("%w (kernel lockdown, mode %s, closes the file to everybody: boot with lockdown=none, or switch Secure Boot off)", err, mode)
+		}
+	}
+	return fmt.Errorf("%w (debugfs is open to root only, unless mounted otherwise)", err)
+}
+
+// hasKmemleak tells whether kmemleak is compiled in. The module folder is there
+// since Linux 4.20, the symbol always; its name is visible to everybody.
+func hasKmemleak(root fs.FS) bool {
+	if _, err := fs.Stat(root, "sys/module/kmemleak"); err == nil {
+		return true
+	}
+	file, err := root.Open("proc/kallsyms")
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if strings.HasSuffix(lines.Text(), " kmemleak_init") {
+			return true
+		}
+	}
+	return false
+}
+
+// kernelConfig reads the options that are set in the running kernel's
+// configuration, and tells where it was found: nil and "" if nowhere.
+func kernelConfig(root fs.FS, release string) (config map[string]string, source string) {
+	for _, name := range []string{"proc/config.gz", "boot/config-" + release, "lib/modules/" + release + "/config"} {
+		file, err := root.Open(name)
+		if err != nil {
+			continue
+		}
+		var r io.Reader = file
+		if path.Ext(name) == ".gz" {
+			r, err = gzip.NewReader(file)
+		}
+		if err == nil {
+			config, err = parseConfig(r)
+		}
+		file.Close()
+		if err == nil {
+			return config, "/" + name
+		}
+	}
+	return nil, ""
+}
+
+func parseConfig(r io.Reader) (map[string]string, error) {
+	config := make(map[string]string)
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		if name, value, ok := strings.Cut(lines.Text(), "="); ok && strings.HasPrefix(name, "CONFIG_") {
+			config[name] = value
+		}
+	}
+	return config, lines.Err()
+}

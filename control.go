@@ -1,0 +1,200 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"fmt"
+	"iter"
+	"math"
+	"time"
+)
+
+// A Detector talks to the kernel's kmemleak through its control file in debugfs.
+//
+// The zero value finds the file. All methods may be called from several
+// goroutines: commands are sent one at a time, whatever the number of Detectors
+// in the process, because the kernel can deadlock when a command that stops the
+// scanning thread waits behind a scan (kmemleak_write and stop_scan_thread in
+// mm/kmemleak.c).
+//
+// Methods that find no kmemleak to talk to return an error that matches
+// [ErrUnavailable] or [ErrDisabled]; methods that are not permitted to, one that
+// matches [io/fs.ErrPermission]. Its text names the cause and the remedy. Only
+// Linux has kmemleak: elsewhere every method returns [ErrUnavailable], unless it
+// drives another machine.
+type Detector struct {
+	// Path names the control file. "" means to look for it in every mounted
+	// debugfs, as /proc/self/mountinfo lists them.
+	Path string
+
+	// Transport reaches the kernel of another machine; nil is this one.
+	Transport Transport
+
+	simulated machine // for tests
+}
+
+// machine gives the machine that d drives.
+func (d *Detector) machine() machine {
+	switch {
+	case d.simulated != nil:
+		return d.simulated
+	case d.Transport != nil:
+		return remote{transport: d.Transport, path: d.Path}
+	}
+	return local{path: d.Path}
+}
+
+// Probe reports whether kmemleak can detect leaks now; nil means that it can. It
+// changes nothing, and waits for a scan that is going on.
+//
+// kmemleak can switch itself off at any time, when it runs out of memory: a
+// report is worth no more than the Probe after it. [Detector.Scan] and
+// [Detector.Leaks] end with one.
+func (d *Detector) Probe() error {
+	if err := d.machine().probe(); err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
+	return nil
+}
+
+// Scan searches all memory once for objects that nothing points to, and returns
+// when the search is complete: after 0.1 s on a small virtual machine, minutes on
+// a large one. It blocks an operating system thread for that long.
+//
+// One scan does not find a fresh leak. An object is reported by the first scan
+// that starts 5 s or more after its allocation and finds it unreferenced and
+// with the checksum that an earlier scan computed (MSECS_MIN_AGE and
+// update_checksum in mm/kmemleak.c). So wait, then scan twice.
+//
+// The kernel ends a scan early, and reports success, when a signal is pending for
+// the scanning thread. Scan therefore blocks all signals of its thread. A process
+// that is stopped (SIGSTOP, or job control) loses the scan all the same: Scan
+// notices that when it is continued, and scans again; it fails only if that never
+// ends. What nothing in user space can notice is a debugger that attaches, or a
+// control group that is frozen, in the middle of a scan.
+func (d *Detector) Scan() error {
+	if err := d.machine().scan(); err != nil {
+		return fmt.Errorf("scan: %w", err)
+	}
+	return nil
+}
+
+// Clear makes the kernel forget the leaks that it reports now: they are never
+// reported again, and what they point to counts as referenced. Objects that are
+// lost but not yet reported, because they are too young or were scanned only
+// once, are not forgotten; they turn up in later reports.
+func (d *Detector) Clear() error {
+	// The kernel accepts this command when kmemleak is off, too (since 3.15), and
+	// then frees its data: success would say nothing.
+	err := d.machine().probe()
+	if err == nil {
+		err = d.machine().command("clear")
+	}
+	if err != nil {
+		return fmt.Errorf("clear: %w", err)
+	}
+	return nil
+}
+
+// Leaks reads the report as it is now, in the order of the allocations; it does
+// not scan. Each use of the iterator reads the report anew.
+//
+// Errors come with the zero Leak, but for a [*ParseError], which may come with
+// what was read of the damaged record. After the last leak Leaks probes: an
+// empty report with no error means that kmemleak is on and reports nothing.
+func (d *Detector) Leaks() iter.Seq2[Leak, error] {
+	return func(yield func(Leak, error) bool) {
+		file, err := d.machine().open()
+		if err != nil {
+			yield(Leak{}, fmt.Errorf("report: %w", err))
+			return
+		}
+		defer file.Close()
+		for leak, err := range Leaks(file) {
+			if !yield(leak, err) {
+				return
+			}
+		}
+		if err := d.machine().probe(); err != nil {
+			yield(Leak{}, fmt.Errorf("report: cannot tell whether it is complete: %w", err))
+		}
+	}
+}
+
+// SetAutoScan sets how long the kernel's own scanning thread sleeps between two
+// scans, and starts the thread if need be; 0 stops it. The kernel counts whole
+// seconds: other periods are rounded up. Periods below 0 and above 4,294,967 s,
+// which the kernel could not count in its 32 bits of milliseconds, are an error.
+//
+// The thread is on after boot unless the kernel was built without
+// CONFIG_DEBUG_KMEMLEAK_AUTO_SCAN. Neither its state nor its period can be read
+// back from the control file.
+func (d *Detector) SetAutoScan(period time.Duration) error {
+	const limit = math.MaxUint32 / 1000 * time.Second
+	var err error
+	switch {
+	case period < 0 || period > limit:
+		err = fmt.Errorf("period %v is not between 0 and %v", period, limit)
+	case period == 0:
+		err = d.machine().command("scan=off")
+	default:
+		seconds := (period + time.Second - 1) / time.Second
+		err = d.machine().command(fmt.Sprintf("scan=%d", seconds))
+	}
+	if err != nil {
+		return fmt.Errorf("set automatic scan: %w", err)
+	}
+	return nil
+}
+
+// SetStackScan says whether scans look for pointers on the stacks of all tasks,
+// too, as they do after boot. Without them more is found, and more of it wrongly:
+// objects that only a running function knows.
+func (d *Detector) SetStackScan(on bool) error {
+	command := "stack=off"
+	if on {
+		command = "stack=on"
+	}
+	if err := d.machine().command(command); err != nil {
+		return fmt.Errorf("set stack scan: %w", err)
+	}
+	return nil
+}
+
+// Dump returns what the kernel knows of the object at addr, leaked or not. The
+// kernel answers in its log, which Dump reads from /dev/kmsg.
+//
+// addr is the address of an object as in [Leak.Addr]; kernels since 6.15 take
+// any address inside the object. An address at which the kernel knows no object
+// gives an error that matches [io/fs.ErrNotExist].
+func (d *Detector) Dump(addr uint64) (Object, error) {
+	object, err := d.machine().dump(addr)
+	if err != nil {
+		return object, fmt.Errorf("dump 0x%x: %w", addr, err)
+	}
+	return object, nil
+}
+
+// Disable switches kmemleak off until the next boot; there is no way back. The
+// leaks reported so far may stay readable, with [ErrDisabled] after them.
+func (d *Detector) Disable() error {
+	if err := d.machine().command("off"); err != nil {
+		return fmt.Errorf("disable: %w", err)
+	}
+	return nil
+}
+
+// MountDebugfs mounts debugfs on the folder dir; "" means /sys/kernel/debug, the
+// place that the kernel makes for it. It returns nil if it is mounted there
+// already. A kernel without debugfs gives an error that matches [ErrUnavailable],
+// a caller without CAP_SYS_ADMIN one that matches [io/fs.ErrPermission].
+func MountDebugfs(dir string) error {
+	if dir == "" {
+		dir = "/sys/kernel/debug"
+	}
+	if err := mountDebugfs(dir); err != nil {
+		return fmt.Errorf("mount debugfs on %s: %w", dir, err)
+	}
+	return nil
+}

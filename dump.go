@@ -1,0 +1,199 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+)
+
+// Object is what the kernel knows of one object that it tracks, leaked or not
+// (dump_object_info in mm/kmemleak.c).
+type Object struct {
+	Addr     uint64      // where it begins
+	Size     uint64      // bytes
+	PerCPU   bool        // Addr is a per-CPU pointer
+	Phys     bool        // Addr is a physical address
+	Comm     string      // name of the allocating thread, as in [Leak]
+	PID      int         // thread ID, as in [Leak]
+	Jiffies  uint64      // the kernel's tick counter at the allocation
+	MinCount int         // fewer references than this make it a leak: 0 never, 1 for most, 2 for vmalloc, -1 for ignored objects
+	Count    int         // references that the last scan found
+	Flags    ObjectFlags // state
+	Checksum uint32      // crc of the content, from the last scan that found too few references; kernels before 3.18 print it signed
+
+	Backtrace []Frame // of the allocation, innermost first; nil if the kernel has none
+}
+
+// ObjectFlags is a set of states of an [Object], with the kernel's own values
+// (OBJECT_… in mm/kmemleak.c).
+type ObjectFlags uint32
+
+// States of an object.
+const (
+	ObjectAllocated ObjectFlags = 1 << 0 // not freed yet
+	ObjectReported  ObjectFlags = 1 << 1 // a scan has reported it as leaked
+	ObjectNoScan    ObjectFlags = 1 << 2 // its content is not searched for pointers
+	ObjectFullScan  ObjectFlags = 1 << 3 // all of it is searched, for want of memory for its scan areas (since 5.4)
+	ObjectPhys      ObjectFlags = 1 << 4 // known by its physical address
+	ObjectPerCPU    ObjectFlags = 1 << 5 // per-CPU memory (since 6.12)
+)
+
+// unknownObject is the error for an address at which there is no object.
+type unknownObject struct{}
+
+func (unknownObject) Error() string        { return "the kernel tracks no object there" }
+func (unknownObject) Is(target error) bool { return target == fs.ErrNotExist }
+
+var errDumpIncomplete = errors.New("incomplete answer in the kernel log")
+
+// A logRecord is one record of the kernel log.
+type logRecord struct {
+	caller string // the task or CPU that wrote it; "" if the kernel does not say
+	text   string
+}
+
+// parseLogRecord reads a record as /dev/kmsg gives it:
+// "level,sequence,microseconds,flags[,caller=…];text", then lines of a dictionary
+// (Documentation/ABI/testing/dev-kmsg).
+func parseLogRecord(s string) (logRecord, bool) {
+	head, rest, ok := strings.Cut(s, ";")
+	if !ok {
+		return logRecord{}, false
+	}
+	var r logRecord
+	for field := range strings.SplitSeq(head, ",") {
+		if caller, ok := strings.CutPrefix(field, "caller="); ok {
+			r.caller = caller
+		}
+	}
+	text, _, _ := strings.Cut(rest, "\n")
+	r.text = unescapeLog(text)
+	return r, true
+}
+
+// unescapeLog undoes the \xNN of /dev/kmsg, which stands for all but printable
+// ASCII and for backslashes (msg_add_ext_text in kernel/printk/printk.c).
+func unescapeLog(s string) string {
+	var b strings.Builder
+	for {
+		before, after, ok := strings.Cut(s, `\x`)
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		n, err := strconv.ParseUint(after[:min(2, len(after))], 16, 8)
+		if err != nil || len(after) < 2 {
+			b.WriteString(`\x`)
+			s = after
+			continue
+		}
+		b.WriteByte(byte(n))
+		s = after[2:]
+	}
+}
+
+// parseDump finds the answer to dump=addr in what was logged since the command.
+// The log belongs to the whole kernel: other records may stand between its lines.
+func parseDump(records []logRecord, addr uint64) (Object, error) {
+	for i, r := range records {
+		object, ok := parseObjectHeader(r.text)
+		// Kernels that take inner addresses may answer with several objects.
+		if ok && object.Addr <= addr && addr-object.Addr < max(object.Size, 1) {
+			return object.parse(records[i+1:], r.caller)
+		}
+	}
+	return Object{}, fmt.Errorf("%w: no line about such an object", errDumpIncomplete)
+}
+
+// logPrefix is before all that kmemleak logs itself; the frames of a dump are
+// printed by other code and come without it.
+const logPrefix = "kmemleak: "
+
+// parseObjectHeader reads "kmemleak: Object (percpu) 0x607b97e9cab8 (size 8):".
+func parseObjectHeader(text string) (Object, bool) {
+	var o Object
+	rest, ok := strings.CutPrefix(text, logPrefix+"Object ")
+	if !ok {
+		return o, false
+	}
+	if kind, ok := strings.CutPrefix(rest, "(phys) "); ok {
+		o.Phys, rest = true, kind
+	} else if kind, ok := strings.CutPrefix(rest, "(percpu) "); ok {
+		o.PerCPU, rest = true, kind
+	}
+	addr, size, ok := strings.Cut(rest, " (size ")
+	if !ok {
+		return o, false
+	}
+	var err1, err2 error
+	o.Addr, err1 = strconv.ParseUint(addr, 0, 64)
+	o.Size, err2 = strconv.ParseUint(strings.TrimSuffix(size, "):"), 10, 64)
+	return o, err1 == nil && err2 == nil
+}
+
+// parse reads the lines after the header, as far as caller wrote them.
+func (o Object) parse(records []logRecord, caller string) (Object, error) {
+	inBacktrace := false
+	for _, r := range records {
+		if r.caller != caller {
+			continue
+		}
+		line, own := strings.CutPrefix(r.text, logPrefix)
+		switch {
+		case own && strings.HasPrefix(line, "Object"):
+			return o.checkComplete(inBacktrace)
+		case own && line == "  backtrace:":
+			inBacktrace = true
+		case own:
+			o.parseField(line)
+		case inBacktrace && strings.HasPrefix(line, " "):
+			if f, err := ParseFrame(strings.TrimSpace(line)); err == nil {
+				o.Backtrace = append(o.Backtrace, f)
+			}
+		}
+	}
+	return o.checkComplete(inBacktrace)
+}
+
+func (o Object) checkComplete(complete bool) (Object, error) {
+	if !complete {
+		return o, errDumpIncomplete
+	}
+	return o, nil
+}
+
+// parseField reads one line of values; lines of other messages change nothing.
+func (o *Object) parseField(line string) {
+	if comm, ok := strings.CutPrefix(line, `  comm "`); ok {
+		// comm may hold anything, the end of the line may not.
+		if at := strings.LastIndex(comm, `", pid `); at >= 0 {
+			if n, _ := fmt.Sscanf(comm[at:], `", pid %d, jiffies %d`, &o.PID, &o.Jiffies); n == 2 {
+				o.Comm = comm[:at]
+			}
+		}
+		return
+	}
+	name, value, ok := strings.Cut(strings.TrimPrefix(line, "  "), " = ")
+	if !ok {
+		return
+	}
+	n, err := strconv.ParseInt(value, 0, 64)
+	if err != nil {
+		return
+	}
+	switch name {
+	case "min_count":
+		o.MinCount = int(n)
+	case "count":
+		o.Count = int(n)
+	case "flags":
+		o.Flags = ObjectFlags(n)
+	case "checksum":
+		o.Checksum = uint32(n)
+	}
+}

@@ -1,0 +1,406 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Errors of [Detector.Find] and its kin: kmemleak works, and still its answer
+// cannot be trusted. The leaks that were found come beside them.
+var (
+	// ErrInterfered: somebody else gave kmemleak commands meanwhile. Leaks may be
+	// missing for good.
+	ErrInterfered = errors.New("kmemleak was interfered with")
+
+	// ErrTruncated: there are more leaks than were to be read, see [MaxLeaks].
+	ErrTruncated = errors.New("more leaks than the limit")
+
+	// ErrNoProof: the leak that [ProofOfLife] made was not found, so that finding
+	// no others says nothing.
+	ErrNoProof = errors.New("the leak made as a proof of life was not found")
+)
+
+// A Finding is what there is to say of a search for leaks.
+type Finding struct {
+	Leaks    []Leak     // what is leaked, in the order of the report, which is that of the allocations
+	Known    []Leak     // leaks that persist from the Baseline
+	Ignored  int        // number of leaks that options left out
+	Vanished []Vanished // reported by one scan, and not by a later one: not leaks
+	Scans    int        // how many were made
+
+	// Suppressions says what each entry of [Suppress] and [SuppressFile] has done.
+	Suppressions []SuppressionUse
+
+	// Unwatched says why nobody noted who else writes to the control file, nil if
+	// somebody did. Another process that clears leaks is then noticed only if it
+	// clears such that had been read before.
+	Unwatched error
+}
+
+// Vanished is an object that was reported as leaked, and some time later was not.
+type Vanished struct {
+	Leak Leak
+	Fate Fate
+}
+
+// Fate is what became of an object that was reported as leaked.
+type Fate uint8
+
+const (
+	FateUnknown Fate = iota // the kernel would not tell, or there were too many to ask for
+	Freed                   // it was freed; another object may have its place
+	Referenced              // it is there, and a pointer to it was found or its content changed
+	Cleared                 // somebody had the kernel forget it
+)
+
+// String gives the fate in lower case.
+func (f Fate) String() string {
+	return name(int(f), "unknown", "freed", "referenced", "cleared")
+}
+
+// Progress tells how far a search has come.
+type Progress struct {
+	Stage   Stage
+	Scan    int           // number of scans begun
+	Leaks   int           // number of leaks read in this stage
+	Elapsed time.Duration // since the search began
+}
+
+// Stage is a part of a search for leaks.
+type Stage uint8
+
+const (
+	Queueing Stage = iota // for the lock that another process holds
+	Aging                 // waiting until objects are old enough to be reported
+	Scanning
+	Reading
+)
+
+// String gives the stage in lower case.
+func (s Stage) String() string { return name(int(s), "queueing", "aging", "scanning", "reading") }
+
+// Find returns what is leaked now, in the order of the allocations, or says why
+// that cannot be told: no leaks and a nil error means that all who could tell were
+// asked.
+//
+// It takes 5 s, and 1 s or the time of three scans: objects younger than 5 s are
+// never reported, and a fresh leak is reported by the second scan that sees it at
+// the earliest. Leaks are confirmed: what one scan reports and the next one does not
+// and two more do not is no leak, see [Detector.Examine]; Find scans until two scans
+// agree, or ten more do not. What stays hidden all that time is an object to which some stale value in
+// memory points, which is the limit of what kmemleak can see.
+//
+// Nothing is destroyed: leaks stay in the kernel's report, and old ones are told
+// from new ones by options ([Within], [Since], [Baseline]). While Find is at work
+// the kernel's own scanning thread is stopped, and afterwards it runs again if it
+// did before, at the same period.
+//
+// One Find is at work at a time on a machine, others queue, in this process or
+// another: Find holds a flock on the control file. Commands that others give
+// nevertheless are noticed and are an [ErrInterfered].
+//
+// ctx ends every wait; a scan that goes on is finished first. Errors are as those
+// of [Detector], and those listed with [ErrInterfered]; beside them come the leaks
+// that were found, if it came to that.
+func (d *Detector) Find(ctx context.Context, opts ...Option) ([]Leak, error) {
+	f, err := d.Examine(ctx, opts...)
+	return f.Leaks, err
+}
+
+// Examine is [Detector.Find] with all that there is to say.
+func (d *Detector) Examine(ctx context.Context, opts ...Option) (Finding, error) {
+	f, err := d.examine(ctx, opts)
+	if err != nil {
+		return f, fmt.Errorf("find: %w", err)
+	}
+	return f, nil
+}
+
+func (d *Detector) examine(ctx context.Context, opts []Option) (f Finding, err error) {
+	begun := time.Now()
+	o, err := newOptions(opts)
+	if err != nil {
+		return f, err
+	}
+	s := &search{
+		machine: d.machine(), options: o, finding: &f,
+		begun: begun, seen: make(map[identity]sighting),
+	}
+	if len(o.since) > 0 {
+		now, err := readTicks(s.machine)
+		if err != nil {
+			return f, err
+		}
+		for _, from := range o.since {
+			o.windows = append(o.windows, []Window{{From: from, To: now}})
+		}
+	}
+	unlock, err := d.lock(ctx, o)
+	if err != nil {
+		return f, err
+	}
+	defer unlock()
+	select {
+	case searching <- true:
+		defer func() { <-searching }()
+	case <-ctx.Done():
+		return f, context.Cause(ctx)
+	}
+	return f, s.run(ctx)
+}
+
+// searching holds a token while one of this process's searches is at work.
+var searching = make(chan bool, 1)
+
+// lock takes the machine's lock. Windows and searches of one process share it.
+func (d *Detector) lock(ctx context.Context, o *options) (unlock func(), err error) {
+	begun := time.Now()
+	unlock, err = d.machine().lock(ctx, func() { o.progress(Progress{Stage: Queueing, Elapsed: time.Since(begun)}) })
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("while another process was looking for leaks: %w", err)
+	}
+	return unlock, err
+}
+
+// Lock waits until no other process is looking for leaks with this package on the
+// machine, and keeps others waiting until unlock is called. The searches of this
+// process go on. It is for programs that make leaks to be found later; who finds
+// them with [Detector.Find] or [Detector.During] alone needs it not.
+func (d *Detector) Lock(ctx context.Context) (unlock func(), err error) {
+	unlock, err = d.lock(ctx, &options{progress: func(Progress) {}})
+	if err != nil {
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	return unlock, nil
+}
+
+// A search is one run of the protocol.
+type search struct {
+	machine machine
+	options *options
+	finding *Finding
+	begun   time.Time
+	watcher watcher
+
+	seen     map[identity]sighting // every relevant leak of any reading
+	readings int
+	decoder  decoder
+	proof    proof
+}
+
+// run makes the search. Everything before and after the scans is undone in any case.
+func (s *search) run(ctx context.Context) (err error) {
+	m := s.machine
+	if err := m.probe(); err != nil {
+		return err
+	}
+	// The thread is stopped before the first scan: the kernel can deadlock when
+	// it is stopped while a scan goes on.
+	automatic, err := m.scanThread()
+	if err != nil {
+		return fmt.Errorf("look for the kernel's scanning thread: %w", err)
+	}
+	if automatic {
+		if err := m.command("scan=off"); err != nil {
+			return fmt.Errorf("stop the automatic scan: %w", err)
+		}
+		defer func() {
+			// scan=on keeps the period; only scan=N changes it.
+			if restoreErr := m.command("scan=on"); restoreErr != nil && err == nil {
+				err = fmt.Errorf("restart the automatic scan: %w", restoreErr)
+			}
+		}()
+	}
+	if s.watcher, err = m.watch(); err != nil {
+		s.finding.Unwatched = err
+	} else {
+		defer s.watcher.close()
+	}
+	if err := s.proof.make(s); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.proof.unmake(s)) }()
+
+	err = s.protocol(ctx)
+	if interfered := s.interference(); interfered != nil && !errors.Is(err, ErrDisabled) {
+		err = interfered
+	}
+	if err != nil {
+		return err
+	}
+	// Last, so that it covers all: kmemleak switches itself off at any time.
+	if err := m.probe(); err != nil {
+		return fmt.Errorf("kmemleak ended while it was used: %w", err)
+	}
+	if err := s.proof.check(); err != nil {
+		return err
+	}
+	if s.options.clear {
+		if err := m.command("clear"); err != nil {
+			return fmt.Errorf("clear: %w", err)
+		}
+	}
+	return nil
+}
+
+// protocol scans and reads until the leaks are known.
+func (s *search) protocol(ctx context.Context) (err error) {
+	needed := 1 + s.minUnrefScans()
+	// This scan cannot report a fresh leak, but computes the checksums that the
+	// next one compares with. It fits into the time that objects need to age.
+	if err := s.scan(ctx); err != nil {
+		return err
+	}
+	if err := s.age(ctx); err != nil {
+		return err
+	}
+	aged := time.Now()
+	for s.finding.Scans < max(needed, s.options.scans-1) {
+		if err := s.scan(ctx); err != nil {
+			return err
+		}
+	}
+	var now *reading
+	s.machine.apart(func() { now, err = s.read(ctx) })
+	for round := 1; err == nil; round++ {
+		if err = s.pause(ctx); err != nil {
+			break
+		}
+		if err = s.scan(ctx); err != nil {
+			break
+		}
+		before := now
+		agreed := false
+		s.machine.apart(func() {
+			now, err = s.readAgain(ctx, before)
+			agreed = err == nil && now.same(before) && !s.missing() && s.proof.found
+		})
+		if err != nil {
+			break
+		}
+		if (agreed || round >= maxRounds) && time.Since(aged) >= thoroughness {
+			s.settle(now)
+			break
+		}
+	}
+	f := s.finding
+	f.Known = now.known
+	f.Leaks, f.Suppressions = s.options.suppress.Filter(now.leaks, time.Now())
+	f.Ignored = now.ignored + len(now.leaks) - len(f.Leaks)
+	return err
+}
+
+const (
+	// maxRounds bounds the scans that wait for readings to agree: with more than
+	// that something changes all the time.
+	maxRounds = 10
+
+	// absences is how many readings a leak must be missing in, one after the other,
+	// to have vanished.
+	absences = 3
+
+	// thoroughness is how long to look in any case. A stale value on some stack,
+	// mostly of an interrupt, hides an object for a while. One scan more takes
+	// 20 ms where Find is used for tests.
+	thoroughness = time.Second
+)
+
+// pause lets the kernel do something else, which overwrites stale values.
+func (s *search) pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(20 * time.Millisecond):
+		return nil
+	}
+}
+
+// minUnrefScans is how many scans in a row must find an object unreferenced: 1, but
+// for kernels that can be told otherwise.
+func (s *search) minUnrefScans() int {
+	const most = 100 // nobody waits longer
+	text, err := s.machine.setting("/sys/module/kmemleak/parameters/min_unref_scans")
+	if err != nil {
+		return 1
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return 1
+	}
+	return min(max(n, 1), most)
+}
+
+// scan makes one scan. It is not cut short when ctx ends.
+func (s *search) scan(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	s.finding.Scans++
+	s.report(Scanning, 0)
+	done := make(chan error, 1)
+	go func() { done <- s.machine.scan() }()
+	for {
+		select {
+		case err := <-done:
+			if err != nil {
+				return fmt.Errorf("scan %d: %w", s.finding.Scans, err)
+			}
+			return nil
+		case <-time.After(time.Second):
+			s.report(Scanning, 0)
+		}
+	}
+}
+
+// age waits until all that was allocated up to the end of the work is old enough
+// for the next scan to report it.
+func (s *search) age(ctx context.Context) error {
+	// The kernel counts in ticks of up to 10 ms.
+	const tick = 20 * time.Millisecond
+	old := s.options.ended.Add(s.options.minAge + tick)
+	if s.options.minAge == 0 {
+		return nil
+	}
+	for {
+		left := time.Until(old)
+		if left <= 0 {
+			return nil
+		}
+		s.report(Aging, 0)
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("while waiting until objects are %v old: %w", s.options.minAge, context.Cause(ctx))
+		case <-time.After(min(left, time.Second)):
+		}
+	}
+}
+
+func (s *search) report(stage Stage, leaks int) {
+	s.options.progress(Progress{Stage: stage, Scan: s.finding.Scans, Leaks: leaks, Elapsed: time.Since(s.begun)})
+}
+
+// interference tells who gave commands meanwhile.
+func (s *search) interference() error {
+	if s.watcher != nil {
+		if others := s.watcher.others(); len(others) > 0 {
+			return fmt.Errorf("%w: %s wrote to the control file while leaks were looked for (find out who that is, or look again)",
+				ErrInterfered, strings.Join(others, ", "))
+		}
+	}
+	for _, v := range s.finding.Vanished {
+		if v.Fate == Cleared {
+			return fmt.Errorf("%w: somebody cleared the leak at 0x%x after it was read", ErrInterfered, v.Leak.Addr)
+		}
+	}
+	if running, err := s.machine.scanThread(); err == nil && running {
+		return fmt.Errorf("%w: the kernel's scanning thread was stopped and runs again", ErrInterfered)
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+)
+
+// identity is what stays the same of an object in all reports. The address alone is
+// used again when the object is freed.
+type identity struct {
+	addr, size, jiffies uint64
+	pid                 int
+	comm                string
+}
+
+func identityOf(l Leak) identity {
+	return identity{addr: l.Addr, size: l.Size, jiffies: l.Jiffies, pid: l.PID, comm: l.Comm}
+}
+
+// A reading is what a report says, as far as the options want to know.
+type reading struct {
+	leaks, known []Leak
+	ignored      int
+}
+
+// read reads the report once.
+//
+// The kernel serves about a page a read, and finds the place to go on by counting
+// the objects that it tracks, leaked or not (kmemleak_seq_start): when an object
+// further ahead is freed between two reads, the next one is skipped. So one reading
+// proves nothing; readAgain compares.
+func (s *search) read(ctx context.Context) (*reading, error) {
+	s.readings++
+	r := new(reading)
+	found, err := s.pass(ctx, make(map[identity]bool))
+	s.relevant(r, found)
+	return r, err
+}
+
+// readAgain reads the report after another scan, and until the reading is the same
+// as before or adds nothing. A big report takes long to read. No leak can appear
+// between two scans, so what is read adds up.
+func (s *search) readAgain(ctx context.Context, before *reading) (*reading, error) {
+	const maxPasses = 10
+	all := make(map[identity]bool)
+	s.readings++
+	r := new(reading)
+	for range maxPasses {
+		found, err := s.pass(ctx, all)
+		s.relevant(r, found)
+		if err != nil || len(found) == 0 || r.same(before) {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// pass reads the report once and gives the leaks that are not in all yet.
+func (s *search) pass(ctx context.Context, all map[identity]bool) (found []Leak, err error) {
+	s.report(Reading, len(all))
+	file, err := s.machine.open()
+	if err != nil {
+		return nil, fmt.Errorf("report: %w", err)
+	}
+	defer file.Close()
+	n := 0
+	for l, err := range Leaks(file) {
+		if err != nil {
+			return found, fmt.Errorf("report: %w", err)
+		}
+		if n++; n%1000 == 0 {
+			s.report(Reading, n)
+			if ctx.Err() != nil {
+				return found, fmt.Errorf("after %d leaks: %w", n, context.Cause(ctx))
+			}
+		}
+		if id := identityOf(l); !all[id] {
+			if len(all) >= s.options.limit {
+				return found, fmt.Errorf("%w of %d that was set for reading them (MaxLeaks)", ErrTruncated, s.options.limit)
+			}
+			all[id] = true
+			found = append(found, l)
+		}
+	}
+	return found, nil
+}
+
+// relevant adds to r what the options want, remembers it, and tells what is a proof
+// of life.
+func (s *search) relevant(r *reading, leaks []Leak) {
+	o := s.options
+	for _, l := range leaks {
+		id := identityOf(l)
+		switch {
+		case s.proof.is(l):
+		case !o.inTime(l):
+		case o.baseline[id]:
+			r.known = append(r.known, l)
+		default:
+			l.Backtrace = s.decoder.decode(o.symbolizer, l.Backtrace)
+			if o.ignores(l) {
+				r.ignored++
+				continue
+			}
+			s.seen[id] = sighting{leak: l, reading: s.readings}
+			r.leaks = append(r.leaks, l)
+		}
+	}
+}
+
+// inTime applies the options that look at the time of the allocation.
+func (o *options) inTime(l Leak) bool {
+	for _, windows := range o.windows {
+		if !slices.ContainsFunc(windows, func(w Window) bool { return w.Contains(l.Jiffies) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// ignores applies the options that look at one leak.
+func (o *options) ignores(l Leak) bool {
+	for _, modules := range o.modules {
+		if owner, _ := l.Owner(); !slices.Contains(modules, owner.Module) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(o.ignore, func(ignore func(Leak) bool) bool { return ignore(l) })
+}
+
+// same reports whether two readings hold the same leaks.
+func (r *reading) same(other *reading) bool {
+	if len(r.leaks) != len(other.leaks) {
+		return false
+	}
+	ids := make(map[identity]bool, len(r.leaks))
+	for _, l := range r.leaks {
+		ids[identityOf(l)] = true
+	}
+	return !slices.ContainsFunc(other.leaks, func(l Leak) bool { return !ids[identityOf(l)] })
+}
+
+// A sighting is a leak with the number of the last reading that held it.
+type sighting struct {
+	leak    Leak
+	reading int
+}
+
+// missing reports whether a leak has been missing for so short that a stale value may
+// hide it. Freed objects do not come back.
+func (s *search) missing() bool {
+	const most = 16 // questions
+	asked := 0
+	for _, seen := range s.seen {
+		away := s.readings - seen.reading
+		if away == 0 || away >= absences {
+			continue
+		}
+		if asked++; asked > most || s.fate(seen.leak) != Freed {
+			return true
+		}
+	}
+	return false
+}
+
+// settle asks the kernel about what was seen before and is not in the last reading.
+func (s *search) settle(last *reading) {
+	for _, l := range last.leaks {
+		delete(s.seen, identityOf(l))
+	}
+	const most = 64 // questions: each writes twenty lines to the kernel log
+	for _, seen := range s.seen {
+		v := Vanished{Leak: seen.leak}
+		if len(s.finding.Vanished) < most {
+			v.Fate = s.fate(v.Leak)
+		}
+		s.finding.Vanished = append(s.finding.Vanished, v)
+	}
+	slices.SortFunc(s.finding.Vanished, func(a, b Vanished) int {
+		return cmp.Or(cmp.Compare(a.Leak.Jiffies, b.Leak.Jiffies), cmp.Compare(a.Leak.Addr, b.Leak.Addr))
+	})
+}
+
+// fate asks the kernel about an object that is not reported any more.
+func (s *search) fate(l Leak) Fate {
+	object, err := s.machine.dump(l.Addr)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Freed
+	case err != nil:
+		return FateUnknown
+	case object.Addr != l.Addr || object.Size != l.Size || object.Jiffies != l.Jiffies:
+		return Freed
+	case object.MinCount <= 0:
+		return Cleared
+	}
+	return Referenced
+}

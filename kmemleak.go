@@ -1,0 +1,128 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+// Package kmemleak drives the Linux kernel's memory leak detector of the same
+// name, reads its reports and turns their frames into source lines.
+//
+// The way from a kernel to a line of code is
+//
+//	var d kmemleak.Detector                   // finds the control file by itself
+//	leaks, err := d.During(ctx, func() { … }) // what was lost meanwhile, or why nobody can tell
+//	modules, _ := kmemleak.LoadedModules()    // where modules lie, for bare addresses
+//	s := kmemleak.Symbolizer{Modules: modules} // finds vmlinux and .ko files by itself
+//	leakfmt.Text(os.Stdout, leaks, &leakfmt.Options{Symbolizer: &s, Err: err})
+//
+// [Detector.During] and [Detector.Find] know how kmemleak is to be asked: how old
+// objects have to be, how often to scan, and what spoils an answer. The single steps
+// are there as well: [MountDebugfs], [Detector.Probe], [Detector.Scan],
+// [Detector.Leaks], [Detector.Clear] and others.
+//
+// Each part works without the others: [Parse] and [Extract] read saved reports and
+// logs on any operating system, a [Symbolizer] needs no kernel, a [Detector] no debug
+// information.
+//
+// Beside this package there are kmemleaktest, for go test; leakfmt, which writes leaks
+// for people and for programs; leakprof, which makes profiles of them; and the program
+// cmd/kmemleak. The folder examples shows each at work.
+//
+// # Errors
+//
+// No leaks and a nil error means that kmemleak looked and found nothing. When it
+// could not look there is an error, and it matches [ErrUnavailable] or
+// [ErrDisabled] (this kernel cannot, or can no longer), [io/fs.ErrPermission]
+// (the caller may not), or another error of the operating system. Text that is no
+// report gives a [*ParseError] that wraps [ErrFormat] and names the line.
+//
+// The texts of errors are for people and may change.
+package kmemleak
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors that say why there is no answer. Use [errors.Is]: they come wrapped in
+// the cause.
+var (
+	// ErrUnavailable: there is no kmemleak to talk to. The kernel was built
+	// without CONFIG_DEBUG_KMEMLEAK, debugfs is not mounted or switched off, or
+	// this is not Linux. It also matches [errors.ErrUnsupported].
+	ErrUnavailable error = unavailable{}
+
+	// ErrDisabled: the kernel has kmemleak, but it is switched off until the next
+	// boot: by kmemleak=off on the kernel command line or
+	// CONFIG_DEBUG_KMEMLEAK_DEFAULT_OFF, by the command "off", or by itself after
+	// it ran out of memory. A report read in this state says nothing about leaks.
+	ErrDisabled = errors.New("kmemleak is switched off")
+
+	// ErrFormat: text is not what a kernel prints. It is always inside a
+	// [*ParseError].
+	ErrFormat = errors.New("not a kmemleak report")
+)
+
+// unavailable is the type of [ErrUnavailable], so that callers who only ask
+// whether a feature is supported need not know this package.
+type unavailable struct{}
+
+func (unavailable) Error() string        { return "kmemleak is not available" }
+func (unavailable) Is(target error) bool { return target == errors.ErrUnsupported }
+
+// ParseError is a line that could not be read, and why.
+type ParseError struct {
+	Line int    // number of the line in the input, from 1
+	Text string // the line itself, without its end; long lines are cut; "" if a line is missing
+	Err  error  // the cause; wraps [ErrFormat]
+}
+
+var _ error = (*ParseError)(nil)
+
+// Error gives the line number, the cause and the quoted text, if there is one.
+func (e *ParseError) Error() string {
+	if e.Text == "" {
+		return fmt.Sprintf("line %d: %v", e.Line, e.Err)
+	}
+	return fmt.Sprintf("line %d: %v: %q", e.Line, e.Err, e.Text)
+}
+
+// Unwrap gives the cause.
+func (e *ParseError) Unwrap() error { return e.Err }
+
+// Leak is one record of a report: an object that was allocated and to which
+// kmemleak found no pointer.
+//
+// The same object keeps Addr, Size, Comm, PID and Jiffies in every reading of the
+// report. Age, Data, CPU and Checksum may change from one to the next, and frames
+// lose their names when their module is unloaded.
+type Leak struct {
+	Addr      uint64        // address of the object; the kernel never hashes it
+	Size      uint64        // bytes, as the allocator counts them: for kmalloc the size of the cache's objects
+	PerCPU    bool          // per-CPU object: Addr is a per-CPU pointer (reported since Linux 6.12)
+	CPU       int           // whose copy Data holds, for per-CPU objects whose content was dumped; else 0
+	Comm      string        // name of the allocating thread, verbatim: any bytes, at most 15
+	PID       int           // thread ID in the initial PID namespace; 0 for interrupts and early boot
+	Jiffies   uint64        // the kernel's tick counter at the allocation
+	Age       time.Duration // since the allocation, when the report was printed; 0 where the kernel does not print it (since 6.8)
+	Data      []byte        // first bytes of the object, up to 32, at the time of printing; nil if not dumped
+	Checksum  *uint32       // crc of the object's content (not of the backtrace), nil if not printed (before 6.8)
+	Backtrace []Frame       // innermost first, as printed, at most 16 from a kernel; an all-ones terminator of old kernels is kept
+}
+
+// Frame is one line of a backtrace.
+//
+// A kernel prints a name with an offset, or a bare address where it knows no
+// name. The offset is that of the return address: of the instruction after the
+// call. Size is how far the next symbol is in memory, which is at least the size
+// of the function. See %pS in Documentation/core-api/printk-formats.rst.
+type Frame struct {
+	Addr   uint64 // return address; 0: hidden, hashed beyond use or not printed
+	Func   string // name as printed, not demangled; "" for a bare address
+	Offset uint64 // bytes from the start of Func
+	Size   uint64 // bytes from the start of Func to the next symbol; 0 if not printed
+	Module string // module name as printed, always with '_' for '-'; "" for the kernel image
+
+	BuildID string // build ID of the module in hex, "" if not printed (kmemleak itself never does)
+	File    string // source file that a tool which decoded the report had put there; "" from the kernel
+	Line    int    // line in File, from 1; 0 if there is none
+	Inlined bool   // the decoding tool marked this as inlined into the next frame
+}

@@ -1,0 +1,83 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const standardDebugfs = "/sys/kernel/debug"
+
+// A mount is one mount of debugfs.
+type mount struct {
+	root  string // which folder or file of debugfs is mounted, "/" for all of it
+	point string // where
+}
+
+// control gives the path of the control file in the mount, if it can hold it: a
+// mount may show a part of debugfs only, or the control file alone.
+func (m mount) control() (string, bool) {
+	switch m.root {
+	case "/":
+		return path.Join(m.point, "kmemleak"), true
+	case "/kmemleak":
+		return m.point, true
+	}
+	return "", false
+}
+
+// parseMounts finds the mounts of debugfs in a mountinfo file, the standard place
+// first. The format is in Documentation/filesystems/proc.rst, section 3.5: ID,
+// parent, device, root, mount point, options, any number of optional fields, "-",
+// file system type, source, options.
+func parseMounts(r io.Reader) ([]mount, error) {
+	var mounts []mount
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, 1<<20) // overlay file systems have long options
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		dash := slices.Index(fields, "-")
+		if dash < 6 || dash+1 >= len(fields) || fields[dash+1] != "debugfs" {
+			continue
+		}
+		mounts = append(mounts, mount{root: unescape(fields[3]), point: unescape(fields[4])})
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("/proc/self/mountinfo: %w", err)
+	}
+	slices.SortStableFunc(mounts, func(a, b mount) int {
+		switch {
+		case a.point == b.point:
+			return 0
+		case a.point == standardDebugfs:
+			return -1
+		case b.point == standardDebugfs:
+			return 1
+		}
+		return 0
+	})
+	return mounts, nil
+}
+
+// unescape undoes the octal escapes of blanks and backslashes in mountinfo.
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+4 <= len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+4], 8, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 3
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}

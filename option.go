@@ -1,0 +1,271 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"time"
+)
+
+// An Option changes what [Detector.Find] and its kin look for, report, or do. Of
+// options that narrow what is reported a leak must pass all. An Option may be used
+// many times.
+type Option interface {
+	apply(*options) error
+}
+
+type optionFunc func(*options) error
+
+func (f optionFunc) apply(o *options) error { return f(o) }
+
+type options struct {
+	ignore   []func(Leak) bool
+	modules  [][]string // one of each
+	windows  [][]Window // one of each
+	since    []uint64
+	baseline map[identity]bool
+
+	minAge time.Duration
+	scans  int
+	ended  time.Time
+	limit  int
+	clear  bool
+	proof  string
+
+	symbolizer *Symbolizer
+	progress   func(Progress)
+	suppress   Suppressions
+}
+
+func newOptions(opts []Option) (*options, error) {
+	o := &options{minAge: defaultMinAge, limit: defaultLimit, ended: time.Now()}
+	for _, option := range opts {
+		if err := option.apply(o); err != nil {
+			return nil, err
+		}
+	}
+	if o.progress == nil {
+		o.progress = func(Progress) {}
+	}
+	return o, nil
+}
+
+const (
+	// defaultMinAge is MSECS_MIN_AGE of mm/kmemleak.c, the same in every kernel so
+	// far.
+	defaultMinAge = 5 * time.Second
+
+	// defaultLimit keeps a report within a gigabyte of memory.
+	defaultLimit = 1 << 20
+)
+
+// IgnoreFunc ignores leaks whose owner is one of these functions: the first frame
+// that is no allocator, see [Leak.Owner], or a function inlined into it.
+// Names are compared without the compiler's suffixes such as .isra.0.
+func IgnoreFunc(names ...string) Option {
+	return Ignore(func(l Leak) bool {
+		return slices.ContainsFunc(owners(l), func(f Frame) bool { return isFunc(f, names) })
+	})
+}
+
+// IgnoreAnyFunc ignores leaks with one of these functions anywhere in the
+// backtrace. That is rarely what is meant: backtraces hold frames that have nothing
+// to do with the leak, such as those of a task that was interrupted.
+func IgnoreAnyFunc(names ...string) Option {
+	return Ignore(func(l Leak) bool {
+		return slices.ContainsFunc(l.Backtrace, func(f Frame) bool { return isFunc(f, names) })
+	})
+}
+
+// IgnoreComm ignores leaks that threads of these names allocated.
+func IgnoreComm(names ...string) Option {
+	return Ignore(func(l Leak) bool { return slices.Contains(names, l.Comm) })
+}
+
+// Ignore ignores the leaks for which f returns true.
+func Ignore(f func(Leak) bool) Option {
+	return optionFunc(func(o *options) error {
+		o.ignore = append(o.ignore, f)
+		return nil
+	})
+}
+
+// InModule reports only leaks whose owner, see [IgnoreFunc], is in one of these
+// modules; '-' and '_' are equal. Frames in memory that a module's init function
+// lay in have lost their module: [WithSymbolizer] gives it back.
+func InModule(names ...string) Option {
+	modules := make([]string, len(names))
+	for i, name := range names {
+		modules[i] = moduleName(name)
+	}
+	return optionFunc(func(o *options) error {
+		o.modules = append(o.modules, modules)
+		return nil
+	})
+}
+
+// Within reports only what was allocated in one of these windows.
+func Within(windows ...Window) Option {
+	return optionFunc(func(o *options) error {
+		o.windows = append(o.windows, windows)
+		return nil
+	})
+}
+
+// Since reports only what was allocated from the tick jiffies on, which
+// [Detector.Mark] gives, up to the call.
+func Since(jiffies uint64) Option {
+	return optionFunc(func(o *options) error {
+		o.since = append(o.since, jiffies)
+		return nil
+	})
+}
+
+// Suppress ignores the leaks that an entry of the list matches and that are not
+// expired, see [Finding.Suppressions].
+func Suppress(list Suppressions) Option {
+	return optionFunc(func(o *options) error {
+		o.suppress = append(o.suppress, list...)
+		return nil
+	})
+}
+
+// SuppressFile is [Suppress] with a file, see [ParseSuppressions].
+func SuppressFile(name string) Option {
+	return optionFunc(func(o *options) error {
+		file, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("suppressions: %w", err)
+		}
+		defer file.Close()
+		list, err := ParseSuppressions(file)
+		if err != nil {
+			return fmt.Errorf("suppressions: %s: %w", name, err)
+		}
+		o.suppress = append(o.suppress, list...)
+		return nil
+	})
+}
+
+// Baseline does not report these leaks, which were found before, unless an object
+// was freed and another one took its place.
+//
+// It is only as good as the finding: a leak that was hidden then by a stale pointer
+// somewhere and turns up now is reported. [Within] and [Since] rest on the time of
+// the allocation instead.
+func Baseline(leaks []Leak) Option {
+	return optionFunc(func(o *options) error {
+		if o.baseline == nil {
+			o.baseline = make(map[identity]bool, len(leaks))
+		}
+		for _, l := range leaks {
+			o.baseline[identityOf(l)] = true
+		}
+		return nil
+	})
+}
+
+// MinAge says how old an object must be for the kernel to report it, if that is not
+// the 5 s of every kernel so far. With 0 Find does not wait for young objects, and
+// misses them.
+func MinAge(age time.Duration) Option {
+	return optionFunc(func(o *options) error {
+		if age < 0 {
+			return fmt.Errorf("minimum age %v is negative", age)
+		}
+		o.minAge = age
+		return nil
+	})
+}
+
+// Ended tells when the work whose leaks are looked for had ended, if that was before
+// the call: less is left to wait of the minimum age.
+func Ended(t time.Time) Option {
+	return optionFunc(func(o *options) error {
+		if t.Before(o.ended) {
+			o.ended = t
+		}
+		return nil
+	})
+}
+
+// Scans asks for at least n scans, counting all. Find makes as many as the kernel
+// needs to report a leak, 2 in most, and one to confirm, however small n is. More
+// of them find more of what stale pointers hide.
+func Scans(n int) Option {
+	return optionFunc(func(o *options) error {
+		o.scans = n
+		return nil
+	})
+}
+
+// MaxLeaks has Find read at most n leaks of the kernel's report, counting those that
+// options ignore, and fail with [ErrTruncated] if there are more. Without, the limit
+// is 1,048,576, which takes up to a gigabyte of memory.
+func MaxLeaks(n int) Option {
+	return optionFunc(func(o *options) error {
+		if n <= 0 {
+			return fmt.Errorf("limit of %d leaks", n)
+		}
+		o.limit = n
+		return nil
+	})
+}
+
+// ThenClear has a Find without error end with [Detector.Clear], which makes the
+// kernel forget all leaks, whoever else wanted to see them.
+func ThenClear() Option {
+	return optionFunc(func(o *options) error {
+		o.clear = true
+		return nil
+	})
+}
+
+// ProofOfLife has Find load a module that leaks when it is loaded, given as its .ko
+// file, and fail with [ErrNoProof] unless its leaks are found. They are not
+// reported, and the module is unloaded in the end; the memory remains lost. The
+// kernel's own kmemleak-test.ko serves (CONFIG_SAMPLE_KMEMLEAK, up to Linux 6.2
+// CONFIG_DEBUG_KMEMLEAK_TEST).
+func ProofOfLife(module string) Option {
+	return optionFunc(func(o *options) error {
+		o.proof = module
+		return nil
+	})
+}
+
+// WithSymbolizer has the leaks decoded: frames get File and Line, and what was
+// inlined gets frames of its own, marked Inlined, as the tools do that decode
+// reports. Frames with less than [Assumed] confidence stay as they are.
+func WithSymbolizer(s *Symbolizer) Option {
+	return optionFunc(func(o *options) error {
+		o.symbolizer = s
+		return nil
+	})
+}
+
+// WithProgress has f called when Find enters a stage, about once a second in long
+// ones, and at every thousandth leak. Calls do not overlap.
+func WithProgress(f func(Progress)) Option {
+	return optionFunc(func(o *options) error {
+		o.progress = f
+		return nil
+	})
+}
+
+// owners gives the owner frame after the frames inlined into it; nil if there is
+// none.
+func owners(l Leak) []Frame {
+	last := ownerIndex(l.Backtrace)
+	first := max(last, 0)
+	for first > 0 && l.Backtrace[first-1].Inlined {
+		first--
+	}
+	return l.Backtrace[first : last+1]
+}
+
+func isFunc(f Frame, names []string) bool {
+	return f.Func != "" && (slices.Contains(names, f.Func) || slices.Contains(names, f.BaseName()))
+}

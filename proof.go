@@ -1,0 +1,75 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A proof is the proof of life of one search, see [ProofOfLife].
+type proof struct {
+	file   string // "" if none is wanted
+	window Window // in which the module was loaded
+	found  bool   // or none is wanted
+}
+
+// make loads the module.
+func (p *proof) make(s *search) (err error) {
+	p.file = s.options.proof
+	if p.file == "" {
+		p.found = true
+		return nil
+	}
+	if p.window.From, err = mark(s.machine); err == nil {
+		err = s.machine.load(p.file)
+	}
+	if err != nil {
+		return fmt.Errorf("make a proof of life: %w", err)
+	}
+	s.options.ended = time.Now()
+	if p.window.To, err = readTicks(s.machine); err != nil {
+		return fmt.Errorf("make a proof of life: %w", err)
+	}
+	return nil
+}
+
+// is reports whether the leak is the one that was made.
+func (p *proof) is(l Leak) bool {
+	if p.file == "" || !p.window.Contains(l.Jiffies) {
+		return false
+	}
+	made := slices.ContainsFunc(l.Backtrace, func(f Frame) bool {
+		// The module's init function is a bare address by now.
+		return f.Func == "do_init_module" || f.Module == loadedName(p.file)
+	})
+	if made {
+		p.found = true
+	}
+	return made
+}
+
+func (p *proof) check() error {
+	if !p.found {
+		return fmt.Errorf("%w: %s was loaded, and its leaks are not reported", ErrNoProof, p.file)
+	}
+	return nil
+}
+
+// unmake unloads the module, if it was loaded.
+func (p *proof) unmake(s *search) error {
+	if p.file == "" {
+		return nil
+	}
+	return s.machine.unload(p.file)
+}
+
+// loadedName gives the name under which the kernel knows a module, from its file.
+func loadedName(file string) string {
+	name, _, _ := strings.Cut(filepath.Base(file), ".ko")
+	return moduleName(name)
+}

@@ -1,0 +1,348 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"syscall"
+)
+
+// A Transport runs shell scripts on another machine, over ssh, adb, a serial console
+// or whatever leads there. With one in [Detector.Transport] a Detector drives that
+// machine's kernel, from any operating system.
+//
+// The machine needs a POSIX shell with cat and sed, and dmesg for [Detector.Dump];
+// busybox has them all. Machines are not locked, and it cannot be told who else
+// writes to their control file: nobody else should drive them.
+type Transport interface {
+	// Run has root's shell on the machine run a script of one line, copies what it
+	// prints on standard output to stdout, and returns when it has ended. Its exit
+	// status does not matter. An error says that it did not run, or not to its end.
+	//
+	// Lines that are not the script's, such as messages of the kernel on a console,
+	// may come between its own, and carriage returns before line ends. Calls do not
+	// overlap.
+	Run(script string, stdout io.Writer) error
+}
+
+// remote is the machine behind a transport.
+type remote struct {
+	transport Transport
+	path      string // see Detector.Path
+}
+
+// Each line that a script prints is marked, so that others are told from them, and
+// the last one gives the status, so that nothing is cut off in silence. Signals that
+// are ignored can never be pending and cut a scan short.
+const (
+	scriptMark = "|"
+	scriptEnd  = "= "
+	scriptForm = `LC_ALL=C; export LC_ALL; trap '' HUP INT QUIT PIPE ALRM TERM USR1 USR2; { { %s; } 2>&1; echo "` + scriptEnd + `$?"; } | sed 's/^/` + scriptMark + `/'` + "\n"
+)
+
+// run runs a script and copies its output, without the marks, to w.
+func (r remote) run(body string, w io.Writer) (status string, err error) {
+	out := &markedWriter{w: w}
+	if err := r.transport.Run(fmt.Sprintf(scriptForm, body), out); err != nil {
+		return "", fmt.Errorf("transport: %w", err)
+	}
+	status, ended := strings.CutPrefix(string(out.last), scriptEnd)
+	switch {
+	case out.err != nil:
+		return "", out.err
+	case !ended:
+		return "", fmt.Errorf("transport: the output of the script was cut off: %w", io.ErrUnexpectedEOF)
+	}
+	return status, nil
+}
+
+// output runs a script that must succeed.
+func (r remote) output(body string) (string, error) {
+	var b bytes.Buffer
+	status, err := r.run(body, &b)
+	if err != nil {
+		return "", err
+	}
+	if status != "0" {
+		return "", scriptError(b.String(), status)
+	}
+	return b.String(), nil
+}
+
+// A markedWriter passes on marked lines, but for the last one.
+type markedWriter struct {
+	w       io.Writer
+	line    []byte // the one that is not complete yet
+	last    []byte // the last marked one
+	hasLast bool
+	err     error
+}
+
+func (m *markedWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	for m.err == nil {
+		at := bytes.IndexByte(p, '\n')
+		if at < 0 {
+			break
+		}
+		m.end(append(m.line, p[:at]...))
+		m.line, p = m.line[:0], p[at+1:]
+	}
+	if m.err == nil && len(m.line)+len(p) > 1<<20 {
+		m.err = errors.New("transport: a line of more than 1 MiB")
+	}
+	if m.err != nil {
+		return 0, m.err
+	}
+	m.line = append(m.line, p...)
+	return n, nil
+}
+
+// end takes a line.
+func (m *markedWriter) end(line []byte) {
+	line, ok := bytes.CutPrefix(bytes.TrimSuffix(line, []byte("\r")), []byte(scriptMark))
+	if !ok {
+		return
+	}
+	if m.hasLast {
+		_, m.err = m.w.Write(append(m.last, '\n'))
+	}
+	m.last, m.hasLast = append(m.last[:0], line...), true
+}
+
+// scriptError makes an error of what a failed script printed, which ends with the
+// text of the system's error in English.
+func scriptError(output, status string) error {
+	output = strings.TrimSpace(output)
+	for _, known := range []struct {
+		text string
+		err  error
+	}{
+		{"No such file or directory", fs.ErrNotExist},
+		{"Permission denied", fs.ErrPermission},
+		{"Operation not permitted", syscall.EPERM},
+		{"Device or resource busy", syscall.EBUSY},
+		{"Resource busy", syscall.EBUSY},
+		{"Invalid argument", syscall.EINVAL},
+	} {
+		if strings.HasSuffix(output, known.text) {
+			return &remoteError{output, known.err}
+		}
+	}
+	return &remoteError{fmt.Sprintf("%s (status %s)", output, status), nil}
+}
+
+// remoteError is an error of the other machine.
+type remoteError struct {
+	text string
+	err  error // what it is; nil if not known
+}
+
+func (e *remoteError) Error() string { return fmt.Sprintf("the other machine says: %q", e.text) }
+func (e *remoteError) Unwrap() error { return e.err }
+
+// quote makes a word of the shell.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// find gives the path of the control file.
+func (r remote) find() (string, error) {
+	if r.path != "" {
+		return r.path, nil
+	}
+	text, err := r.output("cat /proc/self/mountinfo")
+	if err != nil {
+		return "", err
+	}
+	mounts, err := parseMounts(strings.NewReader(text))
+	if err != nil {
+		return "", err
+	}
+	for _, m := range mounts {
+		if file, ok := m.control(); ok {
+			return file, nil
+		}
+	}
+	return "", fmt.Errorf("%w: debugfs is not mounted on the other machine (try: mount -t debugfs none %s)", ErrUnavailable, standardDebugfs)
+}
+
+func (r remote) command(word string) error {
+	path, err := r.find()
+	if err != nil {
+		return err
+	}
+	// The shell would make a file that is missing. The word comes from another
+	// process since not every shell tells why its own writing failed.
+	_, err = r.output(fmt.Sprintf("{ [ -e %[1]s ] || { echo No such file or directory; false; } } && printf %%s %[2]s | cat >%[1]s", quoteFile(path), quote(word)))
+	return controlError(err)
+}
+
+// quoteFile is quote for the name of a file, which may begin with '-'.
+func quoteFile(path string) string {
+	if !strings.HasPrefix(path, "/") {
+		path = "./" + path
+	}
+	return quote(path)
+}
+
+// controlError says what an error of the control file means.
+func controlError(err error) error {
+	var e *remoteError
+	if !errors.As(err, &e) {
+		return err
+	}
+	// cat says "write error", the shell "cannot create" or "can't open".
+	writing := strings.Contains(e.text, "write")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: %w (its kernel was built without CONFIG_DEBUG_KMEMLEAK, or debugfs is not mounted there)", ErrUnavailable, err)
+	case e.err == syscall.EBUSY, e.err == syscall.EPERM && writing:
+		return fmt.Errorf("%w on the other machine, since boot or by itself (only a reboot switches it on again)", ErrDisabled)
+	case e.err == syscall.EPERM:
+		return fmt.Errorf("%w (kernel lockdown closes the file to everybody)", err)
+	}
+	return err
+}
+
+func (r remote) probe() error {
+	err := r.command("?")
+	switch {
+	case errors.Is(err, syscall.EINVAL):
+		return nil
+	case err == nil:
+		return errors.New("the control file takes any word: it is not kmemleak's")
+	}
+	return err
+}
+
+func (r remote) scan() error {
+	if err := r.command("scan"); err != nil {
+		return err
+	}
+	return r.probe()
+}
+
+func (r remote) open() (io.ReadCloser, error) {
+	path, err := r.find()
+	if err != nil {
+		return nil, err
+	}
+	return r.stream("cat " + quoteFile(path)), nil
+}
+
+// stream gives the output of a script as it comes.
+func (r remote) stream(body string) io.ReadCloser {
+	out, in := io.Pipe()
+	s := &remoteStream{PipeReader: out, ended: make(chan bool)}
+	go func() {
+		defer close(s.ended)
+		var tail lastLine
+		buffered := bufio.NewWriterSize(in, 64<<10)
+		status, err := r.run(body, io.MultiWriter(buffered, &tail))
+		buffered.Flush() // fails only if nobody reads
+		if err == nil && status != "0" {
+			err = controlError(scriptError(string(tail.line), status))
+		}
+		in.CloseWithError(err)
+	}()
+	return s
+}
+
+type remoteStream struct {
+	*io.PipeReader
+	ended chan bool
+}
+
+// Close waits for the end of the script, as calls of a transport do not overlap.
+func (s *remoteStream) Close() error {
+	err := s.PipeReader.Close()
+	<-s.ended
+	return err
+}
+
+// lastLine keeps the last thing written.
+type lastLine struct{ line []byte }
+
+func (l *lastLine) Write(p []byte) (int, error) {
+	l.line = append(l.line[:0], p...)
+	return len(p), nil
+}
+
+func (r remote) ticks() (io.ReadCloser, error) {
+	return r.stream("sed -n '/^jiffies: /{p;q;}' /proc/timer_list"), nil
+}
+
+func (r remote) setting(name string) (string, error) {
+	text, err := r.output("cat " + quote(name))
+	return strings.TrimSpace(text), err
+}
+
+func (r remote) scanThread() (bool, error) {
+	// Processes end while they are listed.
+	text, err := r.output("cat /proc/[0-9]*/stat 2>/dev/null || true")
+	if err != nil {
+		return false, err
+	}
+	lines := bufio.NewScanner(strings.NewReader(text))
+	for lines.Scan() {
+		if isScanThread(lines.Bytes()) {
+			return true, nil
+		}
+	}
+	return false, lines.Err()
+}
+
+func (r remote) dump(addr uint64) (Object, error) {
+	path, err := r.find()
+	if err != nil {
+		return Object{}, err
+	}
+	mark := fmt.Sprintf("dump of 0x%x is asked for", addr)
+	text, err := r.output(fmt.Sprintf("echo %s >/dev/kmsg && printf %%s dump=0x%x | cat >%s && dmesg | sed -n '/%s/,$p'",
+		quote(mark), addr, quoteFile(path), mark))
+	if errors.Is(err, syscall.EINVAL) {
+		return Object{}, unknownObject{}
+	}
+	if err != nil {
+		return Object{}, controlError(err)
+	}
+	text = text[strings.LastIndex(text, mark)+len(mark):]
+	var records []logRecord
+	for line := range strings.Lines(text) {
+		records = append(records, logRecord{text: trimStamps(strings.TrimSuffix(line, "\n"))})
+	}
+	return parseDump(records, addr)
+}
+
+// trimStamps takes from a line of dmesg the time and the caller.
+func trimStamps(line string) string {
+	for strings.HasPrefix(line, "[") {
+		_, rest, ok := strings.Cut(line, "]")
+		if !ok {
+			break
+		}
+		line = rest
+	}
+	return strings.TrimPrefix(line, " ")
+}
+
+func (r remote) lock(ctx context.Context, waiting func()) (func(), error) { return func() {}, nil }
+func (r remote) watch() (watcher, error)                                  { return nil, errWatchNothing }
+func (r remote) apart(f func())                                           { f() }
+
+func (r remote) load(file string) error {
+	_, err := r.output("insmod " + quoteFile(file))
+	return err
+}
+
+func (r remote) unload(file string) error {
+	_, err := r.output("rmmod " + quote(loadedName(file)))
+	return err
+}

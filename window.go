@@ -1,0 +1,92 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// A Window is a span of a kernel's time, by its tick counter: from the tick From to
+// the tick To, both included. A tick is 1 to 10 ms, as the kernel was built.
+//
+// To may be less than From: the counter of a 32-bit kernel began anew meanwhile,
+// as it does five minutes after boot and again after 50 days or more.
+type Window struct {
+	Name string // of what went on, for people
+	From uint64 // as Detector.Mark gives it
+	To   uint64 // as Detector.Jiffies gives it
+}
+
+// Contains reports whether an object with this [Leak.Jiffies] was allocated in the
+// window.
+func (w Window) Contains(jiffies uint64) bool {
+	if w.From <= w.To {
+		return w.From <= jiffies && jiffies <= w.To
+	}
+	return w.From <= jiffies || jiffies <= w.To
+}
+
+// Mark waits for the kernel's next tick, 10 ms at most on a running system, and
+// returns its number: what was allocated before the call has other [Leak.Jiffies],
+// what is allocated after it has these or later ones. It begins a [Window].
+func (d *Detector) Mark() (uint64, error) {
+	now, err := mark(d.machine())
+	if err != nil {
+		return 0, fmt.Errorf("read jiffies: %w", err)
+	}
+	return now, nil
+}
+
+func mark(m machine) (uint64, error) {
+	const patience = 5 * time.Second
+	before, err := readTicks(m)
+	if err != nil {
+		return 0, err
+	}
+	for start := time.Now(); time.Since(start) < patience; time.Sleep(time.Millisecond) {
+		now, err := readTicks(m)
+		if err != nil {
+			return 0, err
+		}
+		if now != before {
+			return now, nil
+		}
+	}
+	return 0, errors.New("the counter stands still")
+}
+
+// During calls f and finds what was allocated while f ran and is leaked now. It
+// holds the machine's lock all the while, so that programs that use this package
+// do not run into each other. Objects of other origin that were allocated at the
+// same time are among them: the whole kernel is one.
+//
+// What is said of [Detector.Find] holds for the rest.
+func (d *Detector) During(ctx context.Context, f func(), opts ...Option) ([]Leak, error) {
+	o, err := newOptions(opts)
+	if err != nil {
+		return nil, fmt.Errorf("find: %w", err)
+	}
+	unlock, err := d.lock(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("find: %w", err)
+	}
+	defer unlock()
+	// A kernel that cannot tell afterwards need not be put to work.
+	if err := d.Probe(); err != nil {
+		return nil, fmt.Errorf("find: %w", err)
+	}
+	var w Window
+	if w.From, err = d.Mark(); err != nil {
+		return nil, fmt.Errorf("find: %w", err)
+	}
+	f()
+	ended := time.Now()
+	if w.To, err = d.Jiffies(); err != nil {
+		return nil, fmt.Errorf("find: %w", err)
+	}
+	return d.Find(ctx, append([]Option{Within(w), Ended(ended)}, opts...)...)
+}
