@@ -1,0 +1,133 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak_test
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/kmemleak/kmemleak"
+	"golang.org/x/sys/unix"
+)
+
+func TestIntegrationClear(t *testing.T) {
+	kernel := needs(t, "")
+	d := manualScans(t)
+	leakAll(t, kernel, func(h hello) []kmemleak.Leak { return h.find(t, d) })
+	if err := d.Clear(); err != nil {
+		t.Fatal(err)
+	}
+	for leak, err := range d.Leaks() {
+		t.Errorf("reported after Clear: %v, %v", leak, err)
+	}
+}
+
+func TestIntegrationAutoScan(t *testing.T) {
+	kernel := needs(t, "")
+	d := manualScans(t)
+	if scanning(t) {
+		t.Fatal("the scanning thread goes on after SetAutoScan(0)")
+	}
+	if err := d.SetStackScan(false); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(d.SetStackScan(true), d.SetAutoScan(0)); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := d.SetAutoScan(1500 * time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	if !scanning(t) {
+		t.Fatal("no scanning thread after SetAutoScan")
+	}
+	leakAll(t, kernel, func(h hello) (mine []kmemleak.Leak) {
+		for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Second) {
+			if mine = h.mine(t, d); len(mine) == helloLeaks {
+				break
+			}
+		}
+		return mine
+	})
+	if err := d.SetAutoScan(-1); err == nil {
+		t.Error("SetAutoScan took a negative period")
+	}
+}
+
+// scanning tells whether the kernel's scanning thread runs.
+func scanning(t *testing.T) bool {
+	t.Helper()
+	names, err := filepath.Glob("/proc/[0-9]*/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if comm, _ := os.ReadFile(name); string(comm) == "kmemleak\n" {
+			return true
+		}
+	}
+	return false
+}
+
+func TestIntegrationDump(t *testing.T) {
+	kernel := needs(t, "")
+	d := manualScans(t)
+	_, leaks := leakAll(t, kernel, func(h hello) []kmemleak.Leak { return h.find(t, d) })
+	captureDump(t, d, kernel, leaks[0].Addr)
+	for _, leak := range leaks {
+		object, err := d.Dump(leak.Addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same := object.Addr == leak.Addr && object.Size == leak.Size && object.Comm == leak.Comm &&
+			object.PID == leak.PID && object.Jiffies == leak.Jiffies && len(object.Backtrace) == len(leak.Backtrace)
+		const flags = kmemleak.ObjectAllocated | kmemleak.ObjectReported
+		if !same || object.Flags&flags != flags || object.Count >= object.MinCount {
+			t.Errorf("Dump gives %+v of the leak\n%v", object, leak)
+		}
+		if leak.Checksum != nil && object.Checksum != *leak.Checksum {
+			t.Errorf("checksum %x, want %x", object.Checksum, *leak.Checksum)
+		}
+	}
+	_, err := d.Dump(0x1000)
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("Dump of nothing: %v, want os.ErrNotExist", err)
+	}
+	t.Log(err)
+}
+
+// captureDump leaves the kernel log of one Dump for the host, as /dev/kmsg gives it.
+func captureDump(t *testing.T, d *kmemleak.Detector, kernel string, addr uint64) {
+	t.Helper()
+	log, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(log)
+	if _, err := unix.Seek(log, 0, io.SeekEnd); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Dump(addr); err != nil {
+		t.Fatal(err)
+	}
+	var records []byte
+	for record := make([]byte, 8<<10); ; {
+		n, err := unix.Read(log, record)
+		if err == unix.EAGAIN {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		records = append(records, record[:n]...)
+	}
+	if err := os.WriteFile("/out/dump-"+kernel+".kmsg", records, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,229 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+// Find must not give an answer that is worth nothing. Here is what can spoil one.
+
+func TestIntegrationInterfered(t *testing.T) {
+	kernel := needs(t, "find")
+	for _, tt := range []struct {
+		name, word string
+		stage      kmemleak.Stage
+		scan       int
+	}{
+		{"clear before the first reading", "clear", kmemleak.Reading, 2},
+		{"clear before the confirming scan", "clear", kmemleak.Scanning, 3},
+		{"scan", "scan", kmemleak.Aging, 1},
+		{"scan=on", "scan=on", kmemleak.Aging, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := loadLeaky(t, kernel)
+			d := manualScans(t)
+			defer d.SetAutoScan(0)
+			l.leak(3)
+			_, err := d.Find(inTime(t), at(tt.stage, tt.scan, func() { writeElsewhere(t, tt.word) }))
+			if !errors.Is(err, kmemleak.ErrInterfered) {
+				t.Fatalf("%v, want ErrInterfered", err)
+			}
+			t.Log(err)
+			if want := fmt.Sprintf("%q", comm(t)); !strings.Contains(err.Error(), "process ") || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q does not name the process", err)
+			}
+		})
+	}
+	t.Run("probe", func(t *testing.T) { // changes nothing
+		var d kmemleak.Detector
+		_, err := d.Find(inTime(t), kmemleak.MinAge(0), at(kmemleak.Scanning, 2, func() {
+			if err := d.Probe(); err != nil {
+				t.Error(err)
+			}
+		}))
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestIntegrationAutoScanAround(t *testing.T) {
+	needs(t, "find")
+	d := manualScans(t)
+	for _, on := range []bool{true, false} {
+		if on {
+			if err := d.SetAutoScan(time.Hour); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := d.Find(inTime(t), kmemleak.MinAge(0), at(kmemleak.Scanning, 1, func() {
+			if scanning(t) {
+				t.Error("the scanning thread runs meanwhile")
+			}
+		}))
+		if err != nil {
+			t.Error(err)
+		}
+		if got := scanning(t); got != on {
+			t.Errorf("the scanning thread runs afterwards: %v, before: %v", got, on)
+		}
+		if err := d.SetAutoScan(0); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestIntegrationFindInTime(t *testing.T) {
+	needs(t, "find")
+	var d kmemleak.Detector
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	start := time.Now()
+	_, err := d.Find(ctx)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want a deadline exceeded", err)
+	}
+	if took := time.Since(start); took > 4*time.Second {
+		t.Errorf("a deadline of 2s was honoured after %v", took)
+	}
+	t.Log(err)
+
+	unlock, err := d.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+}
+
+// TestIntegrationManyLeaks compares with the report itself, in which one object of a
+// thousand may be missing: with so many of them, stale values in the kernel's memory
+// that hide one for as long as it runs are not rare.
+func TestIntegrationManyLeaks(t *testing.T) {
+	kernel := needs(t, "find")
+	for _, n := range []int{1000, 50000} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			l := loadLeaky(t, kernel)
+			var d kmemleak.Detector
+			l.leak(n)
+			start := time.Now()
+			f := l.examine(&d)
+			t.Logf("%d leaks in %d scans and %v", len(f.Leaks), f.Scans, time.Since(start))
+			report, err := os.ReadFile("/sys/kernel/debug/kmemleak")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if printed := bytes.Count(report, []byte(" lose_one+0x")); len(f.Leaks) != printed || printed < n-n/1000 || printed > n {
+				t.Errorf("%d leaks, and %d in the report, of %d", len(f.Leaks), printed, n)
+			}
+			most := min(n/2, 1000)
+			leaks, err := d.Find(inTime(t), kmemleak.MaxLeaks(most), kmemleak.MinAge(0))
+			if !errors.Is(err, kmemleak.ErrTruncated) || len(leaks) > most {
+				t.Errorf("with room for %d: %d leaks, %v, want ErrTruncated", most, len(leaks), err)
+			}
+		})
+	}
+}
+
+// TestIntegrationLock has another process wait for the lock.
+func TestIntegrationLock(t *testing.T) {
+	needs(t, "find")
+	var d kmemleak.Detector
+	unlock, err := d.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := d.Lock(t.Context()) // one process may hold it several times
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), "KMEMLEAK_LOCK=1")
+	locked := make(chan error, 1)
+	go func() { locked <- child.Run() }()
+	unlock()
+	select {
+	case err := <-locked:
+		t.Fatalf("another process got the lock: %v", err)
+	case <-time.After(2 * time.Second):
+	}
+	again()
+	if err := <-locked; err != nil {
+		t.Error(err)
+	}
+}
+
+// A storm of signals cuts scans short that are not protected from it.
+func TestIntegrationFindInStorm(t *testing.T) {
+	kernel := needs(t, "find")
+	for _, tt := range disturbances {
+		t.Run(tt.name, func(t *testing.T) {
+			l := loadLeaky(t, kernel)
+			l.leak(5)
+			var d kmemleak.Detector
+			time.Sleep(minAge)
+			stop := tt.start(t)
+			l.expect(5, &d, kmemleak.MinAge(0))
+			stop()
+		})
+	}
+}
+
+func TestIntegrationProofOfLife(t *testing.T) {
+	kernel := needs(t, "find")
+	l := loadLeaky(t, kernel)
+	l.leak(2)
+	var d kmemleak.Detector
+	l.expect(2, &d, kmemleak.ProofOfLife(hello{kernel: kernel}.file()))
+	if _, err := os.Stat("/sys/module/hello_kernel"); err == nil {
+		t.Error("the module is still loaded")
+	}
+	// leaky is loaded, and loading it does not leak.
+	if _, err := d.Find(inTime(t), kmemleak.ProofOfLife(leakyFile(kernel))); err == nil {
+		t.Error("a module that is loaded was loaded again")
+	}
+}
+
+// TestIntegrationNoProof has a module that does not leak for a proof.
+func TestIntegrationNoProof(t *testing.T) {
+	kernel := needs(t, "find")
+	var d kmemleak.Detector
+	_, err := d.Find(inTime(t), kmemleak.ProofOfLife(leakyFile(kernel)))
+	if !errors.Is(err, kmemleak.ErrNoProof) {
+		t.Errorf("%v, want ErrNoProof", err)
+	}
+	t.Log(err)
+}
+
+// TestIntegrationDisabledMeanwhile has a boot of its own: there is no way back.
+func TestIntegrationDisabledMeanwhile(t *testing.T) {
+	l := loadLeaky(t, needs(t, "disabled-meanwhile"))
+	l.leak(3)
+	var d kmemleak.Detector
+	_, err := d.Find(inTime(t), at(kmemleak.Scanning, 3, func() { writeElsewhere(t, "off") }))
+	if !errors.Is(err, kmemleak.ErrDisabled) {
+		t.Errorf("%v, want ErrDisabled", err)
+	}
+	t.Log(err)
+}
+
+// comm is the name of this program's threads.
+func comm(t *testing.T) string {
+	t.Helper()
+	name, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSuffix(string(name), "\n")
+}

@@ -1,0 +1,147 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+var helloBuilds = []string{"6.1-x86_64", "6.12-x86_64", "6.1-i386"}
+
+// helloReport reads the captured report of a kernel, and where the module lay.
+func helloReport(t *testing.T, build string) ([]Leak, []Module) {
+	t.Helper()
+	file, err := os.Open("testdata/reports/hello_kernel-" + build + ".txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	leaks, err := Parse(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile("testdata/reports/hello_kernel-" + build + ".modules.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var modules []Module
+	if err := json.Unmarshal(b, &modules); err != nil {
+		t.Fatal(err)
+	}
+	return leaks, modules
+}
+
+// unloaded gives the leaks as the kernel prints them when the module is gone.
+func unloaded(t *testing.T, build string, leaks []Leak, modules []Module) []Leak {
+	t.Helper()
+	f, err := kobj.Open(filepath.Join(helloModules, build, "hello-kernel.ko"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, l := range leaks {
+		for i := range l.Backtrace {
+			fr := &l.Backtrace[i]
+			if fr.Module == "" {
+				continue
+			}
+			symbols, err := f.Lookup(fr.Func)
+			if err != nil || len(symbols) != 1 {
+				t.Fatalf("%s: %v, %v", fr.Func, symbols, err)
+			}
+			sym := symbols[0]
+			*fr = Frame{Addr: modules[0].Sections[sym.Section.Name] + sym.Offset + fr.Offset}
+		}
+	}
+	return leaks
+}
+
+// ownCalls lists the calls in hello.c.
+func ownCalls(calls []Call) []string {
+	var own []string
+	for _, c := range calls {
+		if len(c.Pos) > 0 && strings.HasSuffix(c.Pos[0].File, "hello.c") || len(c.Pos) > 1 {
+			own = append(own, fmt.Sprintf("%v %v %s", c.Kind, c.Confidence, brief(c.Pos)))
+		}
+	}
+	return own
+}
+
+// TestBacktraceHello wants every function of ours in every leak: when the module
+// is loaded and when it is gone, with a snapshot and from the text alone.
+func TestBacktraceHello(t *testing.T) {
+	at := func(function, comment string) string {
+		return fmt.Sprintf("%s hello.c:%d", function, helloLine(t, comment))
+	}
+	page1, page2 := at("myfunc", "leak: first page"), at("myfunc", "leak: second page")
+	page3, callMyfunc := at("myfunc", "leak: third page, a tail call"), at("hello_init", "call: myfunc")
+	callGreet := at("hello_init", "call: greet")
+	for _, build := range helloBuilds {
+		kmalloc := "kmalloc"
+		if strings.HasPrefix(build, "6.12") {
+			kmalloc = "kmalloc_noprof"
+		}
+		greet := kmalloc + " slab.h < " + at("greeting_alloc", "leak: greeting") + " < " +
+			at("greeting_new", "call: greeting_alloc") + " < " + at("greet", "call: greeting_new")
+		tests := []struct {
+			name              string
+			gone, snapshot    bool
+			myfunc, init, top string // kind and confidence
+			elided, initGreet string
+			initElided        string
+		}{
+			{"loaded, snapshot", false, true, "printed proved ", "recovered proved ", "printed proved ", "elided proved ", "recovered proved ", "recovered proved "},
+			{"loaded, text alone", false, false, "printed proved ", "recovered consistent ", "printed proved ", "elided assumed ", "recovered consistent ", "recovered assumed "},
+			{"unloaded, snapshot", true, true, "recovered proved ", "recovered proved ", "recovered proved ", "elided proved ", "recovered proved ", "recovered proved "},
+			{"unloaded, text alone", true, false, "recovered assumed ", "recovered assumed ", "recovered assumed ", "elided assumed ", "recovered assumed ", "recovered assumed "},
+		}
+		for _, tt := range tests {
+			t.Run(build+" "+tt.name, func(t *testing.T) {
+				leaks, modules := helloReport(t, build)
+				if tt.gone {
+					leaks = unloaded(t, build, leaks, modules)
+				}
+				s := &Symbolizer{Release: "0", Dirs: []string{filepath.Join(helloModules, build)}}
+				defer s.Close()
+				if tt.snapshot {
+					s.Modules = modules
+				}
+				third := []string{tt.elided + page3, tt.initElided + callMyfunc}
+				if build == "6.1-i386" {
+					third = []string{tt.myfunc + page3, tt.init + callMyfunc}
+				}
+				want := [][]string{
+					{tt.myfunc + page1, tt.init + callMyfunc},
+					{tt.myfunc + page2, tt.init + callMyfunc},
+					third,
+				}
+				for range 5 {
+					want = append(want, []string{tt.top + greet, tt.initGreet + callGreet})
+				}
+				var got [][]string
+				for _, l := range leaks {
+					calls := s.Backtrace(l.Backtrace)
+					got = append(got, ownCalls(calls))
+					for _, c := range calls {
+						if c.Kind != Printed && c.Reason == "" {
+							t.Errorf("%v %s without a reason", c.Kind, brief(c.Pos))
+						}
+					}
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("calls in hello.c (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}

@@ -1,0 +1,208 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// Bare addresses without knowledge of where modules lay.
+//
+// The kernel prints a bare address where no module is any more: in the memory of
+// init functions, which is freed before anybody reads the report, and in that of
+// modules that were unloaded. What is left of the place is its distance from the
+// start of a page, because the code of a module, and its init code, start on
+// pages of their own. 4 KiB is the smallest page of all machines, and every
+// larger one starts on a smaller one. In each module that is at hand some places
+// have this distance, and a call ends at few of them. Of these the right one is
+// of the function of the frame above, and in the function that the frame below
+// calls.
+//
+// An init function alone is not enough to go by where there are many modules: it
+// is at the start of its page in most of them, and modules of one kind begin
+// alike. Then the call of another function of the same module is asked for.
+const barePage = 4 << 10
+
+// maxPossible is how many places are looked at for one address, and maxShown how
+// many of those that fit are given.
+const (
+	maxPossible = 4096
+	maxShown    = 16
+)
+
+// possible is a place that a bare address may be.
+type possible struct {
+	r        *resolution // with one answer, without its position
+	place    kobj.InModule
+	base     uint64 // where the region would start
+	named    bool   // the backtrace has frames of the module by name
+	up, down linkKind
+}
+
+func (p *possible) region() kobj.Region { return p.place.Section.Region }
+
+// bareCache remembers what was recovered.
+type bareCache struct {
+	mu   sync.Mutex
+	runs map[string][]*resolution
+}
+
+// maxRuns is how many runs of bare addresses are remembered.
+const maxRuns = 1024
+
+// recoverBare finds out what bare addresses mean that lie in no known module, and
+// replaces their resolutions.
+func (s *Symbolizer) recoverBare(rs []*resolution) {
+	var places []int
+	named := make(map[string]bool)
+	for i, r := range rs {
+		if !r.place() {
+			continue
+		}
+		places = append(places, i)
+		if m := moduleName(r.frame.Module); m != "" {
+			named[m] = true
+		}
+	}
+	for k := 0; k < len(places); k++ {
+		first := k
+		for k < len(places) && rs[places[k]].lostAddress() {
+			k++
+		}
+		if k == first {
+			continue
+		}
+		run := make([]*resolution, 0, k-first)
+		for _, i := range places[first:k] {
+			run = append(run, rs[i])
+		}
+		var above, below *resolution
+		if first > 0 {
+			above = rs[places[first-1]].trusted()
+		}
+		if k < len(places) {
+			below = rs[places[k]].trusted()
+		}
+		for i, r := range s.recoverRun(run, above, below, named) {
+			rs[places[first+i]] = r
+		}
+	}
+}
+
+// trusted gives r, or nil if it is known to be wrong.
+func (r *resolution) trusted() *resolution {
+	if errors.Is(r.err, errContradicted) {
+		return nil
+	}
+	return r
+}
+
+// lostAddress reports whether a frame is a bare address that is in no known
+// module.
+func (r *resolution) lostAddress() bool {
+	return r.frame.Func == "" && len(r.answers) == 0 && r.frame.Addr != 0 && r.lost == "" && !r.frame.terminator()
+}
+
+// recoverRun finds out about bare addresses that follow each other, between the
+// frames above and below, which may be nil.
+func (s *Symbolizer) recoverRun(run []*resolution, above, below *resolution, named map[string]bool) []*resolution {
+	modules := s.finder().Modules()
+	for m := range named {
+		if !slices.Contains(modules, m) {
+			modules = append(modules, m)
+		}
+	}
+	if len(modules) == 0 || len(run) > 64 {
+		return run
+	}
+	slices.Sort(modules)
+	var key strings.Builder
+	for _, r := range append(append([]*resolution{above}, run...), below) {
+		if r != nil {
+			fmt.Fprintf(&key, "%#x %s %s %x %d;", r.frame.Addr&^(barePage-1)*uint64(min(len(run)-1, 1))|r.frame.Addr&(barePage-1),
+				r.frame.Func, r.frame.Module, r.frame.Offset, len(r.answers))
+		}
+	}
+	fmt.Fprint(&key, named)
+	s.bare.mu.Lock()
+	known, ok := s.bare.runs[key.String()]
+	s.bare.mu.Unlock()
+	if !ok {
+		b := bareRun{s: s, run: run, above: above, below: below, named: named, sole: len(modules) == 1}
+		if err := kobj.Guard(func() error {
+			known = b.recover(modules)
+			return nil
+		}); err != nil {
+			known = run
+		}
+		s.bare.mu.Lock()
+		if s.bare.runs == nil || len(s.bare.runs) >= maxRuns {
+			s.bare.runs = make(map[string][]*resolution)
+		}
+		s.bare.runs[key.String()] = known
+		s.bare.mu.Unlock()
+	}
+	// The addresses may differ in what was not looked at.
+	out := slices.Clone(known)
+	for i := range out {
+		r := *out[i]
+		r.frame = run[i].frame
+		if len(r.answers) == 0 {
+			r.err = run[i].err
+		}
+		out[i] = &r
+	}
+	return out
+}
+
+// bareRun is a run of bare addresses while it is worked on.
+type bareRun struct {
+	s            *Symbolizer
+	run          []*resolution
+	above, below *resolution
+	named        map[string]bool
+	sole         bool          // there is one module only that they may be in
+	all          [][]*possible // of each address
+}
+
+// recover gives what the addresses of the run mean.
+func (b *bareRun) recover(modules []string) []*resolution {
+	b.all = make([][]*possible, len(b.run))
+	for _, m := range modules {
+		if mod := b.s.module(m); mod != nil && mod.hasCode() {
+			continue // it is known where that one was
+		}
+		o, err := b.s.acquire(m, "")
+		if err != nil {
+			continue
+		}
+		for i := range b.run {
+			if o.stale == nil {
+				b.possibleIn(o, m, i)
+			}
+		}
+		b.s.releaseObject(o)
+	}
+	for i := range b.all {
+		if len(b.all[i]) > maxPossible {
+			return b.run // nothing can be said
+		}
+	}
+	b.filter()
+	b.relate()
+	out := slices.Clone(b.run)
+	for i := 0; i < len(out); {
+		end := b.segment(i)
+		for ; i < end; i++ {
+			out[i] = b.conclude(i, b.supports(i, end))
+		}
+	}
+	return out
+}

@@ -1,0 +1,290 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// possibleIn adds the places in a module that the i-th address may be.
+func (b *bareRun) possibleIn(o *object, module string, i int) {
+	addr := b.run[i].frame.Addr
+	if (o.file.AddrSize() == 4) != (addr>>32 == 0) {
+		return // of another machine; 64-bit kernels are in the upper half
+	}
+	for _, region := range [...]kobj.Region{kobj.RegionInitText, kobj.RegionCoreText} {
+		if region == kobj.RegionCoreText && b.named[module] {
+			// It was loaded when the report was printed, so that the kernel gave
+			// names to all addresses in it but those of freed memory.
+			continue
+		}
+		places, ok := o.file.AtResidue(region, addr%barePage, barePage)
+		if !ok {
+			continue
+		}
+		for _, pl := range places {
+			if len(b.all[i]) > maxPossible {
+				return
+			}
+			if p := b.possible(o, module, pl, i); p != nil {
+				b.all[i] = append(b.all[i], p)
+			}
+		}
+	}
+}
+
+// possible looks at one place for the i-th address. It is nil if that cannot be
+// meant.
+func (b *bareRun) possible(o *object, module string, pl kobj.InModule, i int) *possible {
+	call := o.file.CallBefore(pl.Section, pl.Offset)
+	if call.Kind == kobj.CallNone {
+		return nil
+	}
+	a := answer{same: true, sized: true}
+	if sym, ok := o.file.SymbolAt(pl.Section, pl.Offset-1); ok {
+		a.entry = sym.Addr()
+		if sym.Section == pl.Section {
+			// Bytes inside of an instruction may look like a call.
+			if is, known := o.file.Boundary(pl.Section, sym.Offset, pl.Offset); known && !is {
+				return nil
+			}
+		}
+	}
+	if call.Kind == kobj.CallDirect {
+		a.callee = call.Callee
+		if call.Section != nil {
+			a.target = call.Section.Addr + call.Offset
+		}
+	}
+	r := &resolution{frame: b.run[i].frame, object: o.path, lost: module, answers: []answer{a}}
+	p := &possible{r: r, place: pl, named: b.named[module],
+		base: r.frame.Addr - pl.Section.RegionOffset - pl.Offset}
+	if i == len(b.run)-1 && b.below != nil {
+		p.down = b.fromBelow(o, module, p)
+	}
+	if p.down == linkDenied {
+		return nil
+	}
+	if i == 0 && b.above != nil {
+		p.up = b.s.link(r, &r.answers[0], b.above).kind
+	}
+	if p.up == linkDenied {
+		return nil
+	}
+	return p
+}
+
+// fromBelow tells whether the frame below the run calls the function that p is in.
+func (b *bareRun) fromBelow(o *object, module string, p *possible) linkKind {
+	below := b.below
+	if below.frame.Func == "do_one_initcall" && below.frame.Module == "" {
+		// It calls init functions and nothing else; the module loader has that of
+		// a module by this name.
+		init, err := o.file.Lookup("init_module")
+		if err != nil || len(init) != 1 {
+			return linkSilent
+		}
+		if init[0].Addr() == p.r.answers[0].entry {
+			return linkDirect
+		}
+		from := function{module, "init_module", o.path, init[0].Addr()}
+		return b.s.leads(from, function{module, "", o.path, p.r.answers[0].entry}, "").kind
+	}
+	if len(below.answers) != 1 || below.err != nil {
+		return linkSilent
+	}
+	return b.s.link(below, &below.answers[0], p.r).kind
+}
+
+// maxPairs bounds how many pairs of places are compared.
+const maxPairs = 1 << 16
+
+// filter drops the places that do not go together with any of another address.
+func (b *bareRun) filter() {
+	for changed := true; changed; {
+		changed = false
+		for i := range b.all {
+			for j := range b.all {
+				if i == j || len(b.all[j]) == 0 || len(b.all[i])*len(b.all[j]) > maxPairs {
+					continue
+				}
+				n := len(b.all[i])
+				b.all[i] = slices.DeleteFunc(b.all[i], func(p *possible) bool {
+					return !slices.ContainsFunc(b.all[j], func(q *possible) bool { return b.together(i, p, j, q) })
+				})
+				changed = changed || len(b.all[i]) != n
+			}
+		}
+	}
+}
+
+// together reports whether the i-th address may be p if the j-th one is q.
+func (b *bareRun) together(i int, p *possible, j int, q *possible) bool {
+	if p.r.object == q.r.object && p.region() == q.region() && p.base != q.base {
+		return false
+	}
+	switch {
+	case j == i+1:
+		return b.s.link(q.r, &q.r.answers[0], p.r).kind != linkDenied
+	case i == j+1:
+		return b.s.link(p.r, &p.r.answers[0], q.r).kind != linkDenied
+	}
+	return true
+}
+
+// relate notes for the places which of them a place of the next address calls.
+func (b *bareRun) relate() {
+	for i := range len(b.all) - 1 {
+		if len(b.all[i])*len(b.all[i+1]) > maxPairs {
+			continue
+		}
+		for _, p := range b.all[i] {
+			for _, q := range b.all[i+1] {
+				kind := b.s.link(q.r, &q.r.answers[0], p.r).kind
+				p.down, q.up = max(p.down, kind), max(q.up, kind)
+			}
+		}
+	}
+}
+
+// segment gives the end of the addresses from i on that are known by each other:
+// each may be one place only, and is called by the next one.
+func (b *bareRun) segment(i int) int {
+	end := i + 1
+	for len(b.all[end-1]) == 1 && end < len(b.all) && len(b.all[end]) == 1 && b.pair(end-1) > linkSilent {
+		end++
+	}
+	return end
+}
+
+// pair tells how the address below the i-th one calls it; both are known.
+func (b *bareRun) pair(i int) linkKind {
+	q := b.all[i+1][0]
+	return b.s.link(q.r, &q.r.answers[0], b.all[i][0].r).kind
+}
+
+// supports counts what speaks for the addresses in [i, end): calls that lead from
+// one to the next, at both ends too.
+func (b *bareRun) supports(i, end int) int {
+	if len(b.all[i]) != 1 {
+		return 0
+	}
+	for i > 0 && b.segment(i-1) == end {
+		i--
+	}
+	n := end - i - 1
+	if i == 0 && b.all[i][0].up > linkSilent {
+		n++
+	}
+	if end == len(b.all) && b.all[end-1][0].down > linkSilent {
+		n++
+	}
+	return n
+}
+
+// local reports whether the i-th address or one that is known together with it
+// calls a function of its own module.
+func (b *bareRun) local(i int) bool {
+	for i > 0 && b.segment(i-1) > i {
+		i--
+	}
+	end := b.segment(i)
+	p := b.all[i][0]
+	return end-i > 1 || p.up > linkSilent && p.r.answers[0].target != 0
+}
+
+// conclude makes the resolution of the i-th address.
+func (b *bareRun) conclude(i, supports int) *resolution {
+	all := b.all[i]
+	if !slices.ContainsFunc(all, func(p *possible) bool { return p.named || p.up > linkSilent || p.down > linkSilent }) && supports == 0 {
+		return b.run[i] // some place has the distance by chance
+	}
+	// What fits best first, init functions before others: their memory is the
+	// usual reason.
+	slices.SortStableFunc(all, func(p, q *possible) int {
+		return cmp.Or(
+			-cmp.Compare(max(p.up, 0)+max(p.down, 0), max(q.up, 0)+max(q.down, 0)),
+			compareBool(q.named, p.named),
+			-cmp.Compare(p.region(), q.region()))
+	})
+	r := *all[0].r
+	r.answers = nil
+	for _, p := range all[:min(len(all), maxShown)] {
+		if a, ok := b.answer(p); ok {
+			r.answers = append(r.answers, a)
+		}
+	}
+	if len(r.answers) == 0 {
+		return b.run[i]
+	}
+	r.most = Ambiguous
+	switch p := all[0]; {
+	case len(all) > 1:
+		r.reason = fmt.Sprintf("%d places in the modules at hand have this distance from a page's start, and a call ends there", len(all))
+	case p.named && supports >= 1 && p.region() == kobj.RegionInitText:
+		r.most = Consistent
+	case supports >= 2 && (b.sole || b.local(i)):
+		r.most = Assumed
+	}
+	if len(all) == 1 {
+		r.reason = b.evidence(i)
+		r.err = r.answers[0].nopos
+	}
+	return &r
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// answer looks up the source position of a place.
+func (b *bareRun) answer(p *possible) (answer, bool) {
+	b.s.mayLoad(p.r.lost)
+	o, err := b.s.acquire(p.r.lost, "")
+	if err != nil {
+		return answer{}, false
+	}
+	defer b.s.releaseObject(o)
+	if o.path != p.r.object {
+		return answer{}, false
+	}
+	c := candidate{section: p.place.Section, offset: p.place.Offset, entry: p.r.answers[0].entry}
+	f := p.r.frame
+	if sec, off := o.file.SectionAt(c.entry); sec != nil {
+		if sym, ok := o.file.SymbolAt(sec, off); ok {
+			f.Func = sym.Name
+		}
+	}
+	o.findCall(&c, false)
+	a := b.s.answer(o, f, c)
+	a.same, a.sized = true, true
+	return a, true
+}
+
+// evidence says what speaks for the only place that the i-th address may be.
+func (b *bareRun) evidence(i int) string {
+	p := b.all[i][0]
+	s := fmt.Sprintf("the distance from a page's start, %#x, fits %s+%#x of %s, where a call ends",
+		p.r.frame.Addr%barePage, p.place.Section.Name, p.place.Offset, p.r.lost)
+	switch p.up {
+	case linkDirect:
+		s += "; it is of the function of the frame above"
+	case linkTail:
+		s += fmt.Sprintf("; it is of %s, which leads to the frame above by jumps", p.r.answers[0].callee)
+	}
+	if p.down > linkSilent {
+		s += "; the frame below calls this function"
+	}
+	return s
+}

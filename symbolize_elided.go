@@ -1,0 +1,370 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"cmp"
+	"path"
+	"slices"
+
+	"github.com/kmemleak/kmemleak/internal/dwarf"
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// Bounds of the search for tail calls. Chains of more than three were not seen.
+const (
+	maxHops  = 8
+	maxSteps = 256 // functions that are looked at
+	maxPaths = 32
+)
+
+// tailWalk looks for the ways on which a function is reached by jumps from
+// another one.
+type tailWalk struct {
+	s      *Symbolizer
+	to     function
+	wantID string
+
+	cut   bool // a bound was reached
+	exits map[function]*exits
+	paths [][]step
+	wild  [][]step // ways to a function that may jump anywhere
+}
+
+// step is a function on a way, and where it jumps to the next one.
+type step struct {
+	function
+	jumps []uint64
+	next  string
+}
+
+// exits are the functions that a function may jump to.
+type exits struct {
+	to       []exit // each function once
+	anywhere bool   // it may also jump where the code does not tell
+}
+
+type exit struct {
+	function
+	jumps []uint64 // addresses
+}
+
+// walk tells how a call of from leads to w.to.
+func (w *tailWalk) walk(from function) link {
+	from, found := w.find(from)
+	if !found {
+		return link{}
+	}
+	if w.is(from) {
+		return link{kind: linkDirect}
+	}
+	w.exits = make(map[function]*exits)
+	w.follow(from)
+	switch {
+	case len(w.paths) > 0:
+		return link{kind: linkTail, hops: w.hops()}
+	case len(w.wild) > 0 || w.cut || w.assembler(w.to):
+		return link{}
+	}
+	return link{kind: linkDenied}
+}
+
+// follow looks for ways from a function, the shortest first.
+func (w *tailWalk) follow(from function) {
+	ways := [][]step{{{function: from}}} // the last step of each is to be looked at
+	for steps := 0; len(ways) > 0; steps++ {
+		way := ways[0]
+		ways = ways[1:]
+		if steps == maxSteps || len(way) > maxHops || len(w.paths)+len(w.wild) == maxPaths {
+			w.cut = true
+			return
+		}
+		fn := way[len(way)-1].function
+		e := w.exits[fn]
+		if e == nil {
+			e = w.examine(fn)
+			w.exits[fn] = e
+		}
+		if e.anywhere {
+			w.wild = append(w.wild, way)
+		}
+		for _, x := range e.to {
+			next := slices.Clone(way)
+			next[len(next)-1] = step{fn, x.jumps, x.name}
+			switch {
+			case w.is(x.function):
+				w.paths = append(w.paths, next)
+			case !slices.ContainsFunc(next, func(s step) bool { return s.function == x.function }):
+				ways = append(ways, append(next, step{function: x.function}))
+			}
+		}
+	}
+}
+
+// hops gives what all ways have in common, the innermost first.
+func (w *tailWalk) hops() []hop {
+	var hops []hop
+	first := w.paths[0]
+	for i, st := range first {
+		if w.cut && i > 0 {
+			break // there may be further ways
+		}
+		jumps := slices.Clone(st.jumps)
+		next, certain, common := st.next, !w.cut, true
+		for _, other := range w.paths[1:] {
+			k := slices.IndexFunc(other, func(o step) bool { return o.function == st.function })
+			if k < 0 {
+				common = false
+				break
+			}
+			if other[k].next != next {
+				next = ""
+			}
+			jumps = append(jumps, other[k].jumps...)
+		}
+		for _, other := range w.wild {
+			k := slices.IndexFunc(other, func(o step) bool { return o.function == st.function })
+			switch {
+			case k < 0:
+				common = false
+			case k == len(other)-1:
+				certain = false // it may have jumped from there
+			default:
+				// On that way it jumped to another function.
+				if other[k].next != next {
+					next = ""
+				}
+				jumps = append(jumps, other[k].jumps...)
+			}
+		}
+		if !common {
+			continue
+		}
+		if !certain {
+			jumps, next = nil, ""
+		}
+		slices.Sort(jumps)
+		hops = append(hops, w.hop(st.function, slices.Compact(jumps), next))
+	}
+	slices.Reverse(hops)
+	return hops
+}
+
+// hop looks up where a function jumps.
+func (w *tailWalk) hop(fn function, jumps []uint64, next string) hop {
+	h := hop{function: fn, next: next, object: fn.path, pos: []Pos{{Func: demangled(fn.name)}}}
+	o, err := w.acquire(fn.module)
+	if err != nil {
+		return h
+	}
+	defer w.s.releaseObject(o)
+	if o.path != fn.path {
+		return h
+	}
+	at := fn.entry
+	if len(jumps) > 0 {
+		at = jumps[0]
+	}
+	look := func(addr uint64, whole bool) []Pos {
+		a := w.s.answer(o, Frame{Func: fn.name, Module: fn.module}, candidate{entry: fn.entry, pc: addr, whole: whole})
+		return a.pos
+	}
+	h.pos = look(at, len(jumps) == 0)
+	for _, addr := range jumps {
+		if !slices.Equal(look(addr, false), h.pos) {
+			h.pos = look(fn.entry, true)
+			break
+		}
+	}
+	return h
+}
+
+// acquire opens the file of a module.
+func (w *tailWalk) acquire(module string) (*object, error) {
+	want := ""
+	if module == w.to.module {
+		want = w.wantID
+	}
+	if m := w.s.module(module); m != nil {
+		want = cmp.Or(want, m.BuildID)
+	}
+	return w.s.acquire(module, want)
+}
+
+// find completes what is known of a function by looking for the file that it is
+// in. It reports false if nothing more can be found out about it.
+func (w *tailWalk) find(fn function) (function, bool) {
+	if fn.path != "" {
+		o, err := w.acquire(fn.module)
+		if err != nil {
+			return fn, false
+		}
+		defer w.s.releaseObject(o)
+		if o.path != fn.path {
+			return fn, false
+		}
+		return o.functionAt(fn.module, fn.entry, fn.name)
+	}
+	if w.is(fn) {
+		return fn, true
+	}
+	// A function of another file: of the kernel, or of the module that is looked
+	// for.
+	modules := []string{"", w.to.module}
+	for _, module := range slices.Compact(modules) {
+		o, err := w.acquire(module)
+		if err != nil {
+			continue
+		}
+		symbols, err := o.file.Lookup(fn.name)
+		if err == nil && len(symbols) > 0 {
+			found := function{module, fn.name, o.path, symbols[0].Addr()}
+			one := !slices.ContainsFunc(symbols, func(s kobj.Symbol) bool { return s.Addr() != found.entry })
+			w.s.releaseObject(o)
+			return found, one
+		}
+		w.s.releaseObject(o)
+	}
+	return fn, false
+}
+
+// functionAt gives the function that an address is in.
+func (o *object) functionAt(module string, addr uint64, name string) (function, bool) {
+	fn := function{module, name, o.path, addr}
+	sec, off := o.file.SectionAt(addr)
+	if sec == nil {
+		return fn, false
+	}
+	sym, ok := o.file.SymbolAt(sec, off)
+	if !ok {
+		return fn, false
+	}
+	fn.entry, fn.name = sym.Addr(), sym.Name
+	// The cold part of a function has a symbol of its own.
+	if f, err := o.debug.Function(addr); err == nil && f.Entry != 0 && f.Entry != fn.entry {
+		if sec, off := o.file.SectionAt(f.Entry); sec != nil {
+			if sym, ok := o.file.SymbolAt(sec, off); ok && sym.Addr() == f.Entry {
+				fn.entry, fn.name = sym.Addr(), sym.Name
+			}
+		}
+	}
+	return fn, true
+}
+
+// is reports whether fn is the function that is looked for.
+func (w *tailWalk) is(fn function) bool {
+	if fn.path == "" || w.to.path == "" {
+		return (fn.path == "" || fn.module == w.to.module) && sameName(fn.name, w.to.name)
+	}
+	if fn.path != w.to.path {
+		return false
+	}
+	if fn.entry == w.to.entry {
+		return true
+	}
+	o, err := w.acquire(w.to.module)
+	if err != nil {
+		return false
+	}
+	defer w.s.releaseObject(o)
+	if o.path != w.to.path {
+		return false
+	}
+	canonical, ok := o.functionAt(w.to.module, w.to.entry, w.to.name)
+	return ok && fn.entry == canonical.entry
+}
+
+// examine finds out where a function jumps to.
+func (w *tailWalk) examine(fn function) *exits {
+	unknown := &exits{anywhere: true}
+	if fn.path == "" {
+		return unknown
+	}
+	o, err := w.acquire(fn.module)
+	if err != nil {
+		return unknown
+	}
+	defer w.s.releaseObject(o)
+	if o.path != fn.path {
+		return unknown
+	}
+	f, err := o.debug.Function(fn.entry)
+	if assembler(f, err) || f.Entry != fn.entry || len(f.Ranges) == 0 {
+		// Not from a compiler: it may do what it likes, go on in the function
+		// behind it for example.
+		return unknown
+	}
+	e := &exits{anywhere: f.Err != nil}
+	own := func(addr uint64) bool {
+		return slices.ContainsFunc(f.Ranges, func(r dwarf.Range) bool { return r.Low <= addr && addr < r.High })
+	}
+	add := func(callee string, target, at uint64) {
+		x := function{module: fn.module, name: callee}
+		ok := false
+		if target != 0 {
+			x, ok = o.functionAt(fn.module, target, callee)
+			if x.entry == fn.entry {
+				return
+			}
+		} else {
+			x, ok = w.find(function{name: callee})
+		}
+		if !ok && !w.is(x) {
+			e.anywhere = true
+			return
+		}
+		if i := slices.IndexFunc(e.to, func(y exit) bool { return y.function == x }); i >= 0 {
+			if !slices.Contains(e.to[i].jumps, at) {
+				e.to[i].jumps = append(e.to[i].jumps, at)
+			}
+			return
+		}
+		e.to = append(e.to, exit{x, []uint64{at}})
+	}
+	seen := make(map[uint64]bool)
+	for _, r := range f.Ranges {
+		jumps, ok := o.file.Jumps(r.Low, r.High, own)
+		e.anywhere = e.anywhere || !ok
+		for _, j := range jumps {
+			seen[j.Addr] = true
+			switch {
+			case j.To.Kind != kobj.CallDirect:
+				e.anywhere = true
+			case j.To.Section != nil:
+				add(j.To.Callee, j.To.Section.Addr+j.To.Offset, j.Addr)
+			default:
+				add(j.To.Callee, 0, j.Addr)
+			}
+		}
+	}
+	if len(seen) == 0 && !e.anywhere {
+		return e
+	}
+	for _, c := range f.Calls {
+		if c.Tail && c.Indirect {
+			e.anywhere = true
+		}
+	}
+	return e
+}
+
+// assembler reports whether a function is not known to be made by a compiler.
+func assembler(f dwarf.Function, err error) bool {
+	ext := path.Ext(f.Unit)
+	return err != nil || ext == ".S" || ext == ".s"
+}
+
+// assembler reports whether a function was not made by a compiler, as far as is
+// known.
+func (w *tailWalk) assembler(fn function) bool {
+	if fn.path == "" {
+		return false
+	}
+	o, err := w.acquire(fn.module)
+	if err != nil {
+		return true
+	}
+	defer w.s.releaseObject(o)
+	return o.path != fn.path || assembler(o.debug.Function(fn.entry))
+}

@@ -1,0 +1,144 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/kmemleak/kmemleak/internal/debugfile"
+)
+
+// Module is where a module lies, or lay, in memory. A list of them, stored as JSON
+// beside a report, resolves the bare addresses of the report later; see
+// [Snapshot].
+//
+// As JSON it is an object with "name", "sections", whose addresses are strings
+// such as "0xffffffffc01b7000" because many programs read numbers of that size
+// as rounded ones, and "build_id". Numbers are understood as well.
+type Module struct {
+	Name     string            // as the kernel prints it; "" for the kernel image
+	Sections map[string]uint64 // address of each section by its name, such as ".init.text"
+	BuildID  string            // in hex, "" if not known
+}
+
+// moduleJSON is the form of a Module in JSON.
+type moduleJSON struct {
+	Name     string             `json:"name"`
+	Sections map[string]address `json:"sections"`
+	BuildID  string             `json:"build_id,omitempty"`
+}
+
+// address is an address in JSON.
+type address uint64
+
+func (a address) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%#x", uint64(a)), nil }
+
+// UnmarshalJSON takes a string in hex, or a number.
+func (a *address) UnmarshalJSON(b []byte) error {
+	base, text := 10, string(b)
+	if strings.HasPrefix(text, `"`) {
+		if err := json.Unmarshal(b, &text); err != nil {
+			return err
+		}
+		base, text = 16, strings.TrimPrefix(text, "0x")
+	}
+	n, err := strconv.ParseUint(text, base, 64)
+	if err != nil {
+		return fmt.Errorf("address %s: %w", b, errors.Unwrap(err))
+	}
+	*a = address(n)
+	return nil
+}
+
+// MarshalJSON gives the form that is described at Module.
+func (m Module) MarshalJSON() ([]byte, error) {
+	x := moduleJSON{Name: m.Name, BuildID: m.BuildID}
+	if m.Sections != nil {
+		x.Sections = make(map[string]address, len(m.Sections))
+		for name, addr := range m.Sections {
+			x.Sections[name] = address(addr)
+		}
+	}
+	return json.Marshal(x)
+}
+
+// UnmarshalJSON reads the form that is described at Module.
+func (m *Module) UnmarshalJSON(b []byte) error {
+	var x moduleJSON
+	if err := json.Unmarshal(b, &x); err != nil {
+		return fmt.Errorf("module: %w", err)
+	}
+	*m = Module{Name: x.Name, BuildID: x.BuildID}
+	if x.Sections != nil {
+		m.Sections = make(map[string]uint64, len(x.Sections))
+		for name, addr := range x.Sections {
+			m.Sections[name] = uint64(addr)
+		}
+	}
+	return nil
+}
+
+// Snapshot is where all modules of a kernel were in memory at one time. Taken
+// while they are loaded, it resolves reports that are read when they are gone.
+// Use its fields for those of the same names of a [Symbolizer].
+//
+// It is made for encoding/json: an object with "version", "release" and
+// "modules". Its size is about 1 KB for each module.
+type Snapshot struct {
+	// Version is that of the form in JSON, 1 at this time. It is written whatever
+	// it is here, and reading anything newer is an error.
+	Version int
+
+	Release string   // kernel release, as uname -r prints it
+	Modules []Module // see [LoadedModules]
+}
+
+// snapshotVersion is the version that is written, and the newest that is read.
+const snapshotVersion = 1
+
+type snapshotJSON struct {
+	Version int      `json:"version"`
+	Release string   `json:"release"`
+	Modules []Module `json:"modules"`
+}
+
+// TakeSnapshot notes where the modules of the running kernel are. It needs root,
+// and fails as [LoadedModules] does.
+func TakeSnapshot() (Snapshot, error) {
+	modules, err := LoadedModules()
+	return Snapshot{Version: snapshotVersion, Release: new(debugfile.Finder).Kernel(), Modules: modules}, err
+}
+
+// MarshalJSON gives the form that is described at Snapshot.
+func (s Snapshot) MarshalJSON() ([]byte, error) {
+	return json.Marshal(snapshotJSON{snapshotVersion, s.Release, s.Modules})
+}
+
+// UnmarshalJSON reads what MarshalJSON gave.
+func (s *Snapshot) UnmarshalJSON(b []byte) error {
+	var head struct {
+		Version json.Number `json:"version"`
+	}
+	if err := json.Unmarshal(b, &head); err != nil {
+		return fmt.Errorf("snapshot of modules: %w", err)
+	}
+	version, err := head.Version.Int64()
+	switch {
+	case err != nil || version < 1 || version > math.MaxInt32:
+		return fmt.Errorf("no snapshot of modules: version %q", head.Version)
+	case version > snapshotVersion:
+		return fmt.Errorf("snapshot of modules of version %d: this program knows up to %d", version, snapshotVersion)
+	}
+	var x snapshotJSON
+	if err := json.Unmarshal(b, &x); err != nil {
+		return fmt.Errorf("snapshot of modules: %w", err)
+	}
+	*s = Snapshot(x)
+	return nil
+}
