@@ -1,0 +1,104 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleaktest
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/leakfmt"
+)
+
+// report tells the test what was found.
+func report(t T, o *options, f kmemleak.Finding, err error) {
+	t.Helper()
+	if note := vanishedNote(f.Vanished); note != "" {
+		t.Logf("kmemleak: %s", note)
+	}
+	// Once there are scans the kernel did have kmemleak: that it is off now is not
+	// for SkipIfUnavailable.
+	if err != nil && f.Scans == 0 {
+		unavailable(t, o, err)
+		return
+	}
+	if len(f.Leaks) > 0 {
+		path, saveErr := save(t, f.Leaks)
+		if saveErr != nil {
+			path = fmt.Sprintf("not saved: %v", saveErr)
+		}
+		t.Errorf("kmemleak: %s  whole report: %s", failure(f.Leaks), path)
+	}
+	if err != nil {
+		t.Errorf("kmemleak: %v", err)
+	}
+}
+
+// shown keeps failures short: the whole report is in a file. Leaks come decoded, see
+// [kmemleak.WithSymbolizer].
+var shown = &leakfmt.Options{Detail: leakfmt.Brief, MaxGroups: 5, MaxFrames: 16, Color: leakfmt.Never}
+
+// failure describes leaks in some dozen lines.
+func failure(leaks []kmemleak.Leak) string {
+	var b strings.Builder
+	_ = leakfmt.Text(&b, leaks, shown) // a Builder has no errors
+	return b.String()
+}
+
+// vanishedNote says what was reported as leaked for a while.
+func vanishedNote(vanished []kmemleak.Vanished) string {
+	if len(vanished) == 0 {
+		return ""
+	}
+	fates := make(map[kmemleak.Fate]int)
+	for _, v := range vanished {
+		fates[v.Fate]++
+	}
+	var parts []string
+	for fate := range kmemleak.Cleared + 1 {
+		if n := fates[fate]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %v", n, fate))
+		}
+	}
+	return fmt.Sprintf("suspected leaks vanished while being confirmed, and count as none: %s; one was of %s",
+		strings.Join(parts, ", "), leakfmt.Owner(vanished[0].Leak, shown))
+}
+
+// save writes the whole report to the test's artifact folder. Unless go test was
+// told to keep that (-artifacts), or where there is none, it also writes it to a
+// file that outlives the test, and gives the path of that.
+func save(t T, leaks []kmemleak.Leak) (path string, err error) {
+	if a, ok := t.(interface{ ArtifactDir() string }); ok {
+		path = filepath.Join(a.ArtifactDir(), "kmemleak.txt")
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+		if err != nil {
+			return "", err
+		}
+		if err := write(file, leaks); err != nil {
+			return "", err
+		}
+		if f := flag.Lookup("test.artifacts"); f == nil || f.Value.String() == "true" {
+			return path, nil
+		}
+	}
+	file, err := os.CreateTemp("", "kmemleak-*.txt")
+	if err != nil {
+		return "", err
+	}
+	return file.Name(), write(file, leaks)
+}
+
+// write prints leaks as the kernel does, and closes the file.
+func write(file *os.File, leaks []kmemleak.Leak) error {
+	w := bufio.NewWriter(file)
+	for _, l := range leaks {
+		w.WriteString(l.String())
+	}
+	return errors.Join(w.Flush(), file.Close())
+}

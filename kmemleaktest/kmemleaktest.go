@@ -1,0 +1,249 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+// Package kmemleaktest fails Go tests that make the kernel leak memory.
+//
+// One test, with what was allocated since the defer statement:
+//
+//	func TestDriver(t *testing.T) {
+//		defer kmemleaktest.VerifyNone(t, kmemleaktest.IgnoreCurrent())
+//		…
+//	}
+//
+// All tests of a package at once, which costs the 5 s that a search takes only once:
+//
+//	func TestMain(m *testing.M) { kmemleaktest.VerifyTestMain(m) }
+//
+// And all at once, with each leak assigned to the test in which it was allocated:
+// see [Suite].
+//
+// A kernel is one for the whole machine. What else goes on while a test runs may
+// leak, too, and is then blamed on the test: use options such as
+// [kmemleak.InModule] to look at your own part only. Tests that run in parallel
+// cannot be told apart, and failures say so. Packages that go test runs at the
+// same time wait for each other with [IgnoreCurrent], [VerifyTestMain] and
+// [Suite], which hold the machine's lock from beginning to end.
+//
+// No test passes because nobody could look: where kmemleak is missing, switched off
+// or out of reach tests fail, and the failure says what to do. With
+// [SkipIfUnavailable] they are skipped; KMEMLEAK=require in the environment makes
+// them fail again, for machines that are there to run them.
+package kmemleaktest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+// T is what of [testing.TB] is needed.
+type T interface {
+	Helper()
+	Name() string
+	Logf(format string, args ...any)
+	Errorf(format string, args ...any)
+	Skipf(format string, args ...any)
+}
+
+// VerifyNone fails the test if the kernel leaked memory. It takes at least 6 s.
+//
+// It reports what was allocated since this program started, and with
+// [IgnoreCurrent] since that was called; use defer. Options narrow it further, see
+// [kmemleak.Detector.Find]. To drive another kernel give [On].
+//
+// Leaks that vanish while they are confirmed are logged and do not fail the test.
+// The failure shows the largest groups of leaks; the whole report is left in the
+// test's artifact folder, or where there is none (before Go 1.26, or without
+// go test -artifacts) in a temporary file, and the failure names it.
+func VerifyNone(t T, opts ...kmemleak.Option) {
+	t.Helper()
+	o := newOptions(opts)
+	defer o.end()
+	if n := verifying.Add(1); n > 1 {
+		t.Logf("kmemleak: %d tests of this program look for leaks at the same time; their leaks cannot be told apart (do not use t.Parallel)", n)
+	}
+	defer verifying.Add(-1)
+	ctx, cancel := deadline(t)
+	defer cancel()
+	since := startOf(o)
+	if since.err != nil {
+		unavailable(t, o, since.err)
+		return
+	}
+	f, err := o.detector.Examine(ctx, append(o.find, since.options...)...)
+	report(t, o, f, err)
+}
+
+// verifying counts the searches that go on.
+var verifying atomic.Int32
+
+// IgnoreCurrent has [VerifyNone] ignore what was allocated before IgnoreCurrent was
+// called: the arguments of a deferred call are evaluated by the defer statement. It
+// also takes the machine's lock, so that tests of other packages wait, which that
+// VerifyNone gives back. Use it for one VerifyNone only.
+func IgnoreCurrent() kmemleak.Option {
+	s := begin(new(kmemleak.Detector))
+	return &startOption{Option: nothing, start: s}
+}
+
+// SkipIfUnavailable skips the test, or all tests with [VerifyTestMain], where
+// kmemleak cannot be used: it is not built into the kernel, switched off, or closed
+// to this user. Other errors are failures still. KMEMLEAK=require in the
+// environment makes the option void.
+func SkipIfUnavailable() kmemleak.Option { return skipOption{nothing} }
+
+// On gives the detector to use instead of the local kernel's, such as one with a
+// transport to another machine. Since when to look is then for
+// [kmemleak.Since] or [kmemleak.Within] to say.
+func On(d *kmemleak.Detector) kmemleak.Option { return &onOption{nothing, d} }
+
+// The options of this package are for VerifyNone to see; to Find they mean nothing.
+type (
+	skipOption struct{ kmemleak.Option }
+	onOption   struct {
+		kmemleak.Option
+		detector *kmemleak.Detector
+	}
+	startOption struct {
+		kmemleak.Option
+		start *start
+	}
+)
+
+var nothing = kmemleak.Scans(0)
+
+type options struct {
+	detector *kmemleak.Detector
+	skip     bool
+	start    *start
+	find     []kmemleak.Option
+}
+
+func newOptions(opts []kmemleak.Option) *options {
+	o := &options{detector: new(kmemleak.Detector)}
+	for _, opt := range opts {
+		switch opt := opt.(type) {
+		case skipOption:
+			o.skip = true
+		case *onOption:
+			o.detector = opt.detector
+		case *startOption:
+			o.start = opt.start
+		default:
+			o.find = append(o.find, opt)
+		}
+	}
+	return o
+}
+
+func (o *options) end() {
+	if o.start != nil {
+		o.start.unlock()
+	}
+}
+
+// A start is a point in time after which leaks count.
+type start struct {
+	err     error
+	mark    uint64
+	options []kmemleak.Option
+	unlock  func()
+}
+
+// begin takes the machine's lock and makes a start.
+func begin(d *kmemleak.Detector) *start {
+	s := &start{unlock: func() {}}
+	// A kernel that cannot look says so best by a probe.
+	if s.err = d.Probe(); s.err != nil {
+		return s
+	}
+	note := time.AfterFunc(2*time.Second, func() {
+		fmt.Fprintln(os.Stderr, "kmemleak: waiting for another process that looks for leaks")
+	})
+	unlock, err := d.Lock(context.Background())
+	note.Stop()
+	if err != nil {
+		s.err = err
+		return s
+	}
+	s.unlock = unlock
+	mark, err := d.Mark()
+	s.err = err
+	s.mark = mark
+	s.options = []kmemleak.Option{kmemleak.Since(mark)}
+	return s
+}
+
+// program is when this program started, as good as can be told.
+var program = func() *start {
+	s := new(start)
+	var mark uint64
+	if mark, s.err = new(kmemleak.Detector).Jiffies(); s.err == nil {
+		s.options = []kmemleak.Option{kmemleak.Since(mark)}
+	}
+	return s
+}()
+
+// startOf gives the start that options ask for.
+func startOf(o *options) *start {
+	switch {
+	case o.start != nil:
+		return o.start
+	case o.detector.Transport != nil:
+		return new(start)
+	case program.err != nil:
+		// Why there is no counter to read is most likely why there is no kmemleak.
+		if err := o.detector.Probe(); err != nil {
+			return &start{err: err}
+		}
+	}
+	return program
+}
+
+// deadline gives a context that ends in time for a failure to be told, if t has a
+// deadline.
+func deadline(t T) (context.Context, context.CancelFunc) {
+	const grace = 5 * time.Second
+	if d, ok := t.(interface{ Deadline() (time.Time, bool) }); ok {
+		if end, ok := d.Deadline(); ok {
+			return context.WithDeadlineCause(context.Background(), end.Add(-grace),
+				errors.New("the test's deadline came near (go test -timeout)"))
+		}
+	}
+	return context.WithCancel(context.Background())
+}
+
+// isUnavailable tells the causes that SkipIfUnavailable is for.
+func isUnavailable(err error) bool {
+	return errors.Is(err, kmemleak.ErrUnavailable) || errors.Is(err, kmemleak.ErrDisabled) || errors.Is(err, fs.ErrPermission)
+}
+
+// required says that no test may be skipped.
+func required() bool { return os.Getenv("KMEMLEAK") == "require" }
+
+// unavailable fails or skips the test for an error that came before the search.
+func unavailable(t T, o *options, err error) {
+	t.Helper()
+	if o.skip && isUnavailable(err) && !required() {
+		t.Skipf("kmemleak: %v", err)
+		return
+	}
+	t.Errorf("kmemleak: %v", hint(o, err))
+}
+
+// hint adds what a test can do about err.
+func hint(o *options, err error) string {
+	switch {
+	case !isUnavailable(err):
+		return err.Error()
+	case o.skip:
+		return fmt.Sprintf("%v (KMEMLEAK=require: this must not be skipped)", err)
+	}
+	return fmt.Sprintf("%v (kmemleaktest.SkipIfUnavailable would skip the test)", err)
+}

@@ -1,0 +1,235 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleaktest
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+var (
+	_ T  = testing.TB(nil)
+	_ TC = testing.TB(nil)
+	_ M  = (*testing.M)(nil)
+)
+
+// recorder is a T that notes what it is told.
+type recorder struct {
+	dir      string // of artifacts
+	logs     []string
+	errors   []string
+	skips    []string
+	cleanups []func()
+	name     string
+}
+
+func (r *recorder) Helper()                   {}
+func (r *recorder) Name() string              { return r.name }
+func (r *recorder) ArtifactDir() string       { return r.dir }
+func (r *recorder) Cleanup(f func())          { r.cleanups = append(r.cleanups, f) }
+func (r *recorder) Logf(f string, a ...any)   { r.logs = append(r.logs, fmt.Sprintf(f, a...)) }
+func (r *recorder) Errorf(f string, a ...any) { r.errors = append(r.errors, fmt.Sprintf(f, a...)) }
+func (r *recorder) Skipf(f string, a ...any)  { r.skips = append(r.skips, fmt.Sprintf(f, a...)) }
+
+// machine is a transport to a kernel that answers from memory.
+type machine struct {
+	report  string
+	off     bool
+	jiffies uint64
+}
+
+func (m *machine) Run(script string, w io.Writer) error {
+	answer, status := "", 0
+	switch {
+	case strings.Contains(script, "mountinfo"):
+		answer = "|25 20 0:7 / /sys/kernel/debug rw - debugfs debugfs rw\n"
+	case strings.Contains(script, "timer_list"):
+		m.jiffies++
+		answer = fmt.Sprintf("|jiffies: %d\n", m.jiffies)
+	case strings.Contains(script, "/stat "), strings.Contains(script, "min_unref"):
+	case strings.Contains(script, "printf"):
+		if m.off {
+			answer, status = "|cat: write error: Operation not permitted\n", 1
+		} else if strings.Contains(script, "'?'") {
+			answer, status = "|cat: write error: Invalid argument\n", 1
+		}
+	case strings.Contains(script, "cat '/sys/kernel/debug/kmemleak'"):
+		var b strings.Builder
+		for line := range strings.Lines(m.report) {
+			b.WriteString("[   12.345678] a message of the kernel\r\n|" + strings.TrimSuffix(line, "\n") + "\r\n")
+		}
+		answer = b.String()
+	}
+	_, err := fmt.Fprintf(w, "%s|= %d\n", answer, status)
+	return err
+}
+
+func (m *machine) on() kmemleak.Option { return On(&kmemleak.Detector{Transport: m}) }
+
+// leak prints leaks of one size from one function.
+func leak(n, size int, function string) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(kmemleak.Leak{
+			Addr: 0xffff888000000000 + uint64(size*1000+i)*64, Size: uint64(size), Comm: "x\x1b[31m", PID: 7, Jiffies: 4294900000,
+			Backtrace: []kmemleak.Frame{
+				{Func: "kmem_cache_alloc", Offset: 1, Size: 0x10},
+				{Func: function, Offset: 1, Size: 0x10, Module: "m"},
+			},
+		}.String())
+	}
+	return b.String()
+}
+
+func TestVerifyNone(t *testing.T) {
+	var many string
+	for i := range 100 {
+		many += leak(100-i, 64+i, fmt.Sprintf("lose_%d", i))
+	}
+	for _, tt := range []struct {
+		name        string
+		machine     machine
+		opts        []kmemleak.Option
+		require     bool
+		error, skip []string // what it must say; nil: nothing
+		lines       int      // of the failure at most
+	}{
+		{name: "no leak"},
+		{name: "one leak", machine: machine{report: leak(1, 64, "lose")}, error: []string{"1 leak, 64 bytes", "lose+0x1/0x10 [m]", `"x\x1b[31m"`, "whole report: "}, lines: 6},
+		{name: "many leaks", machine: machine{report: many}, error: []string{"5050 leaks", "from 100 places", "and 95 places more"}, lines: 30},
+		{name: "ignored", machine: machine{report: leak(1, 64, "lose")}, opts: []kmemleak.Option{kmemleak.IgnoreFunc("lose")}},
+		{name: "switched off", machine: machine{off: true}, error: []string{"switched off", "SkipIfUnavailable"}},
+		{name: "skipped", machine: machine{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, skip: []string{"switched off"}},
+		{name: "required", machine: machine{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, require: true, error: []string{"switched off", "KMEMLEAK=require"}},
+		{name: "damaged report", machine: machine{report: "unreferenced object 0x1 (size 2):\n"}, opts: []kmemleak.Option{SkipIfUnavailable()}, error: []string{"line 1: expected comm"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("KMEMLEAK", map[bool]string{true: "require"}[tt.require])
+			t.Setenv("TMPDIR", t.TempDir())
+			r := &recorder{dir: t.TempDir(), name: t.Name()}
+			synctest.Test(t, func(*testing.T) { VerifyNone(r, append(tt.opts, tt.machine.on())...) })
+			check(t, "errors", r.errors, tt.error)
+			check(t, "skips", r.skips, tt.skip)
+			if n := strings.Count(strings.Join(r.errors, "\n"), "\n") + 1; tt.lines > 0 && n > tt.lines {
+				t.Errorf("%d lines of failure, want %d at most:\n%s", n, tt.lines, r.errors)
+			}
+			if strings.ContainsRune(strings.Join(r.errors, ""), '\x1b') {
+				t.Errorf("the failure holds escape bytes: %q", r.errors)
+			}
+			if tt.machine.report != "" && len(tt.error) > 0 && tt.lines > 0 {
+				checkSaved(t, r, tt.machine.report)
+			}
+		})
+	}
+}
+
+// check checks that there is one text with all words, or none if words is nil.
+func check(t *testing.T, what string, texts, words []string) {
+	t.Helper()
+	if (len(texts) == 1) != (words != nil) || len(texts) > 1 {
+		t.Errorf("%s: %q, want one with %q", what, texts, words)
+		return
+	}
+	for _, word := range words {
+		if !strings.Contains(texts[0], word) {
+			t.Errorf("%s: %q does not say %q", what, texts[0], word)
+		}
+	}
+}
+
+// checkSaved checks that the failure names a file with the whole report, and that it
+// is among the artifacts.
+func checkSaved(t *testing.T, r *recorder, report string) {
+	t.Helper()
+	_, named, _ := strings.Cut(r.errors[0], "whole report: ")
+	for _, path := range []string{named, filepath.Join(r.dir, "kmemleak.txt")} {
+		saved, err := os.ReadFile(path)
+		if err != nil || string(saved) != report {
+			t.Errorf("%s holds %d bytes, %v, want %d", path, len(saved), err, len(report))
+		}
+	}
+}
+
+type tests int
+
+func (n tests) Run() int { return int(n) }
+
+func TestVerifyMain(t *testing.T) {
+	t.Setenv("KMEMLEAK", "")
+	t.Setenv("TMPDIR", t.TempDir())
+	leaky := machine{report: strings.ReplaceAll(leak(2, 64, "lose"), "jiffies 4294900000", "jiffies 3")}
+	for _, tt := range []struct {
+		name    string
+		machine machine
+		tests   tests
+		opts    []kmemleak.Option
+		code    int
+		says    string
+	}{
+		{name: "no leak", code: 0},
+		{name: "leaks", machine: leaky, code: 1, says: "2 leaks"},
+		{name: "tests fail", machine: leaky, tests: 3, code: 3},
+		{name: "cannot look", machine: machine{off: true}, code: 1, says: "switched off"},
+		{name: "need not look", machine: machine{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, code: 0, says: "leaks are not looked for"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out strings.Builder
+			var code int
+			synctest.Test(t, func(*testing.T) { code = verifyMain(tt.tests, &out, append(tt.opts, tt.machine.on())) })
+			if code != tt.code || !strings.Contains(out.String(), tt.says) || (tt.says == "") != (out.Len() == 0) {
+				t.Errorf("code %d and %q, want %d and %q", code, &out, tt.code, tt.says)
+			}
+		})
+	}
+}
+
+func TestAssign(t *testing.T) {
+	windows := []kmemleak.Window{
+		{Name: "TestA", From: 10, To: 19},
+		{Name: "TestB", From: 20, To: 40},
+		{Name: "TestB/sub", From: 25, To: 30},
+		{Name: "TestP", From: 50, To: 60},
+		{Name: "TestQ", From: 55, To: 65},
+	}
+	for jiffies, want := range map[uint64]string{
+		5: "outside of any test", 10: "TestA", 19: "TestA", 20: "TestB", 25: "TestB/sub", 31: "TestB",
+		52: "TestP", 57: "one of TestP, TestQ, which ran at the same time", 65: "TestQ", 66: "outside of any test",
+	} {
+		got := assign([]kmemleak.Leak{{Jiffies: jiffies}}, windows)
+		if len(got) != 1 || got[0].name != want {
+			t.Errorf("a leak of tick %d is assigned to %+v, want %q", jiffies, got, want)
+		}
+	}
+}
+
+func TestSuite(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	m := &machine{}
+	s := Suite{Detector: &kmemleak.Detector{Transport: m}}
+	var when []uint64
+	for _, name := range []string{"TestA", "TestB"} {
+		r := &recorder{name: name}
+		s.Track(r)
+		when = append(when, m.jiffies+1)
+		m.jiffies += 10
+		for _, f := range slices.Backward(r.cleanups) {
+			f()
+		}
+	}
+	m.report = strings.ReplaceAll(leak(2, 64, "lose"), "jiffies 4294900000", fmt.Sprint("jiffies ", when[0])) +
+		strings.ReplaceAll(leak(1, 32, "lose"), "jiffies 4294900000", fmt.Sprint("jiffies ", when[1]))
+	r := &recorder{dir: t.TempDir()}
+	synctest.Test(t, func(*testing.T) { s.Verify(r) })
+	if len(r.errors) != 2 || !strings.HasPrefix(r.errors[0], "TestA: kmemleak: 2 leaks") || !strings.HasPrefix(r.errors[1], "TestB: kmemleak: 1 leak") {
+		t.Errorf("%q, want two leaks of TestA and one of TestB", r.errors)
+	}
+}

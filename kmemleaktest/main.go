@@ -1,0 +1,56 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleaktest
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+// M is what of [testing.M] is needed.
+type M interface{ Run() int }
+
+// VerifyTestMain runs the tests of a package and fails if the kernel leaked memory
+// meanwhile. It ends the process.
+//
+// The tests of other packages that do so, too, wait. Options are those of
+// [VerifyNone]. Failures go to standard error; if a test has failed nobody looks
+// for leaks. With [SkipIfUnavailable] the tests run anyway, and leaks are not looked
+// for.
+func VerifyTestMain(m M, opts ...kmemleak.Option) {
+	os.Exit(verifyMain(m, os.Stderr, opts))
+}
+
+func verifyMain(m M, w io.Writer, opts []kmemleak.Option) (code int) {
+	o := newOptions(opts)
+	t := &mainT{w: w}
+	s := begin(o.detector)
+	defer s.unlock()
+	if s.err != nil {
+		unavailable(t, o, s.err)
+	}
+	if code := m.Run(); code != 0 || s.err != nil {
+		return max(code, t.code)
+	}
+	f, err := examine(o, s)
+	report(t, o, f, err)
+	return t.code
+}
+
+// mainT is the T of a package as a whole.
+type mainT struct {
+	w    io.Writer
+	code int
+}
+
+func (t *mainT) Helper()                 {}
+func (t *mainT) Name() string            { return "TestMain" }
+func (t *mainT) Logf(f string, a ...any) { fmt.Fprintf(t.w, f+"\n", a...) }
+func (t *mainT) Skipf(f string, a ...any) {
+	fmt.Fprintf(t.w, "leaks are not looked for: "+f+"\n", a...)
+}
+func (t *mainT) Errorf(f string, a ...any) { t.code = 1; t.Logf(f, a...) }

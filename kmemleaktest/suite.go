@@ -1,0 +1,206 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleaktest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+// A Suite looks for leaks once, after many tests, and assigns each leak to the test
+// that ran when it was allocated:
+//
+//	var suite kmemleaktest.Suite
+//
+//	func TestMain(m *testing.M) { suite.VerifyTestMain(m) }
+//
+//	func TestDriver(t *testing.T) {
+//		suite.Track(t)
+//		…
+//	}
+//
+// The zero value is ready for use. Its methods may be called from several
+// goroutines. Times are exact to a tick of the kernel, 1 to 10 ms; Track waits for
+// one, so that what one test allocates is never the next one's.
+type Suite struct {
+	// Detector is nil for the local kernel.
+	Detector *kmemleak.Detector
+
+	mu      sync.Mutex
+	start   *start
+	windows []kmemleak.Window
+	err     error // the first of keeping the time
+}
+
+// TC is a [T] that tells of its end.
+type TC interface {
+	T
+	Cleanup(func())
+}
+
+// Track notes when the test runs: from now to its cleanup, so that a test's other
+// cleanups should be registered after the call, or belong to nobody. A test inside
+// of another one may be tracked, too: its leaks are then its own.
+func (s *Suite) Track(t TC) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begin()
+	if s.start.err != nil {
+		return // for Verify to tell
+	}
+	mark, err := s.detector().Mark()
+	s.note(err)
+	t.Cleanup(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		now, err := s.detector().Jiffies()
+		s.note(err)
+		s.windows = append(s.windows, kmemleak.Window{Name: t.Name(), From: mark, To: now})
+	})
+}
+
+func (s *Suite) detector() *kmemleak.Detector {
+	if s.Detector == nil {
+		return new(kmemleak.Detector)
+	}
+	return s.Detector
+}
+
+// begin makes the suite's start, if there is none.
+func (s *Suite) begin() {
+	if s.start == nil {
+		s.start = begin(s.detector())
+	}
+}
+
+func (s *Suite) note(err error) {
+	if s.err == nil {
+		s.err = err
+	}
+}
+
+// Verify fails t, once for each test that leaked, and for all that leaked outside of
+// any. Tests that ended later are not looked at. Options are those of [VerifyNone].
+// After it the suite may be used anew.
+func (s *Suite) Verify(t T, opts ...kmemleak.Option) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begin()
+	start, windows, err := s.start, s.windows, s.err
+	s.start, s.windows, s.err = nil, nil, nil
+	defer start.unlock()
+	o := newOptions(opts)
+	o.detector = s.detector()
+	if start.err != nil {
+		unavailable(t, o, start.err)
+		return
+	}
+	if err != nil {
+		t.Errorf("kmemleak: %v", err)
+		return
+	}
+	f, err := examine(o, start)
+	for _, group := range assign(f.Leaks, windows) {
+		part := kmemleak.Finding{Leaks: group.leaks, Scans: f.Scans}
+		report(named{t, group.name}, o, part, nil)
+	}
+	f.Leaks = nil
+	report(t, o, f, err)
+}
+
+// VerifyTestMain runs the tests of a package and then does what Verify does, as the
+// function [VerifyTestMain] does. It ends the process.
+func (s *Suite) VerifyTestMain(m M, opts ...kmemleak.Option) {
+	os.Exit(s.verifyMain(m, os.Stderr, opts))
+}
+
+func (s *Suite) verifyMain(m M, w io.Writer, opts []kmemleak.Option) int {
+	s.mu.Lock()
+	s.begin()
+	s.mu.Unlock()
+	if code := m.Run(); code != 0 {
+		s.start.unlock()
+		return code
+	}
+	t := &mainT{w: w}
+	s.Verify(t, opts...)
+	return t.code
+}
+
+// examine looks for leaks since a start.
+func examine(o *options, s *start) (kmemleak.Finding, error) {
+	return o.detector.Examine(context.Background(), append(o.find, s.options...)...)
+}
+
+// named is a T that says whose leaks it reports.
+type named struct {
+	T
+	name string
+}
+
+func (n named) Errorf(format string, args ...any) {
+	n.T.Helper()
+	n.T.Errorf("%s: "+format, append([]any{n.name}, args...)...)
+}
+
+// assigned is the leaks of one test.
+type assigned struct {
+	name  string
+	leaks []kmemleak.Leak
+}
+
+// assign finds out for each leak in which test it was allocated. The order is that
+// of the tests' first leaks.
+func assign(leaks []kmemleak.Leak, windows []kmemleak.Window) []assigned {
+	groups := make(map[string]*assigned)
+	var order []*assigned
+	for _, l := range leaks {
+		name := culprits(l, windows)
+		g := groups[name]
+		if g == nil {
+			g = &assigned{name: name}
+			groups[name] = g
+			order = append(order, g)
+		}
+		g.leaks = append(g.leaks, l)
+	}
+	result := make([]assigned, len(order))
+	for i, g := range order {
+		result[i] = *g
+	}
+	return result
+}
+
+// culprits names the test in which a leak was allocated. Of tests inside of each
+// other that is the innermost; of tests that ran in parallel it could be any.
+func culprits(l kmemleak.Leak, windows []kmemleak.Window) string {
+	names := make(map[string]bool)
+	for _, w := range windows {
+		outer := func(inner kmemleak.Window) bool {
+			return inner != w && w.Contains(inner.From) && w.Contains(inner.To) && inner.Contains(l.Jiffies) &&
+				strings.HasPrefix(inner.Name, w.Name+"/")
+		}
+		if w.Contains(l.Jiffies) && !slices.ContainsFunc(windows, outer) {
+			names[w.Name] = true
+		}
+	}
+	sorted := slices.Sorted(maps.Keys(names))
+	switch len(sorted) {
+	case 0:
+		return "outside of any test"
+	case 1:
+		return sorted[0]
+	}
+	return fmt.Sprintf("one of %s, which ran at the same time", strings.Join(sorted, ", "))
+}
