@@ -1,0 +1,180 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package leakfmt
+
+import (
+	"bufio"
+	"cmp"
+	_ "embed"
+	"encoding/json"
+	"io"
+	"iter"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+// Schema is the JSON Schema, draft 2020-12, of a line that [JSONLines] writes. It
+// describes every member, and allows others, which later versions may add.
+//
+//go:embed leak.schema.json
+var Schema string
+
+// JSONLines writes each leak as a JSON object on a line of its own: the members of
+// [kmemleak.Leak.MarshalJSON], and those in brackets where they are known:
+//
+//	fingerprint  string  see [kmemleak.Leak.Fingerprint]
+//	[owner]      object  whose it is, see [kmemleak.OwnerCall]:
+//	    [func]        string  as in the source, see [kmemleak.Frame.BaseName]
+//	    [module]      string
+//	    [place]       object  where it asked for the memory, as in pos of [kmemleak.Call.MarshalJSON]
+//	    [confidence]  string  how sure the place is
+//	[calls]      array of objects as [kmemleak.Call.MarshalJSON] gives them, if there is a Symbolizer
+//	[error]      string  why the leak may be damaged, see [JSONStream]
+//
+// [json.Unmarshal] gives the same [kmemleak.Leak] back. Options.Err makes a last line
+// with nothing but the member error: no lines at all means that there are no leaks.
+//
+// There is one line for each leak, whatever MaxGroups is.
+func JSONLines(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
+	return JSONStream(w, func(yield func(kmemleak.Leak, error) bool) {
+		for _, l := range leaks {
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}, o)
+}
+
+// JSONStream is [JSONLines] for leaks as they are read, such as those of
+// [kmemleak.Detector.Leaks] and [kmemleak.Extract]. It needs the same small memory
+// for any number of leaks.
+//
+// A leak that comes with an error has it as its member error, and an error without a
+// leak is a line with nothing else. The first of them is returned when all is
+// written.
+func JSONStream(w io.Writer, leaks iter.Seq2[kmemleak.Leak, error], o *Options) error {
+	options := o.get()
+	out := bufio.NewWriter(w)
+	tails := newMemo(options.jsonTail)
+	var first error
+	var b []byte
+	for l, damage := range leaks {
+		var err error
+		if b, err = appendLeak(b[:0], l, damage, tails); err != nil {
+			return err
+		}
+		if _, err := out.Write(b); err != nil {
+			return err
+		}
+		if first == nil {
+			first = damage
+		}
+	}
+	if options.Err != nil {
+		b, err := appendLeak(nil, kmemleak.Leak{}, options.Err, nil)
+		if err != nil {
+			return err
+		}
+		out.Write(b)
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	return first
+}
+
+// jsonTail is the end of a leak's line, which depends on the backtrace only.
+type jsonTail struct {
+	text        []byte // members, each after a comma
+	fingerprint bool   // the fingerprint is among them
+	err         error
+}
+
+// jsonOwner is the shape of an owner in JSON. It is part of the API: members are
+// added, never renamed.
+type jsonOwner struct {
+	Func       string              `json:"func,omitempty"`
+	Module     string              `json:"module,omitempty"`
+	Place      *kmemleak.Pos       `json:"place,omitempty"`
+	Confidence kmemleak.Confidence `json:"confidence,omitempty"`
+}
+
+func (o *Options) jsonTail(backtrace []kmemleak.Frame) jsonTail {
+	var members struct {
+		Backtrace   []kmemleak.Frame `json:"backtrace,omitempty"`
+		Fingerprint string           `json:"fingerprint,omitempty"`
+		Owner       *jsonOwner       `json:"owner,omitempty"`
+		Calls       []kmemleak.Call  `json:"calls,omitempty"`
+	}
+	members.Backtrace = backtrace
+	l := kmemleak.Leak{Backtrace: backtrace}
+	print := l.Fingerprint()
+	if l.Size++; print == l.Fingerprint() { // it is of the backtrace alone
+		members.Fingerprint = print
+	}
+	calls := Calls(backtrace, o.Symbolizer)
+	if o.Symbolizer != nil {
+		members.Calls = calls
+	}
+	members.Owner = newJSONOwner(calls)
+	b, err := json.Marshal(members)
+	if err != nil || len(b) == len("{}") {
+		return jsonTail{err: err}
+	}
+	b[0] = ','
+	return jsonTail{text: escape(b[:len(b)-1]), fingerprint: members.Fingerprint != ""}
+}
+
+// newJSONOwner gives nil if the owner is not known.
+func newJSONOwner(calls []kmemleak.Call) *jsonOwner {
+	own := ownerOf(calls)
+	if own.name == "" {
+		return nil
+	}
+	o := &jsonOwner{Func: own.name, Module: own.module}
+	if i, pos := kmemleak.OwnerCall(calls); pos >= 0 {
+		o.Place, o.Confidence = &calls[i].Pos[pos], calls[i].Confidence
+	}
+	return o
+}
+
+// appendLeak appends a leak's line, or that of an error without a leak.
+func appendLeak(b []byte, l kmemleak.Leak, damage error, tails *memo[jsonTail]) ([]byte, error) {
+	if damage != nil && isZero(l) {
+		return appendError(append(b, '{'), damage)
+	}
+	backtrace := l.Backtrace
+	l.Backtrace = nil // it is in the tail, and the last member
+	head, err := l.MarshalJSON()
+	if err != nil {
+		return b, err
+	}
+	b = append(b, escape(head[:len(head)-1])...)
+	tail := tails.get(backtrace)
+	if tail.err != nil {
+		return b, tail.err
+	}
+	b = append(b, tail.text...)
+	if !tail.fingerprint {
+		l.Backtrace = backtrace
+		b = append(append(append(b, `,"fingerprint":"`...), l.Fingerprint()...), '"')
+	}
+	if damage != nil {
+		return appendError(append(b, ','), damage)
+	}
+	return append(b, "}\n"...), nil
+}
+
+// appendError appends the last member of a line.
+func appendError(b []byte, damage error) ([]byte, error) {
+	text, err := json.Marshal(cmp.Or(damage.Error(), noText))
+	if err != nil {
+		return b, err
+	}
+	return append(append(append(b, `"error":`...), escape(text)...), "}\n"...), nil
+}
+
+func isZero(l kmemleak.Leak) bool {
+	return l.Addr == 0 && l.Size == 0 && l.Comm == "" && l.PID == 0 && l.Jiffies == 0 && l.Data == nil && len(l.Backtrace) == 0
+}

@@ -1,0 +1,128 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package leakfmt
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/xml"
+	"fmt"
+	"io"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+// JUnit writes leaks as the result of tests, for the test reports of CI systems. It
+// is the form of Jenkins (junit-10.xsd of its xUnit plugin), which GitLab and others
+// read too.
+//
+// The test case "search" passed if somebody looked for leaks, and has an error
+// otherwise, see [Options.Err]. Each group of leaks is a failed test case beside it:
+// its class is the module, "kernel" for the kernel image, its name the owner, see
+// [kmemleak.OwnerCall], with the fingerprint behind it where several groups have the
+// same; its text is that of [Text]. Groups beyond Options.MaxGroups are one test
+// case together.
+func JUnit(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
+	options := o.get()
+	options.Color = Never
+	suite := junitSuite{Name: "kmemleak"}
+	if !options.Time.IsZero() {
+		suite.Timestamp = options.Time.UTC().Format("2006-01-02T15:04:05")
+	}
+	search := junitCase{Class: "kmemleak", Name: "search"}
+	if options.Err != nil {
+		suite.Errors = 1
+		search.Error = newProblem("error", errorText(options.Err), "")
+	}
+	suite.Cases = append([]junitCase{search}, junitCases(leaks, &options)...)
+	suite.Tests = len(suite.Cases)
+	suite.Failures = suite.Tests - 1
+
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	e := xml.NewEncoder(w)
+	e.Indent("", "  ")
+	if err := e.Encode(junitSuites{
+		Name: suite.Name, Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors, Suites: []junitSuite{suite},
+	}); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
+
+type junitSuites struct {
+	XMLName  xml.Name     `xml:"testsuites"`
+	Name     string       `xml:"name,attr"`
+	Tests    int          `xml:"tests,attr"`
+	Failures int          `xml:"failures,attr"`
+	Errors   int          `xml:"errors,attr"`
+	Suites   []junitSuite `xml:"testsuite"`
+}
+
+type junitSuite struct {
+	Name      string      `xml:"name,attr"`
+	Tests     int         `xml:"tests,attr"`
+	Failures  int         `xml:"failures,attr"`
+	Errors    int         `xml:"errors,attr"`
+	Timestamp string      `xml:"timestamp,attr,omitempty"`
+	Cases     []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Class   string        `xml:"classname,attr"`
+	Name    string        `xml:"name,attr"`
+	Error   *junitProblem `xml:"error"`
+	Failure *junitProblem `xml:"failure"`
+}
+
+type junitProblem struct {
+	Type    string `xml:"type,attr"`
+	Message string `xml:"message,attr"`
+	Text    string `xml:",cdata"`
+}
+
+// newProblem makes the message the text if there is no other, since some systems show
+// only that.
+func newProblem(kind, message, text string) *junitProblem {
+	return &junitProblem{kind, message, cmp.Or(text, message+"\n")}
+}
+
+// junitCases gives the failed test cases.
+func junitCases(leaks []kmemleak.Leak, o *Options) []junitCase {
+	clusters := kmemleak.Group(leaks)
+	shown := bound(len(clusters), o.MaxGroups)
+	var cases []junitCase
+	same := make(map[owner]int) // GitLab ignores a second test case of the same name
+	for _, c := range clusters[:shown] {
+		var b bytes.Buffer
+		p := newPrinter(&b, o)
+		calls := Calls(c.Example.Backtrace, p.Symbolizer)
+		p.group(c, calls)
+		p.legend()
+		p.out.Flush() // a buffer has no errors
+		own := ownerOf(calls)
+		one := owner{text(cmp.Or(own.module, "kernel")), text(cmp.Or(own.name, "owner not known"))}
+		same[one]++
+		cases = append(cases, junitCase{Class: one.module, Name: one.name, Failure: newProblem(
+			"leak", fmt.Sprintf("%s: %s", amount(c.Count, c.Bytes), ownerText(calls)), b.String(),
+		)})
+	}
+	for i := range cases {
+		if c := &cases[i]; same[owner{c.Class, c.Name}] > 1 {
+			c.Name += " " + clusters[i].Fingerprint
+		}
+	}
+	if rest := clusters[shown:]; len(rest) > 0 {
+		n, bytes := 0, uint64(0)
+		for _, c := range rest {
+			n, bytes = n+c.Count, sum(bytes, c.Bytes)
+		}
+		cases = append(cases, junitCase{Class: "kmemleak", Name: "other places", Failure: newProblem(
+			"leak", fmt.Sprintf("%s from %s more", amount(n, bytes), plural(len(rest), "place")), "",
+		)})
+	}
+	return cases
+}

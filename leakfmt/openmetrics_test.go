@@ -1,0 +1,137 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package leakfmt
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+// sample is a line of OpenMetrics as we write it.
+var sample = regexp.MustCompile(`^kmemleak_[a-z_]+(\{module="([^"\\\n]|\\["\\])*",owner="([^"\\\n]|\\["\\])*"\})? (0|[1-9][0-9]*|-?[0-9]+\.[0-9]{3})$`)
+
+// samples gives the lines that are no comments. No two may be of one series.
+func samples(t testing.TB, text string) (lines []string) {
+	t.Helper()
+	if !strings.HasSuffix(text, "\n# EOF\n") {
+		t.Errorf("no end: %s", text)
+	}
+	seen := make(map[string]bool)
+	for line := range strings.Lines(text) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(line, "# ") {
+			continue
+		}
+		name := line[:strings.LastIndexByte(line, ' ')]
+		if !sample.MatchString(line) || seen[name] {
+			t.Errorf("not a sample, or not the only one: %s", line)
+		}
+		seen[name] = true
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func openMetrics(t testing.TB, leaks []kmemleak.Leak, o *Options) string {
+	t.Helper()
+	var b strings.Builder
+	if err := OpenMetrics(&b, leaks, o); err != nil {
+		t.Fatal(err)
+	}
+	checkClean(t, b.String())
+	return b.String()
+}
+
+// manyOwners gives leaks of n functions.
+func manyOwners(n int) (leaks []kmemleak.Leak) {
+	for i := range n {
+		leaks = append(leaks, kmemleak.Leak{Size: uint64(1000 - i), Backtrace: []kmemleak.Frame{{Func: fmt.Sprint("f", i), Size: 1}}})
+	}
+	return leaks
+}
+
+func TestOpenMetrics(t *testing.T) {
+	leaks := report(t, "6.12-x86_64")
+	hello := `{module="hello_kernel",owner=`
+	none := `{module="",owner=""}`
+	for _, tt := range []struct {
+		name  string
+		leaks []kmemleak.Leak
+		opts  *Options
+		want  []string
+	}{
+		{"no leaks", nil, nil, []string{"kmemleak_success 1", "kmemleak_leaked_objects" + none + " 0", "kmemleak_leaked_bytes" + none + " 0"}},
+		{"could not look", nil, &Options{Err: kmemleak.ErrDisabled, Time: time.UnixMilli(1795435200020)}, []string{
+			"kmemleak_success 0", "kmemleak_last_scan_timestamp_seconds 1795435200.020",
+		}},
+		{"before 1970, by a clock that is wrong", nil, &Options{Err: kmemleak.ErrDisabled, Time: time.UnixMilli(-500)}, []string{
+			"kmemleak_success 0", "kmemleak_last_scan_timestamp_seconds -0.500",
+		}},
+		{"leaks", leaks, &Options{Symbolizer: symbolizer(t, "6.12-x86_64")}, []string{
+			"kmemleak_success 1",
+			"kmemleak_leaked_objects" + hello + `"myfunc"} 3`, "kmemleak_leaked_objects" + hello + `"greet"} 5`, "kmemleak_leaked_objects" + none + " 0",
+			"kmemleak_leaked_bytes" + hello + `"myfunc"} 12288`, "kmemleak_leaked_bytes" + hello + `"greet"} 320`, "kmemleak_leaked_bytes" + none + " 0",
+		}},
+		{"without names, and one could not look long enough", leaks, &Options{Err: kmemleak.ErrTruncated}, []string{
+			"kmemleak_success 0",
+			"kmemleak_leaked_objects" + hello + `"myfunc"} 2`, "kmemleak_leaked_objects" + hello + `"greet"} 5`, "kmemleak_leaked_objects" + none + " 1",
+			"kmemleak_leaked_bytes" + hello + `"myfunc"} 8192`, "kmemleak_leaked_bytes" + hello + `"greet"} 320`, "kmemleak_leaked_bytes" + none + " 4096",
+		}},
+		{"more than there are series for", manyOwners(4), &Options{MaxGroups: 1}, []string{
+			"kmemleak_success 1",
+			`kmemleak_leaked_objects{module="",owner="f0"} 1`, "kmemleak_leaked_objects" + none + " 3",
+			`kmemleak_leaked_bytes{module="",owner="f0"} 1000`, "kmemleak_leaked_bytes" + none + " 2994",
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, samples(t, openMetrics(t, tt.leaks, tt.opts))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	if n := len(samples(t, openMetrics(t, manyOwners(500), nil))); n != 1+2*(maxSeries+1) {
+		t.Errorf("%d samples of 500 owners", n)
+	}
+}
+
+// parseOpenMetrics is a program that reads OpenMetrics in the strict way of the
+// Python client.
+const parseOpenMetrics = `
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+print(sum(len(f.samples) for f in text_string_to_metric_families(sys.stdin.read())))
+`
+
+// What we write is right for those who read it: promtool has Prometheus's own
+// format, as node_exporter has.
+func TestOpenMetricsTools(t *testing.T) {
+	huge := kmemleak.Leak{Size: 1<<64 - 1}
+	for name, text := range map[string]string{
+		"none":     openMetrics(t, nil, nil),
+		"error":    openMetrics(t, nil, &Options{Err: kmemleak.ErrDisabled, Time: time.Now()}),
+		"leaks":    openMetrics(t, report(t, "6.12-x86_64"), &Options{Symbolizer: symbolizer(t, "6.12-x86_64"), Time: time.Now()}),
+		"hostile":  openMetrics(t, []kmemleak.Leak{hostile(), huge, huge}, nil),
+		"many":     openMetrics(t, manyOwners(500), nil),
+		"no label": openMetrics(t, []kmemleak.Leak{{Backtrace: []kmemleak.Frame{{Func: `a"b\c`, Module: `m`}}}}, nil),
+	} {
+		if complaint := tool(t, "prometheus", []byte(text), "promtool", "check", "metrics"); complaint != "" {
+			t.Errorf("%s: %s\n%s", name, complaint, text)
+		}
+		if complaint := tool(t, "python3-prometheus-client", []byte(text), python, "-c", parseOpenMetrics); complaint != "" {
+			t.Errorf("%s: %s\n%s", name, complaint, text)
+		}
+	}
+	if tool(t, "prometheus", bytes.Repeat([]byte("kmemleak_success 1\n"), 2), "promtool", "check", "metrics") == "" ||
+		tool(t, "python3-prometheus-client", []byte("kmemleak_success 1\n"), python, "-c", parseOpenMetrics) == "" {
+		t.Error("the tools take what is not right")
+	}
+}

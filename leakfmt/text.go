@@ -1,0 +1,231 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package leakfmt
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+// Text writes leaks for people: how many there are, the groups of leaks from one
+// place, the largest first, and what the marks mean that occur.
+//
+// Of each group it tells who lost how much, and of its first object the thread, the
+// bytes, the source around the place that asked for the memory, if the file is
+// there, and the backtrace with what was inlined, in which an arrow marks that
+// place. Source files are those that the debugging information names, as they are
+// now, of at most 8 MiB; a file that only the text of a report names is not read.
+//
+// Lines and their number are bounded by the options and by the length of the
+// backtraces. The text may change from version to version.
+func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
+	p := newPrinter(w, o)
+	clusters := kmemleak.Group(leaks)
+	switch {
+	case p.Err == nil && len(leaks) == 0:
+		p.line(bold, "no leaks")
+	case len(leaks) == 0:
+		p.line(bold, "could not look for leaks: %s", errorText(p.Err))
+	default:
+		p.line(bold, "%s", headline(leaks, len(clusters)))
+		if p.Err != nil {
+			p.line(bold, "leaks may be missing: %s", errorText(p.Err))
+		}
+	}
+	shown := bound(len(clusters), p.MaxGroups)
+	for _, c := range clusters[:shown] {
+		if p.Detail != Brief {
+			p.line(plain, "")
+		}
+		p.group(c, Calls(c.Example.Backtrace, p.Symbolizer))
+		if _, err := p.out.Write(nil); err != nil {
+			return err
+		}
+	}
+	if rest := len(clusters) - shown; rest > 0 {
+		p.line(plain, "  and %s more", plural(rest, "place"))
+	}
+	p.legend()
+	return p.out.Flush()
+}
+
+// Owner says in one line whose a leak is, with the place where the memory was asked
+// for if that is known: "greeting_alloc [hello] at hello.c:36, inlined into greet".
+func Owner(l kmemleak.Leak, o *Options) string {
+	options := o.get()
+	return ownerText(Calls(l.Backtrace, options.Symbolizer))
+}
+
+// headline tells how many leaks there are.
+func headline(leaks []kmemleak.Leak, places int) string {
+	var bytes uint64
+	for _, l := range leaks {
+		bytes = sum(bytes, l.Size)
+	}
+	s := amount(len(leaks), bytes) + " in all"
+	if places > 1 {
+		s += fmt.Sprintf(", from %d places", places)
+	}
+	return s
+}
+
+func amount(leaks int, bytes uint64) string {
+	return fmt.Sprintf("%s, %d bytes", plural(leaks, "leak"), bytes)
+}
+
+// sum adds numbers of bytes, of which a damaged report may have any.
+func sum(a, b uint64) uint64 {
+	if a+b < a {
+		return math.MaxUint64
+	}
+	return a + b
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// A printer writes lines.
+type printer struct {
+	Options
+	out     *bufio.Writer
+	color   bool
+	marks   map[string]bool // that were used and are to be explained
+	told    map[string]bool // errors that need not be told again
+	misfits map[string]bool // object files that contradict a frame
+}
+
+func newPrinter(w io.Writer, o *Options) *printer {
+	options := o.get()
+	return &printer{
+		Options: options, out: bufio.NewWriter(w), color: options.Color.use(w),
+		marks: make(map[string]bool), told: make(map[string]bool), misfits: make(map[string]bool),
+	}
+}
+
+// line writes a line. Errors of the writer stay with p.out.
+func (p *printer) line(s style, format string, args ...any) {
+	text := strings.TrimRight(fmt.Sprintf(format, args...), " ")
+	if p.color && s != plain {
+		text = string(s) + text + string(reset)
+	}
+	p.out.WriteString(text)
+	p.out.WriteByte('\n')
+}
+
+// row is a line of cells that are aligned with those of the lines around it.
+type row struct {
+	style style
+	cells []string
+	marks []string // that are in the cells and are to be explained
+}
+
+// table writes rows. Cells hold neither tabs nor line ends, see clean.
+func (p *printer) table(indent string, rows []row) {
+	var b bytes.Buffer
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		fmt.Fprintln(t, indent+strings.Join(r.cells, "\t"))
+	}
+	t.Flush() // a buffer has no errors
+	for _, r := range rows {
+		line, _ := b.ReadString('\n')
+		p.line(r.style, "%s", line[:len(line)-1])
+	}
+}
+
+// group writes what there is to say of the leaks of one place, with the calls of
+// their example.
+func (p *printer) group(c kmemleak.Cluster, calls []kmemleak.Call) {
+	l := c.Example
+	p.line(bold, "  %s: %s", amount(c.Count, c.Bytes), ownerText(calls))
+	by := fmt.Sprintf("allocated by thread %d (%q)", l.PID, clip(l.Comm, maxText))
+	if p.Detail == Brief {
+		p.line(plain, "    %s", by)
+	} else {
+		p.line(plain, "    %s, %s", by, p.when(c))
+		p.object(c)
+		p.source(calls)
+	}
+	p.backtrace(calls)
+}
+
+// when tells when the leaks of a group were allocated.
+func (p *printer) when(c kmemleak.Cluster) string {
+	s := fmt.Sprintf("jiffies %d", c.FirstJiffies)
+	if c.LastJiffies != c.FirstJiffies {
+		s += fmt.Sprintf(" to %d", c.LastJiffies)
+	}
+	first := "at"
+	if c.Count > 1 {
+		first = "first at"
+	}
+	if at, ok := p.Clock.Time(c.FirstJiffies); ok {
+		s += fmt.Sprintf(", %s %s", first, at.Format(time.RFC3339))
+	} else if up, ok := p.Clock.Since(c.FirstJiffies); ok {
+		s += fmt.Sprintf(", %s %v after boot", first, up.Round(time.Millisecond))
+	}
+	if c.Oldest > 0 {
+		s += fmt.Sprintf(", %v old", c.Oldest)
+		if c.Youngest != c.Oldest {
+			s += fmt.Sprintf(" at most, %v at least", c.Youngest)
+		}
+	}
+	return s
+}
+
+// object writes what is known of the first object of a group.
+func (p *printer) object(c kmemleak.Cluster) {
+	l := c.Example
+	s := "object"
+	if c.Count > 1 {
+		s = "first object"
+	}
+	if l.PerCPU {
+		s += " (percpu)"
+	}
+	s += fmt.Sprintf(" 0x%x (size %d), fingerprint %s", l.Addr, l.Size, c.Fingerprint)
+	if len(l.Data) > 0 {
+		s += fmt.Sprintf(", first %d bytes", len(l.Data))
+		if l.PerCPU {
+			s += fmt.Sprintf(" on cpu %d", l.CPU)
+		}
+		s += ":"
+	}
+	p.line(plain, "    %s", s)
+	for row := range strings.Lines(l.HexDump()) {
+		p.line(plain, "  %s", row[:len(row)-1])
+	}
+	if p.ObjectType && p.Symbolizer != nil {
+		p.objectType(l)
+	}
+}
+
+// objectType writes what an object may be.
+func (p *printer) objectType(l kmemleak.Leak) {
+	guesses, err := p.Symbolizer.ObjectType(l)
+	for _, g := range guesses {
+		p.line(plain, "    may be %s: %s", text(cmp.Or(g.Type, "a type without a name")), text(g.Reason))
+		rows := make([]row, len(g.Fields))
+		for i, f := range g.Fields {
+			rows[i] = row{plain, []string{fmt.Sprint(f.Offset), text(f.Name), text(f.Type), text(f.Value)}, nil}
+		}
+		p.table("      ", rows)
+	}
+	if err != nil && p.Detail == Verbose {
+		p.line(plain, "    of what type it is cannot be told: %s", errorText(err))
+	}
+}
