@@ -1,0 +1,140 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+// Package leakprof makes a profile of leaks, in the format of pprof: what a heap
+// profile is for a program, this is for what a kernel has lost. "go tool pprof -http"
+// shows it as a flame graph, a list and in the source, and Grafana Pyroscope and Parca
+// collect it from many machines; docs/profiles.md shows how.
+//
+// A sample is the leaks with the same backtrace and labels. Its values are
+//
+//	leaked_objects  count
+//	leaked_space    bytes, which is shown if nothing else is asked for
+//
+// named after the inuse_objects and inuse_space of Go's heap profiles, and its labels
+//
+//	comm    name of the thread that allocated, if it has one; control characters are dots
+//	pid     its ID as the kernel prints it, 0 for interrupts; a number
+//	age     "under 1m", "1m to 10m", "10m to 1h", "1h to 1d", "over 1d", or "unknown"
+//	module  whose leak it is, see [kmemleak.OwnerCall]; "kernel" for the kernel image
+//
+// # What is known of a frame
+//
+// Functions that were inlined, and those that the kernel has lost, are frames like any
+// other. A frame has file and line only if they may be taken as a fact
+// ([kmemleak.Assumed] or more), and a bare address that stays unknown has no name. The
+// address is the printed one less 1, which is in the call, and 0 if none was printed.
+// Nothing at all is known of the one frame of a leak without a backtrace.
+//
+// Functions that allocate for others are part of the profile, and pprof is told to hide
+// them, so that the bytes are those of whom the memory was for.
+//
+// There is a mapping for the kernel image and for each module, with the build ID of the
+// report, of [kmemleak.Symbolizer.Modules], or of the file that the lines are from.
+package leakprof
+
+import (
+	"io"
+	"math"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+// Options says how to make a profile. The zero value, and nil for a pointer to it, is
+// good for a start.
+type Options struct {
+	// Symbolizer finds functions, files and lines. Without, there are those that a
+	// tool has put into the frames.
+	Symbolizer *kmemleak.Symbolizer
+
+	// Time is when the leaks were looked for. The zero time is left out, which servers
+	// that collect profiles do not like.
+	Time time.Time
+
+	// Clock tells the age of leaks where the report does not, as of Time. The zero
+	// Clock knows nothing.
+	Clock kmemleak.Clock
+
+	// Err is why nobody could look for leaks or why some may be missing, nil if
+	// somebody looked. It becomes a comment: "go tool pprof -comments" shows it.
+	Err error
+}
+
+// New makes a profile. The order of the samples is that of the leaks, and the same leaks
+// give the same profile.
+//
+// It is well-formed whatever the leaks are. A sum that 63 bits do not hold is the largest
+// number that they do.
+func New(leaks []kmemleak.Leak, o *Options) *profile.Profile {
+	b := newBuilder(o)
+	for _, l := range leaks {
+		b.add(l)
+	}
+	b.drop()
+	return b.profile
+}
+
+// Write writes the profile that New makes, compressed with gzip as pprof has it. The
+// error is that of w.
+func Write(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
+	return New(leaks, o).Write(w)
+}
+
+// age gives the bucket that a leak's age is in.
+func (b *builder) age(l kmemleak.Leak) string {
+	age := l.Age
+	if age == 0 && !b.Time.IsZero() {
+		if at, ok := b.Clock.Time(l.Jiffies); ok {
+			if age = b.Time.Sub(at); age > -time.Second { // clocks are read one after the other
+				age = max(age, 1)
+			}
+		}
+	}
+	switch {
+	case age <= 0:
+		return "unknown"
+	case age < time.Minute:
+		return "under 1m"
+	case age < 10*time.Minute:
+		return "1m to 10m"
+	case age < time.Hour:
+		return "10m to 1h"
+	case age < 24*time.Hour:
+		return "1h to 1d"
+	}
+	return "over 1d"
+}
+
+// clean makes a name fit for labels, which are UTF-8.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			return '.'
+		}
+		return r
+	}, s)
+}
+
+// owner gives the label of the module that a leak belongs to.
+func owner(calls []kmemleak.Call) string {
+	i, _ := kmemleak.OwnerCall(calls)
+	switch {
+	case i < 0 || calls[i].Frame.Func == "" && calls[i].Confidence < kmemleak.Assumed:
+		return "unknown"
+	case calls[i].Module == "":
+		return "kernel"
+	}
+	return clean(calls[i].Module)
+}
+
+func sum(a int64, b uint64) int64 {
+	if b > math.MaxInt64 || a > math.MaxInt64-int64(b) {
+		return math.MaxInt64
+	}
+	return a + int64(b)
+}
