@@ -1,0 +1,26 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"context"
+	"flag"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+var clearCommand = command{
+	name:  "clear",
+	short: "make the kernel forget the leaks that it reports",
+	text: `They are never reported again, to nobody. What is lost but not reported yet is
+not forgotten: find before clear finds that, too.`,
+	define: func(flags *flag.FlagSet) action {
+		return func(_ context.Context, _ stdio, args []string) (int, error) {
+			if err := noArguments(args); err != nil {
+				return 0, err
+			}
+			return 0, new(kmemleak.Detector).Clear()
+		}
+	},
+}

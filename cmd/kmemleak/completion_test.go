@@ -1,0 +1,91 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// completions is what shells are asked, and the answers.
+var completions = []struct {
+	line string // up to the cursor
+	want []string
+}{
+	{"sy", []string{"symbolize"}},
+	{"symbolize -f", []string{"-format"}},
+	{"symbolize -format j", []string{"json", "junit"}},
+	{"watch -format ", []string{"json", "text"}},
+	{"find -format junit -b", []string{"-baseline"}},
+	{"diff -p", []string{"-places"}},
+	{"help com", []string{"completion"}},
+	{"completion z", []string{"zsh"}},
+}
+
+func TestCompletion(t *testing.T) {
+	for _, tt := range []struct {
+		shell string
+		// ask gives a program that prints what a line is completed to.
+		ask func(script, line string) string
+	}{
+		{"bash", func(script, line string) string {
+			return askBash(script, line) + "\n_kmemleak\nprintf '%s\\n' \"${COMPREPLY[@]}\""
+		}},
+		{"zsh", func(script, line string) string {
+			// The options are those with which bashcompinit calls functions.
+			return "compdef() { :; }\n" + askBash(script, line) +
+				"\nemulate sh\nsetopt kshglob noshglob braceexpand nokshautoload\n_kmemleak\nprintf '%s\\n' \"${COMPREPLY[@]}\""
+		}},
+		{"fish", func(script, line string) string {
+			return fmt.Sprintf("source %s; complete -C 'kmemleak %s' | string replace -r '\\t.*' ''; or true", script, line)
+		}},
+	} {
+		t.Run(tt.shell, func(t *testing.T) {
+			got := runWith(t, "", "completion", tt.shell)
+			if got.Status != 0 {
+				t.Fatal(got.Err)
+			}
+			dir := t.TempDir()
+			t.Setenv("HOME", dir) // for fish, which wants one
+			script := filepath.Join(dir, "script")
+			if err := os.WriteFile(script, []byte(got.Out), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range completions {
+				answer := strings.Fields(tool(t, tt.shell, "", tt.shell, "-c", tt.ask(script, c.line)))
+				// Zsh's compgen leaves it to others to see what fits.
+				last := c.line[strings.LastIndex(c.line, " ")+1:]
+				answer = slices.DeleteFunc(answer, func(s string) bool { return tt.shell == "zsh" && !strings.HasPrefix(s, last) })
+				slices.Sort(answer)
+				if diff := cmp.Diff(c.want, answer); diff != "" {
+					t.Errorf("kmemleak %s (-want +got):\n%s", c.line, diff)
+				}
+			}
+		})
+	}
+}
+
+// askBash sets what bash sets for a line.
+func askBash(script, line string) string {
+	words := strings.Split("kmemleak "+line, " ")
+	return fmt.Sprintf("source %s\nCOMP_WORDS=('%s')\nCOMP_CWORD=%d", script, strings.Join(words, "' '"), len(words)-1)
+}
+
+// Behind -- stands another command, and its flags are not ours.
+func TestCompletionOfCommand(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(script, []byte(runWith(t, "", "completion", "bash").Out), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	got := tool(t, "bash", "", "bash", "-c", askBash(script, "find -- make -f")+"\n_kmemleak\necho ${#COMPREPLY[@]}")
+	if diff := cmp.Diff("0\n", got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

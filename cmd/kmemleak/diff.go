@@ -1,0 +1,90 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/leakfmt"
+)
+
+var diff = command{
+	name:  "diff",
+	args:  "before after",
+	short: "write the leaks that one report has and an earlier one has not",
+	text: inputText + `
+
+Leaks are the same if they are of the same object, which two reports of one
+boot can tell. With -places they are the same if they are from the same place,
+which can be told across boots and builds of a kernel.
+
+` + symbolsText,
+	define: func(flags *flag.FlagSet) action {
+		var in input
+		var from symbols
+		var to output
+		places := flags.Bool("places", false, "compare places, not objects")
+		from.defineElsewhere(flags)
+		in.define(flags)
+		to.define(flags)
+		return func(_ context.Context, std stdio, args []string) (int, error) {
+			if len(args) != 2 {
+				return 0, usageError{"two files are compared"}
+			}
+			if err := to.check(std); err != nil {
+				return 0, err
+			}
+			s, err := from.symbolizer(std)
+			if err != nil {
+				return 0, err
+			}
+			defer s.Close()
+			before, err1 := in.read(std, args[:1])
+			after, err2 := in.read(std, args[1:])
+			compare := kmemleak.Diff
+			if *places {
+				compare = diffPlaces
+			}
+			added, gone := compare(before, after)
+			err = errors.Join(err1, err2)
+			if to.format.value == "text" && err == nil {
+				lookUp(std, s, added)
+				return len(added), to.to(std, func(w io.Writer) error { return writeDiff(w, added, gone, s) })
+			}
+			return to.report(std, added, err, leakfmt.Options{Symbolizer: s})
+		}
+	},
+}
+
+// writeDiff is for people.
+func writeDiff(w io.Writer, added, gone []kmemleak.Leak, s *kmemleak.Symbolizer) error {
+	if _, err := fmt.Fprintf(w, "%d new, %d gone\n", len(added), len(gone)); err != nil || len(added) == 0 {
+		return err
+	}
+	return leakfmt.Text(w, added, &leakfmt.Options{Symbolizer: s})
+}
+
+// diffPlaces is [kmemleak.Diff] by fingerprint.
+func diffPlaces(before, after []kmemleak.Leak) (added, gone []kmemleak.Leak) {
+	return without(after, before), without(before, after)
+}
+
+// without gives the leaks that are not from a place of the others.
+func without(leaks, others []kmemleak.Leak) (rest []kmemleak.Leak) {
+	places := make(map[string]bool)
+	for _, l := range others {
+		places[l.Fingerprint()] = true
+	}
+	for _, l := range leaks {
+		if !places[l.Fingerprint()] {
+			rest = append(rest, l)
+		}
+	}
+	return rest
+}

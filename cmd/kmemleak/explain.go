@@ -1,0 +1,130 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/leakfmt"
+)
+
+var explain = command{
+	name:  "explain",
+	args:  "[file ...]",
+	short: "say all that is known of leaks: whose, what, where, how sure, when",
+	text: inputText + `
+
+With -live, no file means what this machine's kernel reports now.
+
+For each place that leaks: the owner, with the source line that asked for the
+memory; how sure each line is, and why; what type the object may be, with its
+first bytes as fields; when it was allocated. What is not known is said to be
+so. In the end it is told what the marks mean.
+
+    kmemleak explain -leak 0xffff95ff00a5ac00 report.txt
+
+` + symbolsText,
+	define: func(flags *flag.FlagSet) action {
+		var in input
+		var from symbols
+		var to output
+		which := flags.String("leak", "", "explain the leak at this `address`, or those with this fingerprint")
+		live := flags.Bool("live", false, "ask this machine's kernel about the objects, which are of this boot")
+		hz := flags.Int("hz", 0, "`ticks` per second of the kernel (CONFIG_HZ), which tell when")
+		from.defineElsewhere(flags)
+		in.define(flags)
+		to.defineFile(flags)
+		return func(_ context.Context, std stdio, args []string) (int, error) {
+			s, err := from.symbolizer(std)
+			if err != nil {
+				return 0, err
+			}
+			defer s.Close()
+			options := leakfmt.Options{Symbolizer: s, Detail: leakfmt.Verbose, ObjectType: true}
+			var leaks []kmemleak.Leak
+			if *live && len(args) == 0 {
+				leaks, err = scanAndRead(std, 0)
+			} else {
+				leaks, err = in.read(std, args)
+			}
+			switch {
+			case *hz != 0:
+				options.Clock = kmemleak.BootClock(*hz)
+			case *live:
+				options.Clock = clock()
+			default:
+				options.Clock, _ = kmemleak.LeaksClock(leaks) // or one that knows nothing
+			}
+			if *live && from.snapshot == "" {
+				useLoaded(std, s, leaks)
+			}
+			if *which != "" {
+				if leaks = pick(leaks, *which); len(leaks) == 0 && err == nil {
+					err = fmt.Errorf("there is no leak %q", *which)
+				}
+			}
+			if len(leaks) == 0 && err != nil {
+				return 0, err
+			}
+			options.Err = err
+			lookUp(std, s, leaks)
+			return len(leaks), errors.Join(err, to.to(std, func(w io.Writer) error {
+				err := leakfmt.Text(w, leaks, &options)
+				if *live && err == nil {
+					err = writeObjects(w, leaks)
+				}
+				return err
+			}))
+		}
+	},
+}
+
+// pick gives the leaks with an address or a fingerprint.
+func pick(leaks []kmemleak.Leak, which string) (picked []kmemleak.Leak) {
+	addr, err := strconv.ParseUint(strings.TrimPrefix(which, "0x"), 16, 64)
+	for _, l := range leaks {
+		if err == nil && l.Addr == addr || l.Fingerprint() == which {
+			picked = append(picked, l)
+		}
+	}
+	return picked
+}
+
+// writeObjects writes what the kernel knows now of one object of each place.
+func writeObjects(w io.Writer, leaks []kmemleak.Leak) error {
+	var d kmemleak.Detector
+	for _, c := range kmemleak.Group(leaks) {
+		text := objectText(c.Example, d.Dump)
+		if _, err := fmt.Fprintf(w, "now 0x%x: %s\n", c.Example.Addr, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// objectText says what became of a leaked object, as far as dump can tell.
+func objectText(l kmemleak.Leak, dump func(uint64) (kmemleak.Object, error)) string {
+	o, err := dump(l.Addr)
+	switch {
+	case err != nil:
+		return err.Error()
+	case o.Addr != l.Addr || o.Size != l.Size || o.Jiffies != l.Jiffies || o.PID != l.PID:
+		return "another object is there now, so this one was freed, or the report is of another boot"
+	}
+	if o.MinCount <= 0 {
+		return "it is still there, and is no leak for the kernel any more: somebody cleared it, or it is to be ignored"
+	}
+	text := fmt.Sprintf("it is still there, and the last scan found %d references to it; it is a leak with fewer than %d", o.Count, o.MinCount)
+	if o.Flags&kmemleak.ObjectNoScan != 0 {
+		text += "; it is not searched for pointers"
+	}
+	return text
+}

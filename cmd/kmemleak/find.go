@@ -1,0 +1,199 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/leakfmt"
+)
+
+var find = command{
+	name:  "find",
+	args:  "[-- command [argument ...]]",
+	short: "find all that is leaked now, or by a command",
+	text: `Finds what is leaked now: waits until it is old enough to be reported, 5 s,
+scans until two scans agree, and watches that nobody else gives kmemleak
+commands meanwhile. The kernel's own scans are stopped for that time. Nothing
+is cleared.
+
+With a command, runs it first, and finds what was allocated meanwhile by
+whoever it was, the command, an interrupt or another program, and is leaked.
+Where kmemleak cannot look, the command is not run. Its standard output goes
+to standard error: nothing but the leaks is on standard output.
+
+    kmemleak find -module hello_kernel -- insmod hello-kernel.ko
+    kmemleak find -format junit -o leaks.xml -- make -C tests run
+
+No leaks may mean that something hides them all. The kernel's kmemleak-test.ko
+leaks when it is loaded, and with -proof kmemleak-test.ko nobody could look
+unless that is found.
+
+` + symbolsText,
+	define: func(flags *flag.FlagSet) action {
+		var search search
+		search.define(flags)
+		return func(ctx context.Context, std stdio, args []string) (int, error) {
+			ctx, stop := untilInterrupted(ctx)
+			defer stop()
+			return search.run(ctx, std, args)
+		}
+	},
+}
+
+// search is a find with its flags.
+type search struct {
+	from                      symbols
+	to                        output
+	modules                   list
+	suppress, baseline, proof string
+}
+
+func (s *search) define(flags *flag.FlagSet) {
+	s.from.define(flags)
+	s.to.define(flags)
+	flags.Var(&s.modules, "module", "find the leaks of this `module`, and those of unknown owners (repeatable)")
+	flags.StringVar(&s.suppress, "suppress", "", "leave out the leaks that this `file` of suppressions names")
+	flags.StringVar(&s.baseline, "baseline", "", "leave out the leaks that are in this `file`, found before on the same boot")
+	flags.StringVar(&s.proof, "proof", "", "prove that leaks are found, by loading this `module` (.ko) that leaks")
+}
+
+func (s *search) run(ctx context.Context, std stdio, args []string) (int, error) {
+	if err := s.to.check(std); err != nil {
+		return 0, err
+	}
+	symbolizer, err := s.from.symbolizer(std)
+	if err != nil {
+		return 0, err
+	}
+	defer symbolizer.Close()
+	options, err := s.options(std, symbolizer)
+	if err != nil {
+		return 0, err
+	}
+	options = append(options, showProgress(std))
+
+	var d kmemleak.Detector
+	var leaks []kmemleak.Leak
+	var failed error // of the command
+	modules, noModules := kmemleak.LoadedModules()
+	symbolizer.Modules = modules
+	if len(args) == 0 {
+		leaks, err = d.Find(ctx, options...)
+	} else {
+		ran := false
+		leaks, err = d.During(ctx, func() {
+			std.progress.clear() // the terminal is the command's
+			failed = runCommand(ctx, std, args)
+			var now []kmemleak.Module
+			now, noModules = kmemleak.LoadedModules()
+			symbolizer.Modules = merge(now, modules)
+			ran = true
+		}, options...)
+		if !ran {
+			err = fmt.Errorf("%s was not run: %w", args[0], err)
+		}
+	}
+	std.progress.clear()
+	if failed != nil && !errors.As(failed, new(commandError)) {
+		err = errors.Join(failed, err)
+	}
+	noteModules(std, leaks, noModules)
+	n, err := s.to.report(std, leaks, err, leakfmt.Options{Symbolizer: symbolizer, Time: time.Now(), Clock: clock()})
+	switch {
+	case failed == nil:
+	case err == nil && n == 0:
+		err = failed
+	case errors.As(failed, new(commandError)):
+		fmt.Fprintf(std.err, "kmemleak find: %v\n", failed)
+	}
+	return n, err
+}
+
+func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []kmemleak.Option, err error) {
+	if len(s.modules) > 0 {
+		options = append(options, kmemleak.Ignore(notOf(s.modules, symbolizer)))
+	}
+	if s.suppress != "" {
+		options = append(options, kmemleak.SuppressFile(s.suppress))
+	}
+	if s.baseline != "" {
+		known := input{empty: true}
+		leaks, err := known.read(std, []string{s.baseline})
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, kmemleak.Baseline(leaks))
+	}
+	if s.proof != "" {
+		options = append(options, kmemleak.ProofOfLife(s.proof))
+	}
+	return options, nil
+}
+
+// untilInterrupted gives a context that ends with the first signal that asks the
+// program to; the second one ends the program.
+func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+// showProgress shows that of a search.
+func showProgress(std stdio) kmemleak.Option {
+	return kmemleak.WithProgress(func(now kmemleak.Progress) {
+		switch now.Stage {
+		case kmemleak.Queueing:
+			std.progress.set("waiting for another search for leaks")
+		case kmemleak.Aging:
+			std.progress.set("waiting until objects are old enough")
+		case kmemleak.Scanning:
+			std.progress.set("scan %d", now.Scan)
+		case kmemleak.Reading:
+			std.progress.set("reading, %d leaks", now.Leaks)
+		}
+	})
+}
+
+// commandError is how the command failed that find ran.
+type commandError struct {
+	name string
+	err  error
+}
+
+func (e commandError) Error() string { return fmt.Sprintf("%s: %v", e.name, e.err) }
+func (e commandError) Unwrap() error { return e.err }
+
+// runCommand runs the command of find. A command that ran and failed is a commandError.
+func runCommand(ctx context.Context, std stdio, args []string) error {
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = std.in, std.err, std.err
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	err := cmd.Run()
+	if errors.As(err, new(*exec.ExitError)) && ctx.Err() == nil {
+		return commandError{args[0], err}
+	}
+	return err
+}
+
+// merge gives modules, and those that were loaded before and are no more.
+func merge(modules, before []kmemleak.Module) []kmemleak.Module {
+	for _, b := range before {
+		if !slices.ContainsFunc(modules, func(m kmemleak.Module) bool { return m.Name == b.Name }) {
+			modules = append(modules, b)
+		}
+	}
+	return modules
+}

@@ -1,0 +1,67 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+func TestRunCommand(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		args      []string
+		err, said string
+		failed    bool // the command, not what runs it
+	}{
+		{"success", []string{"sh", "-c", "echo on stdout; cat; echo on stderr >&2"}, "", "on stdout\non stdin\non stderr\n", false},
+		{"failure", []string{"sh", "-c", "exit 7"}, "sh: exit status 7", "", true},
+		{"no such program", []string{"./missing"}, "fork/exec ./missing: no such file or directory", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var out, said bytes.Buffer
+			err := runCommand(t.Context(), stdio{in: strings.NewReader("on stdin\n"), out: &out, err: &said}, tt.args)
+			text := ""
+			if err != nil {
+				text = err.Error()
+			}
+			if diff := cmp.Diff([]string{tt.err, tt.said, ""}, []string{text, said.String(), out.String()}); diff != "" {
+				t.Errorf("error, standard error, standard output (-want +got):\n%s", diff)
+			}
+			if got := errors.As(err, new(commandError)); got != tt.failed {
+				t.Errorf("the command failed: %v", got)
+			}
+		})
+	}
+}
+
+// An interrupted command has not failed by itself: nobody could look.
+func TestRunCommandInterrupted(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	err := runCommand(ctx, stdio{in: strings.NewReader(""), out: new(bytes.Buffer), err: new(bytes.Buffer)}, []string{"sleep", "60"})
+	if err == nil || errors.As(err, new(commandError)) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Modules that the command has unloaded are known, and those that it has loaded anew
+// are where they were last.
+func TestMerge(t *testing.T) {
+	at := func(name string, addr uint64) kmemleak.Module {
+		return kmemleak.Module{Name: name, Sections: map[string]uint64{".text": addr}}
+	}
+	got := merge([]kmemleak.Module{at("kept", 1), at("moved", 3)}, []kmemleak.Module{at("kept", 1), at("moved", 2), at("gone", 4)})
+	if diff := cmp.Diff([]kmemleak.Module{at("kept", 1), at("moved", 3), at("gone", 4)}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,69 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+func help() command {
+	return command{
+		name:  "help",
+		args:  "[command]",
+		short: "tell how to use kmemleak, or one of its commands",
+		text: `The man page is made of the same text:
+
+    kmemleak help -man > /usr/local/share/man/man1/kmemleak.1`,
+		words: commandNames,
+		define: func(flags *flag.FlagSet) action {
+			man := flags.Bool("man", false, "write the man page")
+			return func(_ context.Context, std stdio, args []string) (int, error) {
+				switch {
+				case *man && len(args) == 0:
+					return 0, writeMan(std.out)
+				case *man:
+					return 0, noArguments(args)
+				case len(args) == 0:
+					writeUsage(std.out)
+					return 0, nil
+				}
+				c, ok := lookup(args[0])
+				if !ok {
+					return 0, usageError{fmt.Sprintf("there is no command %q", args[0])}
+				}
+				writeHelp(std.out, c)
+				return 0, noArguments(args[1:])
+			}
+		},
+	}
+}
+
+// writeUsage writes what there is to know of all commands.
+func writeUsage(w io.Writer) {
+	fmt.Fprintf(w, "kmemleak: %s\n\nusage: kmemleak command [flags] [arguments]\n\n", title)
+	for _, c := range commands() {
+		fmt.Fprintf(w, "    %-11s %s\n", c.name, c.short)
+	}
+	fmt.Fprintf(w, "\n%s\n\nExit status:\n\n%s\n\nMore of a command: kmemleak help command\n", intro, statusText)
+}
+
+// writeHelp writes what there is to know of a command.
+func writeHelp(w io.Writer, c command) {
+	fmt.Fprintf(w, "usage: %s\n\n%s%s.\n", c.usage(), strings.ToUpper(c.short[:1]), c.short[1:])
+	if c.text != "" {
+		fmt.Fprintf(w, "\n%s\n", c.text)
+	}
+	if len(c.flags()) == 0 {
+		return
+	}
+	fmt.Fprint(w, "\nFlags:\n")
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	flags.SetOutput(w)
+	c.define(flags)
+	flags.PrintDefaults()
+}

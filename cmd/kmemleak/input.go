@@ -1,0 +1,106 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+// input is where a command reads leaks from.
+type input struct {
+	empty bool
+}
+
+const inputText = `A file is a report, any other text that has reports in it, such as a log or a
+mail, or what -format json has written; "-" and no file at all are standard
+input.`
+
+func (in *input) define(flags *flag.FlagSet) {
+	flags.BoolVar(&in.empty, "empty", false, "an input without a report means that there are no leaks")
+}
+
+// errNoReport says that an input without leaks is no proof that there are none.
+var errNoReport = errors.New("there is no report of kmemleak in it, which is not the same as no leaks (-empty says that it is)")
+
+// read reads files. Leaks and an error are what could be read, and why there may be
+// more.
+func (in *input) read(std stdio, files []string) (leaks []kmemleak.Leak, err error) {
+	if len(files) == 0 {
+		files = []string{"-"}
+	}
+	for _, name := range files {
+		if strings.HasPrefix(name, "-") && name != "-" {
+			return nil, usageError{"flags come before files: " + name}
+		}
+	}
+	defer std.progress.clear()
+	var failed []error
+	for _, name := range files {
+		more, err := readFile(std, name)
+		leaks = append(leaks, more...)
+		if name == "-" {
+			name = "standard input"
+		}
+		if err == nil && len(more) == 0 && !in.empty {
+			err = fmt.Errorf("%s: %w", name, errNoReport)
+		} else if err != nil && !errors.As(err, new(*os.PathError)) {
+			err = fmt.Errorf("%s: %w", name, err)
+		}
+		failed = append(failed, err)
+	}
+	return leaks, errors.Join(failed...)
+}
+
+func readFile(std stdio, name string) ([]kmemleak.Leak, error) {
+	if name == "-" {
+		return readLeaks(bufio.NewReader(std.in), func(n int) { std.progress.set("reading standard input, %d leaks", n) })
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return readLeaks(bufio.NewReader(file), func(n int) { std.progress.set("reading %s, %d leaks", filepath.Base(name), n) })
+}
+
+// maxComplaints is how many damaged records are named.
+const maxComplaints = 8
+
+// readLeaks reads all that it can; progress is told how many leaks there are so far.
+func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak, err error) {
+	progress(0)
+	extract := kmemleak.Extract
+	if isJSON(r) {
+		extract = jsonLeaks
+	}
+	var failed []error
+	more := 0
+	for leak, err := range extract(r) {
+		if err == nil || leak.Addr != 0 || leak.Size != 0 {
+			leaks = append(leaks, leak)
+			if len(leaks)%1000 == 0 {
+				progress(len(leaks))
+			}
+		}
+		switch {
+		case err == nil:
+		case len(failed) < maxComplaints:
+			failed = append(failed, err)
+		default:
+			more++
+		}
+	}
+	if more > 0 {
+		failed = append(failed, fmt.Errorf("and %d lines more", more))
+	}
+	return leaks, errors.Join(failed...)
+}

@@ -1,0 +1,264 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+// These tests run on kernels made for them, see make integration.
+
+const modulePath = "/leaky.ko" // put there by make integration
+
+// TestMain is also the command that find runs, if the environment names a file that is
+// to be written and what into it: there is no other program where these tests run.
+func TestMain(m *testing.M) {
+	name, text, ok := strings.Cut(os.Getenv("KMEMLEAK_WRITE"), " ")
+	if !ok {
+		os.Exit(m.Run())
+	}
+	if err := os.WriteFile(name, []byte(text), 0); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// needs skips the test unless the kernel was booted in this way, as in the root
+// package.
+func needs(t *testing.T, boot string) {
+	t.Helper()
+	if os.Getenv("KMEMLEAK_KERNEL") == "" {
+		skip := t.Skip
+		if os.Getenv("KMEMLEAK") == "require" {
+			skip = t.Fatal
+		}
+		skip("needs a test kernel of its own (try: make integration)")
+	}
+	if os.Getenv("KMEMLEAK_BOOT") != boot {
+		t.Skipf("needs another boot: %q", boot)
+	}
+}
+
+// loadLeaky loads the module, which loses what is written to its parameters, and gives
+// a command line that does.
+func loadLeaky(t *testing.T) (lose func(parameter string, n int) []string) {
+	t.Helper()
+	needs(t, "")
+	file, err := os.Open(modulePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := unix.FinitModule(int(file.Fd()), "", 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := unix.DeleteModule("leaky", 0); err != nil {
+			t.Error(err)
+		}
+	})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(parameter string, n int) []string {
+		t.Setenv("KMEMLEAK_WRITE", fmt.Sprintf("/sys/module/leaky/parameters/%s %d", parameter, n))
+		return []string{"--", self}
+	}
+}
+
+// eventually runs f until it finds no problem, some times at most: a stale value in
+// the kernel's memory may hide a leak for a while, and no test may expect less leaks
+// for that.
+func eventually(t *testing.T, f func() (problem string)) {
+	t.Helper()
+	var problem string
+	for range 5 {
+		if problem = f(); problem == "" {
+			return
+		}
+		t.Log("once more, for", problem)
+	}
+	t.Error(problem)
+}
+
+// TestIntegrationCommandFind finds what a command leaks, and saves, compares and
+// explains it.
+func TestIntegrationCommandFind(t *testing.T) {
+	lose := loadLeaky(t)
+	first, second := filepath.Join(t.TempDir(), "first.jsonl"), filepath.Join(t.TempDir(), "second.jsonl")
+	flags := []string{"find", "-module", "leaky", "-dir", modulePath, "-format", "json", "-o"}
+	eventually(t, func() string {
+		got := runWith(t, "", append(append(flags, first), lose("leak", 3)...)...)
+		leaks, errText := readAll(t, readFileText(t, first))
+		if got.Status != statusLeaks || got.Out != "" || errText != "" {
+			t.Errorf("%+v, %s", got, errText)
+		}
+		if len(leaks) != 3 {
+			return fmt.Sprintf("%d leaks, want 3", len(leaks))
+		}
+		return ""
+	})
+	var line struct {
+		Owner struct{ Func, Module, Confidence string }
+	}
+	if err := json.Unmarshal([]byte(strings.SplitAfter(readFileText(t, first), "\n")[0]), &line); err != nil {
+		t.Fatal(err)
+	}
+	if line.Owner.Func != "lose_one" || line.Owner.Module != "leaky" || line.Owner.Confidence != "proved" && line.Owner.Confidence != "consistent" {
+		t.Errorf("owner %+v", line.Owner)
+	}
+
+	// Others lose something, too, and what was known is left out or seen as known.
+	eventually(t, func() string {
+		got := runWith(t, "", append(append(flags, second), lose("other", 2)...)...)
+		if got.Status != statusLeaks {
+			return fmt.Sprintf("status %d, %s", got.Status, got.Err)
+		}
+		got = runWith(t, "", "diff", "-dir", modulePath, first, second)
+		if got.Status != statusLeaks || !strings.HasPrefix(got.Out, "2 new, 3 gone\n2 leaks, ") || !strings.Contains(got.Out, "lose_another") {
+			return fmt.Sprintf("%+v", got)
+		}
+		return ""
+	})
+	if got := runWith(t, "", "find", "-module", "leaky", "-baseline", first); strings.Contains(got.Out, "lose_one") {
+		t.Errorf("the baseline is reported: %+v", got)
+	}
+	got := runWith(t, "", "explain", "-live", "-dir", modulePath, first)
+	if got.Status != statusLeaks || !strings.Contains(got.Out, "it is still there, and the last scan found 0 references to it") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestIntegrationCommandFails runs commands that fail and leak nothing.
+func TestIntegrationCommandFails(t *testing.T) {
+	lose := loadLeaky(t)
+	find := []string{"find", "-module", "leaky"}
+	if got := runWith(t, "", append(find, lose("leak", 0)...)...); got.Status != statusNone || got.Out != "no leaks\n" {
+		t.Errorf("%+v", got)
+	}
+	command := lose("missing", 1)
+	if got := runWith(t, "", append(find, command...)...); got.Status != statusCommand || !strings.Contains(got.Err, "exit status 1") {
+		t.Errorf("%+v", got)
+	}
+	if got := runWith(t, "", "find", "--", "/missing"); got.Status != statusError || !strings.Contains(got.Err, "no such file") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestIntegrationCommandScan scans and clears.
+func TestIntegrationCommandScan(t *testing.T) {
+	lose := loadLeaky(t)
+	eventually(t, func() string {
+		if got := runWith(t, "", "clear"); got != (result{}) {
+			t.Errorf("%+v", got)
+		}
+		if got := runWith(t, "", "scan", "-n", "0"); strings.Contains(got.Out, "lose_one") {
+			t.Errorf("it was cleared: %+v", got)
+		}
+		runLose(t, lose("leak", 4))
+		time.Sleep(5100 * time.Millisecond) // the minimum age
+		got := runWith(t, "", "scan", "-dir", modulePath, "-format", "json")
+		// What was hidden before may turn up now.
+		if n := ofLeaky(t, got.Out); got.Status != statusLeaks || got.Err != "" || n < 4 {
+			return fmt.Sprintf("%d leaks, want 4; status %d, %s", n, got.Status, got.Err)
+		}
+		return ""
+	})
+}
+
+// TestIntegrationCommandWatch interrupts a watch after some rounds.
+func TestIntegrationCommandWatch(t *testing.T) {
+	lose := loadLeaky(t)
+	textfile := filepath.Join(t.TempDir(), "kmemleak.prom")
+	done := make(chan result)
+	go func() {
+		done <- runWith(t, "", "watch", "-interval", "1ms", "-format", "json", "-dir", modulePath, "-textfile", textfile)
+	}()
+	eventually(t, func() string {
+		runLose(t, lose("leak", 2))
+		for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(100 * time.Millisecond) {
+			b, err := os.ReadFile(textfile)
+			_, metric, ok := strings.Cut(string(b), `kmemleak_leaked_objects{module="leaky",owner="lose_one"} `)
+			if err == nil && ok && !strings.HasPrefix(metric, "1\n") {
+				return ""
+			}
+		}
+		return "want two leaks in the file for node_exporter"
+	})
+	time.Sleep(10 * time.Second) // another round, in which they are known
+	if err := unix.Kill(os.Getpid(), unix.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	got := <-done
+	if n := ofLeaky(t, got.Out); got.Status != statusLeaks || got.Err != "" || n < 2 {
+		t.Errorf("%d leaks, want 2; status %d, %s", n, got.Status, got.Err)
+	}
+}
+
+// runLose runs what loadLeaky gives, without looking for leaks.
+func runLose(t *testing.T, command []string) {
+	t.Helper()
+	if err := runCommand(t.Context(), stdio{in: strings.NewReader(""), out: os.Stdout, err: os.Stderr}, command[1:]); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ofLeaky counts the leaks of the module among lines of JSON, in which none may be
+// twice.
+func ofLeaky(t *testing.T, lines string) (n int) {
+	t.Helper()
+	seen := make(map[[2]uint64]bool)
+	for leak, err := range jsonLeaks(strings.NewReader(lines)) {
+		if err != nil {
+			t.Error(err)
+		}
+		if object := [2]uint64{leak.Addr, leak.Jiffies}; seen[object] {
+			t.Errorf("0x%x is there twice", leak.Addr)
+		} else {
+			seen[object] = true
+		}
+		if f, _ := leak.Owner(); f.Module == "leaky" {
+			n++
+		}
+	}
+	return n
+}
+
+// TestIntegrationCommandSnapshot notes where modules are.
+func TestIntegrationCommandSnapshot(t *testing.T) {
+	loadLeaky(t)
+	got := runWith(t, "", "snapshot")
+	var s kmemleak.Snapshot
+	if err := json.Unmarshal([]byte(got.Out), &s); err != nil || got.Status != statusNone {
+		t.Fatalf("%v, %+v", err, got)
+	}
+	if len(s.Modules) != 1 || s.Modules[0].Name != "leaky" || s.Modules[0].Sections[".text"] == 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestIntegrationCommandOff is told by all commands that look, and none of them says
+// that there are no leaks.
+func TestIntegrationCommandOff(t *testing.T) {
+	needs(t, "kmemleak=off")
+	for _, args := range [][]string{
+		{"find"}, {"find", "--", "/missing"}, {"find", "-format", "json"}, {"scan"}, {"scan", "-n", "0"}, {"clear"}, {"watch"}, {"explain", "-live"},
+	} {
+		got := runWith(t, "", args...)
+		if got.Status != statusError || !strings.Contains(got.Err, "kmemleak=off on the kernel command line") || strings.Contains(got.Out, "no leaks") {
+			t.Errorf("%v: %+v", args, got)
+		}
+	}
+}

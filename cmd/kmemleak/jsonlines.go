@@ -1,0 +1,74 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+// isJSON reports whether an input is what leakfmt.JSONLines writes, whose lines begin
+// with one of two members. Logs may be JSON as well.
+func isJSON(r *bufio.Reader) bool {
+	start, _ := r.Peek(len(`{"error":`))
+	return bytes.HasPrefix(start, []byte(`{"addr":`)) || bytes.HasPrefix(start, []byte(`{"error":`))
+}
+
+// jsonLeaks reads what leakfmt.JSONLines writes, in the way of [kmemleak.Extract]: a
+// line that says that somebody could not look is an error, as is one that cannot be
+// read, and the iteration goes on.
+func jsonLeaks(r io.Reader) iter.Seq2[kmemleak.Leak, error] {
+	return func(yield func(kmemleak.Leak, error) bool) {
+		lines := bufio.NewReader(r)
+		for n := 1; ; n++ {
+			line, err := lines.ReadBytes('\n')
+			if line = bytes.TrimSpace(line); len(line) > 0 {
+				leak, err := jsonLeak(line)
+				if err != nil {
+					err = fmt.Errorf("line %d: %w", n, err)
+				}
+				if !yield(leak, err) {
+					return
+				}
+			}
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(kmemleak.Leak{}, err)
+				return
+			}
+		}
+	}
+}
+
+// jsonLine is what a line has that tells what it is.
+type jsonLine struct {
+	Addr  string `json:"addr"`
+	Error string `json:"error"`
+}
+
+func jsonLeak(line []byte) (leak kmemleak.Leak, err error) {
+	var members jsonLine
+	if err := json.Unmarshal(line, &members); err != nil {
+		return leak, fmt.Errorf("%w: %w", kmemleak.ErrFormat, err)
+	}
+	if members.Addr != "" {
+		if err := json.Unmarshal(line, &leak); err != nil {
+			return leak, fmt.Errorf("%w: %w", kmemleak.ErrFormat, err)
+		}
+	} else if members.Error == "" {
+		return leak, fmt.Errorf("%w: the members addr and error are missing", kmemleak.ErrFormat)
+	}
+	if members.Error != "" {
+		err = fmt.Errorf("it says %q", members.Error)
+	}
+	return leak, err
+}

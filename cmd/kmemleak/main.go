@@ -1,0 +1,96 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+// Kmemleak finds memory leaks of the Linux kernel, reads reports of them and names
+// the source lines: see kmemleak help, or the man page kmemleak.1, which is made
+// of the same text.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+)
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
+}
+
+// stdio is what a command reads and writes. It calls progress.clear before it writes
+// after progress.set.
+type stdio struct {
+	in       io.Reader
+	out, err io.Writer
+	progress *progress
+}
+
+// Exit statuses. The worst there is counts: a command that could not look exits with
+// statusError whatever it has found.
+const (
+	statusNone    = 0 // looked, and no leaks
+	statusLeaks   = 1
+	statusError   = 2 // could not look, or not at all of it
+	statusCommand = 3 // no leaks, but the command that find ran has failed
+)
+
+// run is the program: it gives its exit status.
+func run(ctx context.Context, args []string, std stdio) int {
+	if len(args) == 0 {
+		writeUsage(std.err)
+		return statusError
+	}
+	name, args := args[0], args[1:]
+	if slices.Contains([]string{"-h", "-help", "--help"}, name) {
+		name = "help"
+	}
+	c, ok := lookup(name)
+	if !ok {
+		fmt.Fprintf(std.err, "kmemleak: there is no command %q (try: kmemleak help)\n", name)
+		return statusError
+	}
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // errors are reported below, with all others
+	do := c.define(flags)
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		writeHelp(std.out, c)
+		return statusNone
+	case err != nil:
+		return c.fail(std, usageError{err.Error()})
+	}
+	std.progress = startProgress(std.err)
+	leaks, err := do(ctx, std, flags.Args())
+	std.progress.end()
+	switch {
+	case err != nil:
+		return c.fail(std, err)
+	case leaks > 0:
+		return statusLeaks
+	}
+	return statusNone
+}
+
+// usageError is a wrong command line.
+type usageError struct{ text string }
+
+func (e usageError) Error() string { return e.text }
+
+// fail reports an error and gives the exit status for it.
+func (c command) fail(std stdio, err error) int {
+	// The library's errors begin with what was done, which may be the command's name.
+	for line := range strings.Lines(strings.TrimPrefix(err.Error(), c.name+": ")) {
+		fmt.Fprintf(std.err, "kmemleak %s: %s\n", c.name, strings.TrimSuffix(line, "\n"))
+	}
+	if errors.As(err, new(usageError)) {
+		fmt.Fprintf(std.err, "usage: %s (try: kmemleak help %s)\n", c.usage(), c.name)
+	}
+	if errors.As(err, new(commandError)) {
+		return statusCommand
+	}
+	return statusError
+}

@@ -1,0 +1,202 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+const (
+	build    = "6.12-x86_64"
+	report   = "../../testdata/reports/hello_kernel-" + build + ".txt"
+	modules  = "../../testdata/reports/hello_kernel-" + build + ".modules.json"
+	hello    = "../../testdata/modules/hello_kernel"
+	helloDir = hello + "/" + build
+)
+
+// Tests ask no servers of the network for debugging information.
+func init() { os.Unsetenv("DEBUGINFOD_URLS") }
+
+// result is what a run of the program gives.
+type result struct {
+	Status   int
+	Out, Err string
+}
+
+func runWith(t *testing.T, stdin string, args ...string) result {
+	t.Helper()
+	var out, err bytes.Buffer
+	status := run(t.Context(), args, stdio{in: strings.NewReader(stdin), out: &out, err: &err})
+	return result{status, out.String(), err.String()}
+}
+
+func readFileText(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// golden compares got with a file of testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	name = filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(readFileText(t, name), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
+// tool runs another program, and gives what it prints. Where it is missing the test is
+// skipped, which is a failure with KMEMLEAK=require.
+func tool(t *testing.T, debian, stdin, name string, args ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		skip := t.Skipf
+		if os.Getenv("KMEMLEAK") == "require" {
+			skip = t.Fatalf
+		}
+		skip("needs %s (try: apt-get install %s)", name, debian)
+	}
+	cmd := exec.Command(name, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
+	}
+	return string(out)
+}
+
+// logged gives a report as it stands in the kernel's log of some machine.
+func logged(report string) string {
+	var b strings.Builder
+	b.WriteString("[   10.000001] hello_kernel: loading out-of-tree module taints kernel.\n")
+	for line := range strings.Lines(report) {
+		b.WriteString("[   12.345678] " + line)
+	}
+	b.WriteString("[   13.000001] random: crng init done\n")
+	return b.String()
+}
+
+func TestRun(t *testing.T) {
+	text := readFileText(t, report)
+	cut := text[:strings.LastIndex(text, ", jiffies")]
+	asJSON := runWith(t, text, "symbolize", "-release", "0", "-dir", helloDir, "-format", "json").Out
+	first := filepath.Join(t.TempDir(), "first.jsonl")
+	if err := os.WriteFile(first, []byte(strings.Join(strings.SplitAfter(asJSON, "\n")[:3], "")), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	failed := `{"error":"find: kmemleak is switched off\u001b[31m"}` + "\n"
+	with := func(args ...string) []string {
+		return append([]string{args[0], "-release", "0", "-dir", helloDir, "-snapshot", modules}, args[1:]...)
+	}
+	const noReport = "there is no report of kmemleak in it, which is not the same as no leaks (-empty says that it is)\n"
+	for _, tt := range []struct {
+		name   string
+		args   []string
+		stdin  string
+		status int
+		out    string // the name of a golden file, if it ends in one of their suffixes
+		err    string
+	}{
+		{"symbolize", with("symbolize", "-source", "/usr/src/kmemleak/hello_kernel="+hello), text, 1, "symbolize.txt", ""},
+		{"symbolize a log", with("symbolize", "-source", "/usr/src/kmemleak/hello_kernel="+hello), logged(text), 1, "symbolize.txt", ""},
+		{"symbolize a file", with("symbolize", "-source", "/usr/src/kmemleak/hello_kernel="+hello, report), "", 1, "symbolize.txt", ""},
+		{"symbolize what was written as JSON", with("symbolize", "-source", "/usr/src/kmemleak/hello_kernel="+hello), asJSON, 1, "symbolize.txt", ""},
+		{"json", with("symbolize", "-format", "json"), text, 1, "symbolize.jsonl", ""},
+		{"junit", with("symbolize", "-format=junit"), text, 1, "symbolize.xml", ""},
+		{"openmetrics", with("symbolize", "-format", "openmetrics"), text, 1, "symbolize.prom", ""},
+		{"a report that is cut", with("symbolize", "-format", "openmetrics"), cut, 2, "damaged.prom",
+			"kmemleak symbolize: standard input: line 112: record of object 0xffff95ff00a5a800: a line is cut: \"comm \\\"test\\\", pid 663\"\n"},
+		{"no report", with("symbolize"), "[ 1.0] random: crng init done\n", 2, "", "kmemleak symbolize: standard input: " + noReport},
+		{"nothing", with("symbolize"), "", 2, "", "kmemleak symbolize: standard input: " + noReport},
+		{"nothing, as JUnit", with("symbolize", "-format", "junit"), "", 2, "nothing.xml", "kmemleak symbolize: standard input: " + noReport},
+		{"nothing means no leaks", with("symbolize", "-empty"), "", 0, "no leaks\n", ""},
+		{"somebody could not look", with("symbolize", "-empty"), failed, 2, "",
+			`kmemleak symbolize: standard input: line 1: it says "find: kmemleak is switched off\x1b[31m"` + "\n"},
+		{"one of two files", with("symbolize", "-format", "openmetrics", "-", "missing.txt"), text, 2, "failed.prom",
+			"kmemleak symbolize: open missing.txt: no such file or directory\n"},
+		{"a flag behind a file", with("symbolize", report, "-empty"), "", 2, "",
+			"kmemleak symbolize: flags come before files: -empty\nusage: kmemleak symbolize [flags] [file ...] (try: kmemleak help symbolize)\n"},
+		{"a folder that is not there", []string{"symbolize", "-dir", "missing"}, text, 2, "",
+			"kmemleak symbolize: stat missing: no such file or directory\n"},
+		{"a snapshot that is none", []string{"symbolize", "-snapshot", report}, text, 2, "",
+			"kmemleak symbolize: " + report + ": invalid character 'u' looking for beginning of value\n"},
+
+		{"explain a leak", with("explain", "-leak", "0xffff95ff00a5ac00"), text, 1, "explain.txt", ""},
+		{"explain a place", with("explain", "-hz", "250", "-leak", "204e79c54e2fb69d"), text, 1, "explain-place.txt", ""},
+		{"explain what is not there", with("explain", "-leak", "0x1"), text, 2, "", "kmemleak explain: there is no leak \"0x1\"\n"},
+		{"explain nothing", with("explain"), "", 2, "", "kmemleak explain: standard input: " + noReport},
+
+		{"pprof of nothing", with("pprof"), "", 2, "", "kmemleak pprof: standard input: " + noReport},
+
+		{"diff", with("diff", first, "-"), text, 1, "diff.txt", ""},
+		{"diff as JSON", with("diff", "-format", "json", first, "-"), text, 1, "diff.jsonl", ""},
+		{"diff backwards", with("diff", "-", first), text, 0, "0 new, 5 gone\n", ""},
+		{"diff of places", with("diff", "-places", first, "-"), text, 1, "diff-places.txt", ""},
+		{"diff of other places", with("diff", "-places", "-", "../../testdata/reports/hello_kernel-6.1-x86_64.txt"), text, 0, "0 new, 0 gone\n", ""},
+		{"diff with nothing", with("diff", first, "-"), "", 2, "", "kmemleak diff: standard input: " + noReport},
+		{"diff with no leaks", with("diff", "-empty", first, "-"), "", 0, "0 new, 3 gone\n", ""},
+		{"diff with a look that failed", with("diff", first, "-"), failed, 2, "",
+			`kmemleak diff: standard input: line 1: it says "find: kmemleak is switched off\x1b[31m"` + "\n"},
+		{"diff of one", []string{"diff", "a"}, "", 2, "",
+			"kmemleak diff: two files are compared\nusage: kmemleak diff [flags] before after (try: kmemleak help diff)\n"},
+
+		{"help", []string{"help"}, "", 0, "help.txt", ""},
+		{"-h", []string{"-h"}, "", 0, "help.txt", ""},
+		{"nothing at all", nil, "", 2, "", readFileText(t, "testdata/help.txt")},
+		{"help of a command", []string{"help", "find"}, "", 0, "help-find.txt", ""},
+		{"-h of a command", []string{"find", "-h"}, "", 0, "help-find.txt", ""},
+		{"help of none", []string{"help", "fnid"}, "", 2, "",
+			"kmemleak help: there is no command \"fnid\"\nusage: kmemleak help [flags] [command] (try: kmemleak help help)\n"},
+		{"no such command", []string{"fnid"}, "", 2, "", "kmemleak: there is no command \"fnid\" (try: kmemleak help)\n"},
+		{"no such flag", []string{"scan", "-m"}, "", 2, "",
+			"kmemleak scan: flag provided but not defined: -m\nusage: kmemleak scan [flags] (try: kmemleak help scan)\n"},
+		{"no such format", []string{"watch", "-format", "junit"}, "", 2, "",
+			"kmemleak watch: invalid value \"junit\" for flag -format: it is one of text, json\nusage: kmemleak watch [flags] (try: kmemleak help watch)\n"},
+		{"arguments", []string{"clear", "all"}, "", 2, "",
+			"kmemleak clear: no arguments are taken: all\nusage: kmemleak clear (try: kmemleak help clear)\n"},
+		{"no such baseline", []string{"find", "-baseline", "missing"}, "", 2, "",
+			"kmemleak find: open missing: no such file or directory\n"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := runWith(t, tt.stdin, tt.args...)
+			out := tt.out
+			switch filepath.Ext(out) {
+			case ".txt", ".jsonl", ".xml", ".prom":
+				golden(t, out, got.Out)
+				out = got.Out
+			}
+			if diff := cmp.Diff(result{tt.status, out, tt.err}, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// What stands in the file is the same as on standard output, and appears at once.
+func TestRunOutputFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "leaks.xml")
+	got := runWith(t, readFileText(t, report), "symbolize", "-release", "0", "-dir", helloDir, "-snapshot", modules, "-format", "junit", "-o", name)
+	if diff := cmp.Diff(result{Status: 1}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	golden(t, "symbolize.xml", readFileText(t, name))
+}

@@ -1,0 +1,93 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/terminal"
+	"github.com/kmemleak/kmemleak/leakfmt"
+	"github.com/kmemleak/kmemleak/leakprof"
+)
+
+// output is how and where a command writes leaks.
+type output struct {
+	format choice
+	file   string
+}
+
+// formats are those of the packages leakfmt and leakprof.
+var formats = map[string]func(io.Writer, []kmemleak.Leak, *leakfmt.Options) error{
+	"text": leakfmt.Text, "json": leakfmt.JSONLines, "junit": leakfmt.JUnit, "openmetrics": leakfmt.OpenMetrics, "pprof": writeProfile,
+}
+
+func writeProfile(w io.Writer, leaks []kmemleak.Leak, o *leakfmt.Options) error {
+	return leakprof.Write(w, leaks, &leakprof.Options{Symbolizer: o.Symbolizer, Time: o.Time, Clock: o.Clock, Err: o.Err})
+}
+
+func (o *output) define(flags *flag.FlagSet) {
+	o.format = choice{"text", []string{"text", "json", "junit", "openmetrics", "pprof"}}
+	flags.Var(&o.format, "format", o.format.usage())
+	o.defineFile(flags)
+}
+
+func (o *output) defineFile(flags *flag.FlagSet) {
+	flags.StringVar(&o.file, "o", "", "write to this `file`, at once when all is known, and not to standard output")
+}
+
+// report writes leaks with why there may be more, and gives both as an action does.
+func (o *output) report(std stdio, leaks []kmemleak.Leak, err error, options leakfmt.Options) (int, error) {
+	options.Err = err
+	lookUp(std, options.Symbolizer, leaks)
+	return len(leaks), errors.Join(err, o.write(std, leaks, &options))
+}
+
+// check refuses to show a person what is for programs only.
+func (o *output) check(std stdio) error {
+	if o.format.value == "pprof" && o.file == "" && terminal.Is(std.out) {
+		return usageError{"a profile is not for terminals (try: -o leaks.pb.gz)"}
+	}
+	return nil
+}
+
+// write writes leaks. That nobody could look, without any leak, is left to the message
+// on standard error, unless a program or a file is to know it, and has a way to.
+func (o *output) write(std stdio, leaks []kmemleak.Leak, options *leakfmt.Options) error {
+	if len(leaks) == 0 && options.Err != nil && (o.format.value == "pprof" || o.format.value == "text" && o.file == "") {
+		return nil
+	}
+	return o.to(std, func(w io.Writer) error { return formats[o.format.value](w, leaks, options) })
+}
+
+// to has something written to where the flags say.
+func (o *output) to(std stdio, write func(io.Writer) error) error {
+	if o.file == "" {
+		return write(std.out)
+	}
+	return writeFile(o.file, write)
+}
+
+// A choice is a flag with one of several values.
+type choice struct {
+	value  string
+	values []string
+}
+
+func (c *choice) String() string { return c.value }
+
+func (c *choice) Set(s string) error {
+	if !slices.Contains(c.values, s) {
+		return fmt.Errorf("it is one of %s", strings.Join(c.values, ", "))
+	}
+	c.value = s
+	return nil
+}
+
+func (c *choice) usage() string { return "write `" + strings.Join(c.values, "|") + "`" }

@@ -1,0 +1,104 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/kmemleak/kmemleak/internal/terminal"
+)
+
+// A progress shows on a terminal what goes on, if that takes over a second. On
+// anything else it shows nothing. All methods may be called from several goroutines.
+type progress struct {
+	w    io.Writer
+	stop chan bool // nil if nothing is ever shown
+
+	mu    sync.Mutex
+	text  string    // "" if there is nothing to tell
+	begun time.Time // when there was first something to tell
+	shown bool
+}
+
+// patience is what may take place without a word.
+const patience = time.Second
+
+// startProgress begins; the caller must call end.
+func startProgress(w io.Writer) *progress {
+	p := &progress{w: w}
+	if terminal.Is(w) {
+		p.stop = make(chan bool)
+		go p.run()
+	}
+	return p
+}
+
+// set tells what goes on from now on.
+func (p *progress) set(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.text == "" {
+		p.begun = time.Now()
+	}
+	p.text = fmt.Sprintf(format, args...)
+}
+
+// detail tells more of what goes on, if anything does.
+func (p *progress) detail(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.text != "" {
+		p.text = fmt.Sprintf(format, args...)
+	}
+}
+
+// clear wipes out what is shown: others are going to write.
+func (p *progress) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text = ""
+	if p.shown {
+		fmt.Fprint(p.w, "\r\x1b[K")
+		p.shown = false
+	}
+}
+
+// end clears for good.
+func (p *progress) end() {
+	p.clear()
+	if p.stop != nil {
+		close(p.stop)
+	}
+}
+
+func (p *progress) run() {
+	tick := time.NewTicker(patience / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-tick.C:
+			p.show()
+		}
+	}
+}
+
+func (p *progress) show() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	takes := time.Since(p.begun)
+	if p.text == "" || takes < patience {
+		return
+	}
+	// A line that the terminal wraps could not be wiped out.
+	const width = 60
+	text := []rune(p.text)
+	text = text[:min(len(text), width)]
+	fmt.Fprintf(p.w, "\r%s, %v\x1b[K", string(text), takes.Truncate(time.Second))
+	p.shown = true
+}

@@ -1,0 +1,71 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"time"
+
+	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/leakfmt"
+)
+
+var scan = command{
+	name:  "scan",
+	short: "scan and write what the kernel reports, old leaks and new ones",
+	text: `Has the kernel scan all memory, and writes what it reports then: all leaks
+that were not cleared, whoever found them.
+
+An object is reported by the second scan that sees it at the earliest, and
+only if it was older than 5 s at the start of that scan. So no leaks means
+here that there are none older than that; find waits until all that is there
+now is old enough, and makes sure that what it finds does not turn up again as
+referenced.
+
+` + symbolsText,
+	define: func(flags *flag.FlagSet) action {
+		var from symbols
+		var to output
+		n := flags.Uint("n", 2, "make this `number` of scans; with 0, the report is written as it is")
+		from.define(flags)
+		to.define(flags)
+		return func(_ context.Context, std stdio, args []string) (int, error) {
+			if err := errors.Join(noArguments(args), to.check(std)); err != nil {
+				return 0, err
+			}
+			s, err := from.symbolizer(std)
+			if err != nil {
+				return 0, err
+			}
+			defer s.Close()
+			leaks, err := scanAndRead(std, *n)
+			useLoaded(std, s, leaks)
+			return to.report(std, leaks, err, leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: clock()})
+		}
+	},
+}
+
+// scanAndRead makes n scans and reads the report.
+func scanAndRead(std stdio, n uint) (leaks []kmemleak.Leak, err error) {
+	defer std.progress.clear()
+	var d kmemleak.Detector
+	for i := range n {
+		std.progress.set("scan %d of %d", i+1, n)
+		if err := d.Scan(); err != nil {
+			return nil, err
+		}
+	}
+	for leak, err := range d.Leaks() {
+		if err != nil {
+			return leaks, err
+		}
+		leaks = append(leaks, leak)
+		if len(leaks)%1000 == 0 {
+			std.progress.set("reading, %d leaks", len(leaks))
+		}
+	}
+	return leaks, nil
+}

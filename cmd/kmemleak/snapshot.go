@@ -1,0 +1,33 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+var snapshot = command{
+	name:  "snapshot",
+	short: "write where modules lie in memory, to be kept beside a report",
+	text: `The kernel prints bare addresses where it has lost the names: of functions of
+modules that were unloaded, and of those that run when a module is loaded.
+Taken while the modules are loaded, a snapshot tells what they are: see
+symbolize -snapshot. It is JSON, of about 1 KB for each module.`,
+	define: func(flags *flag.FlagSet) action {
+		return func(_ context.Context, std stdio, args []string) (int, error) {
+			if err := noArguments(args); err != nil {
+				return 0, err
+			}
+			s, err := kmemleak.TakeSnapshot()
+			if err != nil {
+				return 0, err
+			}
+			return 0, json.NewEncoder(std.out).Encode(s)
+		}
+	},
+}

@@ -1,0 +1,143 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/leakfmt"
+)
+
+var watch = command{
+	name:  "watch",
+	short: "find again and again, and write leaks as they appear",
+	text: `Does what find does, at intervals, until it is interrupted: writes the leaks
+that are there at first, and then those that were not there before. The exit
+status is that of all rounds together. It ends by itself where kmemleak cannot
+look any more, with status 2; what else a round fails for is reported, and the
+next one tries again.
+
+With -textfile, the number and the size of all leaks is kept in a file for
+node_exporter:
+
+    kmemleak watch -interval 10m -textfile /var/lib/prometheus/node-exporter/kmemleak.prom
+
+` + symbolsText,
+	define: func(flags *flag.FlagSet) action {
+		var from symbols
+		format := choice{"text", []string{"text", "json"}}
+		interval := flags.Duration("interval", time.Minute, "begin a round this `time` after the end of the last one")
+		textfile := flags.String("textfile", "", "write OpenMetrics to this `file`, anew and at once after each round")
+		flags.Var(&format, "format", format.usage())
+		from.define(flags)
+		return func(ctx context.Context, std stdio, args []string) (int, error) {
+			if err := noArguments(args); err != nil {
+				return 0, err
+			}
+			if _, err := from.symbolizer(std); err != nil { // tell at once
+				return 0, err
+			}
+			ctx, stop := untilInterrupted(ctx)
+			defer stop()
+			w := watcher{std: std, from: from, text: format.value == "text", textfile: *textfile}
+			return w.run(ctx, *interval)
+		}
+	},
+}
+
+// A watcher looks for leaks in rounds.
+type watcher struct {
+	std      stdio
+	from     symbols
+	text     bool
+	textfile string
+	detector kmemleak.Detector
+
+	seen []kmemleak.Leak
+}
+
+// run makes rounds until ctx ends, or there is no use.
+func (w *watcher) run(ctx context.Context, interval time.Duration) (leaks int, err error) {
+	rounds, failed := 0, 0
+	for {
+		switch err := w.round(ctx); {
+		case ctx.Err() != nil && errors.Is(err, context.Cause(ctx)):
+		case err != nil && final(err):
+			return len(w.seen), err
+		case err != nil:
+			fmt.Fprintf(w.std.err, "kmemleak watch: %v\n", err)
+			rounds, failed = rounds+1, failed+1
+		default:
+			rounds++
+		}
+		select {
+		case <-ctx.Done():
+			switch {
+			case rounds == 0:
+				err = errors.New("interrupted before the first round was complete")
+			case failed > 0:
+				err = fmt.Errorf("%d of %d rounds failed", failed, rounds)
+			}
+			return len(w.seen), err
+		case <-time.After(interval):
+		}
+	}
+}
+
+// final reports whether an error will be the same the next time.
+func final(err error) bool {
+	return errors.Is(err, kmemleak.ErrUnavailable) || errors.Is(err, kmemleak.ErrDisabled) ||
+		errors.Is(err, fs.ErrPermission) || errors.As(err, new(writeError))
+}
+
+// writeError is why leaks could not be written.
+type writeError struct{ error }
+
+func (e writeError) Unwrap() error { return e.error }
+
+// round looks once.
+func (w *watcher) round(ctx context.Context) error {
+	leaks, err := w.detector.Find(ctx, showProgress(w.std))
+	w.std.progress.clear()
+	if ctx.Err() != nil && err != nil {
+		return err // half of the truth is none
+	}
+	// Modules come and go: there is a Symbolizer for each round.
+	s, symbolsErr := w.from.symbolizer(w.std)
+	if symbolsErr != nil {
+		fmt.Fprintf(w.std.err, "kmemleak watch: %v\n", symbolsErr)
+		s = new(kmemleak.Symbolizer)
+	}
+	defer s.Close()
+	useLoaded(w.std, s, leaks)
+	options := &leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: clock()}
+
+	added, _ := kmemleak.Diff(w.seen, leaks)
+	w.seen = append(w.seen, added...)
+	lookUp(w.std, s, leaks)
+	var failed error
+	switch {
+	case !w.text: // programs read there that nobody could look, too
+		options.Err = err
+		failed = leakfmt.JSONLines(w.std.out, added, options)
+	case len(added) > 0:
+		fmt.Fprintf(w.std.out, "%s: ", options.Time.Format(time.RFC3339))
+		failed = leakfmt.Text(w.std.out, added, options)
+	}
+	if w.textfile != "" {
+		options.Err = err
+		failed = errors.Join(failed, writeFile(w.textfile, func(f io.Writer) error { return leakfmt.OpenMetrics(f, leaks, options) }))
+	}
+	if failed != nil {
+		err = errors.Join(err, writeError{failed})
+	}
+	return err
+}
