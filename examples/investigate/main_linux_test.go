@@ -1,0 +1,28 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// TestIntegrationInvestigate looks at commands that leak nothing, one of which fails: this
+// program.
+func TestIntegrationInvestigate(t *testing.T) {
+	if os.Getenv("KMEMLEAK_KERNEL") == "" {
+		t.Skip("needs a test kernel (try: make integration)")
+	}
+	if os.Getenv("KMEMLEAK_BOOT") != "" {
+		t.Skip("needs another boot")
+	}
+	if err := investigate(2, []string{os.Args[0], "-test.run=^$"}); err != nil {
+		t.Error(err)
+	}
+	if err := investigate(2, []string{os.Args[0], "-no-such-flag"}); !errors.As(err, new(*exec.ExitError)) {
+		t.Errorf("error %v, want that of the command", err)
+	}
+}

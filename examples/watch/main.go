@@ -1,0 +1,73 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+// Watch is a daemon: it looks for leaks again and again, as root on a kernel with
+// kmemleak, and writes each new one as a line of JSON, until it gets SIGTERM or an
+// interrupt. That it cannot look is a line, too.
+//
+//	watch -every 10m >> /var/log/kmemleak.jsonl
+package main
+
+import (
+	"context"
+	"flag"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/leakfmt"
+)
+
+func main() {
+	log.SetFlags(0)
+	every := flag.Duration("every", 10*time.Minute, "look at this `interval`")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if err := watch(ctx, os.Stdout, new(kmemleak.Detector), *every); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func watch(ctx context.Context, w io.Writer, d *kmemleak.Detector, every time.Duration) error {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	var known []kmemleak.Leak
+	for {
+		found, err := d.Examine(ctx, kmemleak.Baseline(known))
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := write(w, found.Leaks, err); err != nil {
+			return err
+		}
+		if err == nil {
+			known = found.Known // without what is not leaked any more
+		}
+		known = append(known, found.Leaks...)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func write(w io.Writer, leaks []kmemleak.Leak, failed error) error {
+	s := kmemleak.Symbolizer{Modules: loaded()}
+	defer s.Close()
+	return leakfmt.JSONLines(w, leaks, &leakfmt.Options{Symbolizer: &s, Err: failed})
+}
+
+// loaded is where modules are now. Without, lines of bare addresses are missing.
+func loaded() []kmemleak.Module {
+	modules, err := kmemleak.LoadedModules()
+	if err != nil {
+		log.Print(err)
+	}
+	return modules
+}

@@ -1,0 +1,63 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+func needs(t *testing.T, boot string) {
+	t.Helper()
+	if os.Getenv("KMEMLEAK_KERNEL") == "" {
+		t.Skip("needs a test kernel (try: make integration)")
+	}
+	if os.Getenv("KMEMLEAK_BOOT") != boot {
+		t.Skip("needs another boot")
+	}
+}
+
+// TestIntegrationWatch lets the daemon look twice: what it has written is not written
+// again.
+func TestIntegrationWatch(t *testing.T) {
+	needs(t, "")
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	var out bytes.Buffer
+	if err := watch(ctx, &out, new(kmemleak.Detector), time.Second); err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[string]bool)
+	for line := range bytes.Lines(out.Bytes()) {
+		var leak struct{ Addr, Error string }
+		if err := json.Unmarshal(line, &leak); err != nil || leak.Error != "" {
+			t.Errorf("%s: %v", line, err)
+		}
+		if seen[leak.Addr] {
+			t.Errorf("%s is written twice", leak.Addr)
+		}
+		seen[leak.Addr] = true
+	}
+}
+
+// Where nobody can look, it says so.
+func TestIntegrationWatchOff(t *testing.T) {
+	needs(t, "kmemleak=off")
+	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
+	defer stop()
+	var out bytes.Buffer
+	if err := watch(ctx, &out, new(kmemleak.Detector), time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	var line struct{ Error string }
+	if err := json.Unmarshal(out.Bytes(), &line); err != nil || line.Error == "" {
+		t.Errorf("%s: %v", out.String(), err)
+	}
+}
