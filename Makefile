@@ -1,0 +1,80 @@
+# make test is the whole check: on a fresh Debian 12 with Go, as root, it installs
+# what it needs, builds the test kernels (once: they are cached outside of this
+# folder) and runs everything. go test ./... alone is the fast part of it.
+
+GO ?= go
+FUZZTIME ?= 20s
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Tests that need a kernel of their own: integration runs them.
+SKIP = -timeout 30m -skip '^TestIntegration'
+
+# Tests load nothing from servers but their own.
+unexport DEBUGINFOD_URLS
+
+# Folders with a go.mod of their own.
+MODULES = . internal/vmexec bench
+
+PACKAGES = qemu-system-x86 busybox-static qemu-user-static linux-source-6.1 linux-source-6.12 gcc make flex bison bc \
+	libelf-dev libssl-dev cpio kmod xz-utils rsync python3 binutils elfutils debuginfod zstd \
+	prometheus python3-jsonschema python3-prometheus-client \
+	groff-base zsh fish clang-14 dwz rustc gcc-aarch64-linux-gnu gcc-arm-linux-gnueabi gcc-riscv64-linux-gnu \
+	gcc-powerpc64le-linux-gnu gcc-s390x-linux-gnu gcc-mips64-linux-gnuabi64
+
+.PHONY: test packages lint unit readme fuzz cross integration fixtures bench
+
+test: packages lint unit readme cross fuzz integration
+
+packages:
+	@missing=""; for p in $(PACKAGES); do \
+		dpkg-query -W -f='$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || missing="$$missing $$p"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	fi
+
+lint:
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	@for m in $(MODULES); do \
+		echo "lint $$m"; \
+		(cd $$m && $(GO) vet ./... && $(GO) mod tidy -diff && $(GO) run $(STATICCHECK) ./...) || exit 1; \
+	done
+
+unit:
+	@for m in $(MODULES); do (cd $$m && $(GO) test -race $(SKIP) ./...) || exit 1; done
+
+# All commands of README.md, in a fresh clone of what is committed.
+readme:
+	internal/readme/readme.sh
+
+fuzz:
+	@for p in $$($(GO) list ./...); do \
+		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$p || exit 1; \
+		done; \
+	done
+
+cross:
+	@for target in linux/arm64 linux/386 darwin/arm64 windows/amd64; do \
+		echo "build $$target"; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 $(GO) vet ./... || exit 1; \
+	done
+	CGO_ENABLED=0 GOARCH=386 $(GO) test $(SKIP) ./...
+	@# The emulator does not tell the address of a SIGBUS, which reading a mapped file
+	@# that was cut off takes.
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test $(SKIP) -skip '^TestIntegration|Truncated' -exec qemu-aarch64-static ./...
+
+integration:
+	internal/kernels/integration.sh
+
+# Captures and modules that the tests compare with, made anew.
+fixtures:
+	internal/kernels/fixtures.sh
+
+# Compares with other programs, over all of Debian's kernel, which is loaded once
+# (900 MB): docs/benchmarks.md has the results. BENCHFLAGS='-args -every 100' is a
+# quick look.
+bench: PACKAGES = binutils elfutils llvm
+bench: packages
+	cd bench && objects=$$(./debian.sh) && \
+		KMEMLEAK_OBJECTS=$$objects $(GO) test -bench . -v -timeout 2h . $(BENCHFLAGS)

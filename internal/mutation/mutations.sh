@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# Breaks one rule of the search for leaks at a time, in a copy of the project, and
+# sees that the test that guards it fails. Prints the table of docs/guarantees.md.
+#
+#   mutations.sh          rules that a simulated kernel can tell
+#   mutations.sh KERNEL   rules that take a real one (such as 6.12-x86_64)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+root=$PWD kernel=${1-} survivors=0
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+git ls-files -z | xargs -0 cp --parents -t "$copy"
+
+if [ -n "$kernel" ]; then
+	goarch=amd64
+	[[ $kernel == *-i386 ]] && goarch=386
+	(cd internal/vmexec && go build -o ../../bin/vmexec . && CGO_ENABLED=0 GOARCH=$goarch go build -o "../../bin/init-$goarch" ./init)
+	image=$(internal/kernels/kernels.sh kernel "$kernel")/bzImage
+fi
+
+run() { # TEST PACKAGE
+	if [ -z "$kernel" ]; then
+		go test -count=1 -timeout 30s -run "$1" "$2"
+	else
+		local boot=find
+		[[ "$2" = ./kmemleaktest || $1 == *DisturbedScan* ]] && boot=
+		CGO_ENABLED=0 GOARCH=$goarch go test -count=1 -run "$1" -exec "$root/bin/vmexec -kernel $image -init $root/bin/init-$goarch \
+			-file $root/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=$boot" "$2"
+	fi
+}
+
+# mutate RULE FILE OLD NEW TEST: TEST, in the package of FILE, must fail when OLD,
+# which stands once in FILE, is NEW.
+mutate() {
+	local rule=$1 file=$2 old=$3 new=$4 test=$5 output verdict
+	cp "$file" "$copy/$file"
+	OLD=$old NEW=$new python3 - "$copy/$file" <<'PY'
+import os, sys
+path, old, new = sys.argv[1], os.environ["OLD"], os.environ["NEW"]
+text = open(path).read()
+if text.count(old) != 1:
+    sys.exit(f"{path}: {old!r} stands there {text.count(old)} times")
+open(path, "w").write(text.replace(old, new))
+PY
+	if output=$(cd "$copy" && run "$test" "./$(dirname "$file")" 2>&1); then
+		verdict="**not noticed**" survivors=$((survivors + 1))
+	elif grep -q 'panic: test timed out' <<<"$output"; then
+		verdict="$test does not end"
+	elif grep -q -- '--- FAIL' <<<"$output"; then
+		verdict=$(grep -o -- '--- FAIL: [^ ]*' <<<"$output" | tail -n 1 | sed 's/--- FAIL: //')
+	else
+		printf '%s\n' "$output" >&2
+		verdict="**does not build**" survivors=$((survivors + 1))
+	fi
+	cp "$file" "$copy/$file"
+	echo "| $rule | \`$file\` | $verdict |"
+}
+
+echo "| Rule that was broken | in | what failed |"
+echo "|---|---|---|"
+if [ -z "$kernel" ]; then
+	mutate "Objects are waited for until they are old enough" find.go 'if left <= 0 {' 'if true {' TestProtocol
+	mutate "The age counts from the end of the work, not from the call" find.go 's.options.ended.Add(' 'time.Now().Add(10*time.Millisecond+' TestProtocol
+	mutate "As many scans as min_unref_scans asks for" find.go 'needed := 1 + s.minUnrefScans()' 'needed := 2' TestProtocol
+	mutate "The automatic scan is stopped" find.go 'if automatic {' 'if automatic && false {' TestProtocol
+	mutate "and runs again afterwards" find.go 'm.command("scan=on")' 'error(nil)' TestProtocol
+	mutate "but only if it did before" find.go 'if automatic {' 'if automatic || true {' TestProtocol
+	mutate "What one scan does not report is looked for again" find_read.go 'return true
+		}
+	}
+	return false' 'return false
+		}
+	}
+	return false' TestProtocol
+	mutate "A reading that differs is repeated until it adds nothing" find_read.go 'const maxPasses = 10' 'const maxPasses = 1' TestProtocol
+	mutate "No leak comes twice" find_read.go '!all[id] {' 'true || !all[id] {' TestProtocol
+	mutate "The search ends even if readings never agree" find.go 'round >= maxRounds' 'round < 0' TestProtocol
+	mutate "A leak that was painted grey tells of a foreign clear" find.go 'if v.Fate == Cleared {' 'if false {' TestProtocol
+	mutate "A scanning thread that runs again tells of interference" find.go 'err == nil && running {' 'err == nil && running && !running {' TestProtocol
+	mutate "The last thing is a probe" find.go 'if err := m.probe(); err != nil {
+		return fmt.Errorf("kmemleak ended' 'if err := m.probe(); false {
+		return fmt.Errorf("kmemleak ended' TestProtocol
+	mutate "Nothing is cleared unasked" find.go 'if s.options.clear {' 'if true {' TestProtocol
+	mutate "Windows hold over the overflow of a 32-bit counter" window.go 'return w.From <= jiffies || jiffies <= w.To' 'return false' TestWindow
+	mutate "A kernel without kmemleak fails the test" kmemleaktest/kmemleaktest.go 'o.skip && isUnavailable(err)' 'isUnavailable(err)' TestVerify
+	mutate "KMEMLEAK=require leaves nothing skipped" kmemleaktest/kmemleaktest.go '&& !required()' '' TestVerify
+	mutate "Failures are bounded" kmemleaktest/failure.go 'MaxGroups: 5' 'MaxGroups: 0' TestVerify
+	mutate "No bytes of a thread's name reach the terminal" leakfmt/text.go '(%q)' '(%s)' Text
+	mutate "The whole report is an artifact" kmemleaktest/failure.go 'err := write(file, leaks)' 'err := write(file, nil)' TestVerify
+	mutate "Tests that ran in parallel are told of" kmemleaktest/suite.go 'case 1:' 'default:' TestAssign
+	mutate "A subtest's leaks are its own" kmemleaktest/suite.go 'strings.HasPrefix(inner.Name' 'false && strings.HasPrefix(inner.Name' TestAssign
+else
+	mutate "Signals do not cut a scan short" control_linux.go 'all.Val[i] = ^all.Val[i]' 'all.Val[i] = 0' 'TestIntegrationDisturbedScan'
+	mutate "A stop does not, either" control_linux.go 'case <-continued:' 'case <-make(chan bool):' 'TestIntegrationDisturbedScan'
+	mutate "Other writers are noticed" find.go 'len(others) > 0' 'false' 'TestIntegrationInterfered$'
+	mutate "What is not reported again is no leak" find.go 's.settle(now)' 's.settle(now); for _, seen := range s.seen { now.leaks = append(now.leaks, seen.leak) }' 'TestIntegrationVanished$'
+	mutate "Leaks made before are not blamed on the work" find_read.go 'case !o.inTime(l):' 'case false:' 'TestIntegrationFindNewOnly$'
+	mutate "Nor leaks of the baseline" find_read.go 'case o.baseline[id]:' 'case false:' 'TestIntegrationFindNewOnly$'
+	mutate "Too many leaks are an error" find_read.go 'len(all) >= s.options.limit' 'false' 'TestIntegrationManyLeaks$/^1000$'
+	mutate "Without the proof of life there is an error" proof.go 'if !p.found {' 'if false {' 'TestIntegrationNoProof$'
+	mutate "Packages wait for each other" lock_linux.go 'err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)' 'err = nil' 'TestIntegrationLock$'
+	mutate "Leaks before the defer statement do not count" kmemleaktest/kmemleaktest.go 's.options = []kmemleak.Option{kmemleak.Since(mark)}
+	return s
+}
+
+//' 's.options = nil
+	return s
+}
+
+//' 'TestIntegrationFailure$'
+	mutate "Leaks before the program do not count" kmemleaktest/kmemleaktest.go 'return program
+}' 'return new(start)
+}' 'TestIntegrationSinceStart$'
+fi
+[ "$survivors" = 0 ] || { echo "$survivors rules are not guarded" >&2; exit 1; }

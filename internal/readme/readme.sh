@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Runs every command of README.md in a fresh clone, as a new user would. Those that
+# need a kernel with kmemleak have to say here that they could not look; make
+# integration runs the same on real kernels.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+unset KMEMLEAK # a user has not set it
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+if git rev-parse HEAD >/dev/null 2>&1; then
+	git clone -q . "$work/checkout"
+else # an exported tree
+	mkdir "$work/checkout"
+	tar -c --exclude ./bin . | tar -x -C "$work/checkout"
+fi
+cd "$work/checkout"
+mkdir "$work/bin" "$work/user"
+export GOBIN=$work/bin PATH=$work/bin:$PATH
+cp testdata/reports/hello_kernel-6.12-x86_64.txt dmesg
+(cd "$work/user" && go mod init example.com/user 2>/dev/null && cat > main.go <<'GO'
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kmemleak/kmemleak"
+)
+
+func main() { fmt.Println(kmemleak.Parse(strings.NewReader(""))) }
+GO
+)
+
+# status COMMAND...: the exit status.
+status() {
+	local status=0
+	"$@" >"$work/out" 2>&1 || status=$?
+	echo "$status"
+}
+
+# expect STATUS COMMAND: run it in a shell.
+expect() {
+	local got
+	got=$(status bash -c "$2")
+	if [ "$got" != "$1" ]; then
+		echo "README.md: \"$2\" exits with $got, not $1:" >&2
+		cat "$work/out" >&2
+		exit 1
+	fi
+	echo "$2"
+}
+
+n=0
+while IFS= read -r command; do
+	n=$((n + 1))
+	case $command in
+	"make test"*) ;; # which this is part of
+	"go run ./examples/tour"* | "go install "* | "go test ./..."* | "go doc "*) expect 0 "$command" ;;
+	"go mod edit "* | "go mod tidy"*) (cd "$work/user" && expect 0 "${command/\/path\/to\/checkout/$work/checkout}") ;;
+	"go run ./examples/tensteps "*) expect 1 "$command" ;;
+	"kmemleak symbolize "*) expect 1 "$command" ;; # there are leaks in the report
+	"kmemleak find "* | "kmemleak watch "*) expect 2 "timeout 60 $command" ;;
+	"kmemleak help"* | "kmemleak completion"*) expect 0 "${command/completion/completion bash}" ;;
+	*)
+		echo "README.md has a command that $0 does not know: $command" >&2
+		exit 1
+		;;
+	esac
+done < <(
+	# Indented lines, and words between backquotes, that are commands.
+	# shellcheck disable=SC2016
+	{ grep -oP '^    \K(go|make|kmemleak) .*' README.md; grep -oP '`\K(go|kmemleak) [a-z][^`]*(?=`)' README.md; } |
+		sed 's/  *#.*//'
+)
+[ "$n" -ge 12 ] || { echo "only $n commands found in README.md" >&2; exit 1; }
+(cd "$work/user" && expect 0 "go run .")
