@@ -12,8 +12,9 @@ import (
 // cleaner undoes what they do to the bytes of a line. What they do to its words is
 // the business of the extractor.
 type cleaner struct {
-	buf  []byte
-	soft []byte // the line before, which ended in a soft line break
+	buf     []byte
+	soft    []byte // the line before, which ended in a soft line break
+	changed bool   // the last line is not as it was given
 }
 
 // suspect marks the bytes of which none is in a line as the kernel prints it,
@@ -32,8 +33,10 @@ func (cl *cleaner) clean(b []byte) (_ []byte, ok bool) {
 		cl.soft = append(cl.soft, b...)
 		b = cl.soft
 	}
+	cl.changed = len(cl.soft) > 0
 	for len(b) > 0 && b[len(b)-1] == '\r' {
 		b = b[:len(b)-1]
+		cl.changed = true
 	}
 	if n := len(b); n >= 70 && n < maxLine && b[n-1] == '=' { // quoted-printable
 		cl.soft = append(cl.soft[:0], b[:n-1]...)
@@ -41,7 +44,9 @@ func (cl *cleaner) clean(b []byte) (_ []byte, ok bool) {
 	}
 	cl.soft = cl.soft[:0] // b is still valid
 	if i := firstSuspect(b); i >= 0 {
-		return cl.rewrite(b, i), true
+		out := cl.rewrite(b, i)
+		cl.changed = cl.changed || !bytes.Equal(out, b)
+		return out, true
 	}
 	return b, true
 }

@@ -249,7 +249,7 @@ func (x *extractor) wrappedHeader(start headerStart, b []byte) bool {
 	case ok:
 		x.records(joined, start.carrier, start.learned, false)
 		return true
-	case len(text) == 0 && x.in.line-start.line <= 1:
+	case len(text) == 0 && x.in.line-start.line <= 1 && (x.last == nil || len(x.last.carry) == 0):
 		x.header = start // there is an empty line after each
 		return true
 	case short && len(text) > 0 && len(joined) < 100 && bytes.Contains(start.text, []byte(anchor)):
@@ -334,7 +334,7 @@ func (x *extractor) reintern() {
 func (x *extractor) body(b []byte) {
 	c, text := stripCarrier(b)
 	if r := x.last; r != nil && len(r.carry) > 0 && (c.source == r.carrier.source || c.source == 0 && !c.timed) {
-		if isName(r.carry) && !r.commCarrier {
+		if isComm(r.carry) && !r.commCarrier {
 			text = b // the name may hold what looks like a carrier
 		} else {
 			text = r.stripLearned(text, &c)

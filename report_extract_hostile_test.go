@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -117,6 +118,39 @@ func TestExtractHostileNames(t *testing.T) {
 	}
 }
 
+// Names made of what the extractor looks for: the leaks are the same as in Parse, or
+// doubted aloud.
+func TestExtractMadeNames(t *testing.T) {
+	parts := []string{
+		"\n", "\n", "\n", " ", "    ", "\t", `"`, `",`, `", pid `, "=", "&lt;", "&amp;", "<br>", "<p>", "\\n", "\\", "comm ", "comm \"",
+		"hex dump", "backtrace", "backtrace:", "00 00", "61", "f+0x1/0x2", "[<", "] ", "> ", "| ", "[ 1.2] ", "<4>", "kmemleak: ",
+		"...", "[snip]", "unref", "nreferenced", "(age ", "jiffies 1", "a", "-", "#", "* ", "0x1", "Object ", "\u00a0", "\u201c",
+		"\xa0", "\xff", "\x00", "[inline]", "(a.c:1)", "8<", "\x1b[m", "\r",
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 5000 {
+		name := ""
+		for range 1 + random.IntN(8) {
+			if p := parts[random.IntN(len(parts))]; len(name)+len(p) <= commLen {
+				name += p
+			}
+		}
+		l := Leak{
+			Addr: 0xffff888101a2b3c0, Size: 8, Comm: name, PID: 5, Jiffies: 6, Data: []byte("backtrac"),
+			Backtrace: []Frame{{Func: "foo", Offset: 1, Size: 2}},
+		}
+		got, errs := collect(t, l.String()+l.String())
+		if len(got) != 2 {
+			t.Fatalf("name %q: leaks %v, %v", name, got, errs)
+		}
+		for i := range got {
+			if got[i].Addr != l.Addr || errs[i] == nil && !cmp.Equal(got[i], l) {
+				t.Fatalf("name %q: %v, without doubt (-want +got):\n%s", name, errs, cmp.Diff(l, got[i]))
+			}
+		}
+	}
+}
+
 // printk puts a time before each line of a name, and the tag before the first only.
 func TestExtractHostileNamesInLog(t *testing.T) {
 	for _, name := range []string{"x\n  backtrace:\n", "a\nb\nc", "\", pid 9\n", "\n\n\n\n"} {
@@ -172,8 +206,6 @@ func TestExtractTruncated(t *testing.T) {
 		}
 		for n := range text {
 			leaks, errs := collect(t, string(text[n:]))
-			cut := whole[len(whole)-len(leaks):]
-			_ = cut
 			for i, l := range leaks {
 				j := slices.IndexFunc(whole, func(w Leak) bool { return w.Addr == l.Addr })
 				if j < 0 {

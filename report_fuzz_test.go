@@ -75,7 +75,7 @@ func FuzzParse(f *testing.F) {
 		i := 0
 		for l, err := range Extract(bytes.NewReader(text)) {
 			if i >= len(leaks) || l.Addr != leaks[i].Addr || err == nil && !cmp.Equal(l, leaks[i]) {
-				t.Fatalf("Extract: leak %d is %v, %v", i, l, err)
+				t.Fatalf("Extract: leak %d is %#v, %v; Parse gives\n%#v\n%q", i, l, err, leaks[min(i, len(leaks)-1)], text)
 			}
 			i++
 		}

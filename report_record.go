@@ -5,6 +5,8 @@ package kmemleak
 
 import (
 	"bytes"
+	"slices"
+	"strings"
 )
 
 // A record is one that an extractor has found the header of and now reads, line by
@@ -19,10 +21,11 @@ type record struct {
 	part     recordPart
 	damage   *ParseError // the first
 
-	carry       []byte // line that ended too early
-	carryLine   int
-	carryIndent int
-	commCarrier bool // the comm line had a carrier
+	carry        []byte // line that ended too early
+	carryLine    int
+	carryIndent  int
+	carryChanged bool // the cleaner has changed it
+	commCarrier  bool // the comm line had a carrier
 
 	data    []byte
 	want    int  // bytes that the hex dump announced
@@ -111,7 +114,7 @@ func (r *record) text(b []byte) {
 		}
 	}
 	first := true
-	for b = trimBlanks(b); len(b) > 0; first = false {
+	for b = trimEnds(b); len(b) > 0; first = false {
 		rest, used := r.take(b, indent, first)
 		if r.closed {
 			r.x.finish(r)
@@ -130,6 +133,16 @@ func (r *record) text(b []byte) {
 		r.others = 0
 		b = trimBlanks(rest)
 	}
+}
+
+// trimEnds removes blanks around b, but for those at the end of a comm line, which
+// may be in a name that has a line end in it.
+func trimEnds(b []byte) []byte {
+	b = trimLeft(b)
+	if isComm(b) {
+		return b
+	}
+	return trimRight(b)
 }
 
 // empty takes an empty line. Records have none, but mail programs put one after each
@@ -213,7 +226,7 @@ func isEllipsis(b []byte) bool {
 func (r *record) continued(b []byte) {
 	carry, line, indent := r.carry, r.carryLine, r.carryIndent
 	lines := r.carries
-	start := len(carry)
+	changed := r.carryChanged || r.x.clean.changed
 	seps := []string{" "}
 	if isComm(carry) && !(r.commCarrier && r.bare) {
 		seps = []string{"\n", " "} // a name with a line end in it, or a wrapped line
@@ -222,18 +235,17 @@ func (r *record) continued(b []byte) {
 		seps = append(seps, "") // wrapped by a terminal, which cuts words
 	}
 	const most = 4 // lines of a frame
-	var joined []byte
 	inTrace, frames, printed, damage := r.part == partBacktrace, len(r.frames), r.printed, r.damage
 	_, name, _, err := parseFrame(carry)
-	again := -1 // the separator with which the line needs still more
+	again := -1 // 0 if the line needs still more with the first separator
 	for i, sep := range seps {
-		part := b
+		before, after := carry, b
 		if sep == " " {
-			part = trimBlanks(b)
+			before, after = trimRight(carry), trimBlanks(b)
 		}
-		joined = append(append(carry[:start], sep...), part...)
+		joined := slices.Concat(before, []byte(sep), after)
 		r.carry = nil
-		rest, used := r.take(trimRight(joined), indent, true)
+		rest, used := r.take(trimEnds(joined), indent, true)
 		if !used {
 			continue
 		}
@@ -242,40 +254,40 @@ func (r *record) continued(b []byte) {
 			continue
 		}
 		if len(r.carry) > 0 {
-			if i < len(seps)-1 && !isName(carry) {
-				again = max(again, 0)
+			if !isName(carry) && (i < len(seps)-1 || again == 0) {
+				again = 0
 				continue
 			}
 			if r.part == partBacktrace && lines >= most {
 				break
 			}
 			r.carries = lines + 1
-			r.carryLine = line
+			r.carryLine, r.carryChanged = line, changed
 		} else {
-			r.carry = joined[:0]
+			r.carry = carry[:0]
+		}
+		if changed {
+			r.doubtName(joined)
 		}
 		r.lastLine = r.x.in.line
-		r.more(bytes.Clone(rest))
+		r.more(rest)
 		return
 	}
-	if again >= 0 && (r.part != partBacktrace || lines < most) {
-		r.carry = append(append(carry[:start], seps[again]...), trimBlanks(b)...)
+	if again == 0 && (r.part != partBacktrace || lines < most) {
+		r.carry = append(append(carry, seps[0]...), b...)
 		r.carries = lines + 1
+		r.carryChanged = changed
 		r.lastLine = r.x.in.line
 		return
 	}
 	// The line was cut. What came after it are lines of their own.
-	if i := bytes.IndexByte(carry, '\n'); i >= 0 {
-		start = i
-	}
 	r.carry = nil
-	joined = append(carry[:start], '\n')
-	joined = append(joined, b...)
-	r.cutAt(line, joined[:start], indent)
+	cut, lost, _ := bytes.Cut(carry, []byte{'\n'})
+	r.cutAt(line, cut, indent)
 	if isComm(carry) {
 		r.hasComm = true // it is not missing
 	}
-	for l := range bytes.SplitSeq(joined[start+1:], []byte{'\n'}) {
+	for l := range bytes.SplitSeq(slices.Concat(lost, []byte{'\n'}, b), []byte{'\n'}) {
 		if len(l) > 0 && r.open() {
 			r.text(l)
 		}
@@ -316,7 +328,16 @@ func (r *record) keep(b []byte, indent int) {
 	r.carryIndent = indent
 	r.carryLine = r.x.in.line
 	r.carries = 1
+	r.carryChanged = r.x.clean.changed
 	r.carry = append(r.carry[:0], b...)
+}
+
+// doubtName notes that the name with a line end in it was changed by what undoes the
+// marks of mail and terminals: they may be of the name.
+func (r *record) doubtName(b []byte) {
+	if strings.Contains(r.leak.Comm, "\n") {
+		r.damageAt(r.carryLine, b, "the name of the thread may have been another")
+	}
 }
 
 // result gives the leak when there are no more lines.
