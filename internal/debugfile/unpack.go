@@ -59,9 +59,12 @@ func (f *Finder) open(path string) (*kobj.File, error) {
 // far back in what was unpacked it may refer, in bytes: that memory is taken before
 // anything is unpacked. The kernel packs modules with windows of up to 2 MiB
 // (scripts/Makefile.modinst); xz -9 has 64 MiB.
+// Each block of an .xz file has a window of its own: those of all are no more than
+// maxWindows bytes, or 8 times what was unpacked.
 const (
 	maxUnpacked = 64
 	maxWindow   = 64 << 20
+	maxWindows  = 1 << 30
 )
 
 // unpacker gives a reader of what begins with these bytes; nil if it is not packed.

@@ -5,9 +5,12 @@ package debugfile
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -85,6 +88,41 @@ func TestUnpackRefuses(t *testing.T) {
 				t.Errorf("%d bytes, error %v, want %q", len(got), err, tt.want)
 			}
 		})
+	}
+}
+
+// tinyBlocks gives an .xz file of n blocks of one byte, each with a window of 64 MiB.
+func tinyBlocks(n int) []byte {
+	head := []byte{2, 0, 0x21, 1, 28, 0, 0, 0}
+	head = binary.LittleEndian.AppendUint32(head, crc32.ChecksumIEEE(head))
+	chunk := []byte{1, 0, 0, 'x', 0, 0, 0, 0} // not packed; the end; padding
+	b := append(xzMagic[:6:6], 0, 0)
+	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b[6:8]))
+	return append(append(b, bytes.Repeat(append(head, chunk...), n)...), 0)
+}
+
+// tinyFrames gives a .zst file of n frames of one byte, each with a window of 64 MiB.
+func tinyFrames(n int) []byte {
+	return bytes.Repeat([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 16 << 3, 1 | 1<<3, 0, 0, 'x'}, n)
+}
+
+// TestUnpackManyWindows takes memory for what is unpacked, not for what the file says
+// of its windows.
+func TestUnpackManyWindows(t *testing.T) {
+	if got, err := unpackBytes(tinyBlocks(3)); err != nil || string(got) != "xxx" {
+		t.Fatalf("xz: %q, %v", got, err)
+	}
+	if got, err := unpackBytes(tinyFrames(3)); err != nil || string(got) != "xxx" {
+		t.Fatalf("zstd: %q, %v", got, err)
+	}
+	for name, b := range map[string][]byte{"xz": tinyBlocks(50_000), "zstd": tinyFrames(50_000)} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := unpackBytes(b)
+		runtime.ReadMemStats(&after)
+		if got, most := after.TotalAlloc-before.TotalAlloc, uint64(maxWindows+256<<20); got > most {
+			t.Errorf("%s: %d bytes allocated, more than %d (%v)", name, got, most, err)
+		}
 	}
 }
 

@@ -30,6 +30,8 @@ type xzReader struct {
 	read  int64     // packed bytes of the block
 	sum   hash.Hash // of the block's contents; nil if it has no check
 	done  bool
+
+	unpacked, windows int64 // bytes of all blocks
 }
 
 var xzMagic = []byte{0xfd, '7', 'z', 'X', 'Z', 0}
@@ -72,6 +74,7 @@ func (x *xzReader) Read(p []byte) (int, error) {
 			continue
 		}
 		n, err := x.block.Read(p)
+		x.unpacked += int64(n)
 		if x.sum != nil {
 			_, _ = x.sum.Write(p[:n])
 		}
@@ -133,11 +136,15 @@ func (x *xzReader) open() error {
 	if window > maxWindow {
 		return fmt.Errorf("%w: xz window of %d bytes, more than %d", kobj.ErrFormat, window, maxWindow)
 	}
+	window = max(min(window, x.limit), lzma.MinDictCap)
+	if x.windows += window; x.windows > max(maxWindows, 8*x.unpacked) {
+		return fmt.Errorf("%w: xz windows of %d bytes for %d that were unpacked", kobj.ErrFormat, x.windows, x.unpacked)
+	}
 	x.read, x.sum = int64(len(head)), nil
 	if x.check != nil {
 		x.sum = x.check()
 	}
-	x.block, err = lzma.Reader2Config{DictCap: int(max(min(window, x.limit), lzma.MinDictCap))}.NewReader2(packed{x})
+	x.block, err = lzma.Reader2Config{DictCap: int(window)}.NewReader2(packed{x})
 	return err
 }
 
