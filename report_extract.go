@@ -19,7 +19,8 @@ import (
 // A record that is cut or damaged is given as far as it was read, with a
 // [*ParseError] beside it that names the line, and the iteration goes on. A record
 // is damaged, too, if a person has left out lines and written "...", and if the
-// kernel says that it stands for more objects than one. What has no header has
+// kernel says that it stands for more objects than one, and if a thread's name goes
+// over several lines and has what mail and terminals add. What has no header has
 // no address and is not given; frames of such a record that follow another one
 // directly are given with that, which is damaged then. A cut that leaves well-formed
 // lines cannot be seen.

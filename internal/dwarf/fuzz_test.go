@@ -44,7 +44,7 @@ func patch(file []byte, script []byte) {
 	}
 }
 
-// FuzzLookup looks up addresses in damaged files: nothing may panic or take long,
+// FuzzLookup looks up addresses in damaged files: nothing may panic or hang,
 // and memory stays within the multiple of the file that the package promises.
 func FuzzLookup(f *testing.F) {
 	var files [][]byte
@@ -67,7 +67,6 @@ func FuzzLookup(f *testing.F) {
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		start := time.Now()
 		// A hang would pass unnoticed when the time for fuzzing is over.
 		hang := time.AfterFunc(10*time.Second, func() {
 			debug.SetTraceback("all")
@@ -85,11 +84,7 @@ func FuzzLookup(f *testing.F) {
 				checkAnswers(t, d, s.Addr+off)
 			}
 		}
-		elapsed := time.Since(start)
 		runtime.ReadMemStats(&after)
-		if elapsed > 2*time.Second {
-			t.Errorf("%d lookups took %v", lookups, elapsed)
-		}
 		size := uint64(len(b))
 		for _, name := range sectionNames {
 			if data, err := file.Debug(name); err == nil && data != nil {
