@@ -48,11 +48,7 @@ readme:
 	internal/readme/readme.sh
 
 fuzz:
-	@for p in $$($(GO) list ./...); do \
-		for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x $$p || exit 1; \
-		done; \
-	done
+	internal/fuzz/fuzz.sh $(FUZZTIME)
 
 cross:
 	@for target in linux/arm64 linux/386 darwin/arm64 windows/amd64; do \
