@@ -5,6 +5,9 @@ package kmemleak
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/json"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -43,12 +46,34 @@ func (cl *cleaner) clean(b []byte) (_ []byte, ok bool) {
 		return nil, false
 	}
 	cl.soft = cl.soft[:0] // b is still valid
+	if text, ok := message(b); ok {
+		b, cl.changed = text, true
+	}
 	if i := firstSuspect(b); i >= 0 {
 		out := cl.rewrite(b, i)
 		cl.changed = cl.changed || !bytes.Equal(out, b)
 		return out, true
 	}
 	return b, true
+}
+
+// message gives the text of a line of a structured log: a JSON object as journalctl -o
+// json, docker and others write it, or, behind the dash of a list in YAML, LAVA.
+func message(b []byte) (text []byte, ok bool) {
+	b = bytes.TrimPrefix(b, []byte("- "))
+	if len(b) == 0 || b[0] != '{' {
+		return nil, false
+	}
+	// Names match in any case.
+	var fields struct{ Message, Msg, Log *string }
+	if json.Unmarshal(b, &fields) != nil {
+		return nil, false
+	}
+	s := cmp.Or(fields.Message, fields.Msg, fields.Log)
+	if s == nil || bytes.Contains(b, []byte(anchor)) && !strings.Contains(*s, anchor) {
+		return nil, false // or the report is in another string
+	}
+	return bytes.TrimRight([]byte(*s), "\r\n"), true
 }
 
 // rest gives the line that should have gone on when the text ended.

@@ -26,6 +26,11 @@ func TestClean(t *testing.T) {
 		{"blanks", "a\u2003b\u202fc\u3000d\u00a0e\ff\vg", "a b c d e f g"},
 		{"Latin-1 blanks", "\xa0\xa0f\xa0g", "  f g"},
 		{"a letter with the byte of a blank", "caf\u00e0", "caf\u00e0"},
+		{"a log in JSON", `{"log":"\tcomm \"x\"\r\n","stream":"stdout"}`, "\tcomm \"x\""},
+		{"a list in YAML", `- {"dt": "2026-11-23T01:13:44", "lvl": "target", "msg": "[\u003cc0a011d3\u003e] f&lt;"}`, "[<c0a011d3>] f<"},
+		{"a report in another string", `{"message":"x","body":"unreferenced object"}`, `{"message":"x","body":"unreferenced object"}`},
+		{"no text in JSON", `{"message":[1,2]}`, `{"message":[1,2]}`},
+		{"JSON, cut", `{"message":"x`, `{"message":"x`},
 		{"multiplication sign", "0\u00d71 a\u00d7b", "0x1 a\u00d7b"},
 	}
 	for _, tt := range tests {

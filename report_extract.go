@@ -12,9 +12,10 @@ import (
 )
 
 // Extract finds the leaks in any text: dmesg, journal, syslog, serial console,
-// logcat, mail with quotes and wrapped lines, web pages, output of tools that decode
-// stacks. Other lines are passed over. Text of one record and lines of others may
-// be mixed, as long as time stamps, callers or hosts in the lines tell them apart.
+// logcat, logs with a JSON object in each line, mail with quotes and wrapped lines,
+// web pages, output of tools that decode stacks. Other lines are passed over. Text
+// of one record and lines of others may be mixed, as long as time stamps, callers or
+// hosts in the lines tell them apart.
 //
 // A record that is cut or damaged is given as far as it was read, with a
 // [*ParseError] beside it that names the line, and the iteration goes on. A record

@@ -5,6 +5,7 @@ package kmemleak
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -44,6 +45,12 @@ func collect(t testing.TB, text string) (leaks []Leak, errs []error) {
 		errs = append(errs, err)
 	}
 	return leaks, errs
+}
+
+// jsonString gives a string of JSON.
+func jsonString(s string) string {
+	b, _ := json.Marshal(s)
+	return string(b)
 }
 
 // eachLine replaces each line by what f gives for it and its number, which is
@@ -202,6 +209,21 @@ func TestExtractCarriers(t *testing.T) {
 		}},
 		{"grep --color", replace("unreferenced", "\x1b[01;31m\x1b[Kunreferenced\x1b[m\x1b[K")},
 		{"UTF-16", func(s string) string { return "\xff\xfe" + strings.Join(strings.Split(s, ""), "\x00") + "\x00" }},
+		{"docker", func(s string) string {
+			return eachLine(s, func(i int, l string) string {
+				return fmt.Sprintf(`{"log":%s,"stream":"stdout","time":"2026-11-23T01:13:44.%09dZ"}`, jsonString(l+"\n"), i)
+			})
+		}},
+		{"journalctl -o json", func(s string) string {
+			return eachLine(s, func(i int, l string) string {
+				return fmt.Sprintf(`{"_TRANSPORT":"kernel","__REALTIME_TIMESTAMP":"17952%d","MESSAGE":%s,"PRIORITY":"4"}`, i, jsonString("kmemleak: "+l))
+			})
+		}},
+		{"LAVA", func(s string) string {
+			return eachLine(s, func(i int, l string) string {
+				return fmt.Sprintf(`- {"dt": "2026-11-23T01:13:44.%06d", "lvl": "target", "msg": %s}`, i, jsonString("[   12.345678] "+l))
+			})
+		}},
 		{"byte order mark", func(s string) string { return "\ufeff" + s }},
 		{"no-break spaces", replace("  ", "\u00a0 ")},
 		{"no-break spaces everywhere", replace("Web Content", "Web Content", "    ", "\u00a0\u00a0\u00a0\u00a0", "  ", "\u00a0\u00a0")},
