@@ -123,6 +123,11 @@ func (l local) open() (io.ReadCloser, error) {
 // openControl opens the control file, never with O_CREAT: debugfs answers that
 // with EACCES where the file is missing.
 func openControl(path string, mode int) (int, error) {
+	// Path may name a saved report, which the first command would write into.
+	var on unix.Statfs_t
+	if err := unix.Statfs(path, &on); err == nil && int64(on.Type) != unix.DEBUGFS_MAGIC {
+		return -1, fmt.Errorf("%w: %s is not a file of debugfs (to read a saved report: Parse)", ErrUnavailable, path)
+	}
 	for {
 		fd, err := unix.Open(path, mode|unix.O_CLOEXEC, 0)
 		switch {
