@@ -17,9 +17,9 @@ import (
 // a future kernel, cannot make leaks disappear: it is a [*ParseError] with the
 // number of the line. What was read before is returned with the error; the last
 // leak is then the record in which the line stands, as far as it was read. Only
-// the number of blanks, carriage returns before line ends, blank lines between
-// records and the last line end do not count, since copying changes them, and what
-// decoding tools add to frames is accepted (see [ParseFrame]).
+// the number of blanks at both ends of a line, carriage returns before line ends,
+// blank lines between records and the last line end do not count, since copying
+// changes them, and what decoding tools add to frames is accepted (see [ParseFrame]).
 //
 // The frames of one backtrace have to agree: none is less indented than the first,
 // names have all a size or none, addresses have all brackets or none. A text that

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"regexp"
 	"slices"
 )
 
@@ -19,12 +20,12 @@ import (
 //
 // A record that is cut or damaged is given as far as it was read, with a
 // [*ParseError] beside it that names the line, and the iteration goes on. A record
-// is damaged, too, if a person has left out lines and written "...", and if the
-// kernel says that it stands for more objects than one, and if a thread's name goes
-// over several lines and has what mail and terminals add. What has no header has
-// no address and is not given; frames of such a record that follow another one
-// directly are given with that, which is damaged then. A cut that leaves well-formed
-// lines cannot be seen.
+// is damaged, too, if a person has left out lines and written "...", if the log says
+// that it has lost some before the next record, if the kernel says that the record
+// stands for more objects than one, and if a thread's name goes over several lines
+// and has what mail and terminals add. What has no header has no address and is not
+// given; frames of such a record that follow another one directly are given with
+// that, which is damaged then. A cut that leaves well-formed lines cannot be seen.
 // Any other error is that of r and ends the iteration; the Leak beside it is zero.
 //
 // Leaks come in the order in which their records end. The iterator can be used
@@ -91,6 +92,7 @@ type headerStart struct {
 	line    int
 	carrier carrier
 	learned []byte
+	weak    bool // no more than its address can be read
 }
 
 const (
@@ -132,9 +134,14 @@ func (x *extractor) line(b []byte) {
 			return
 		}
 	}
+	b = oneBlank(b)
 	at := findHeader(b)
+	weak := at < 0
+	if weak {
+		at = findAddress(b)
+	}
 	if at < 0 {
-		if len(x.open) > 0 {
+		if len(x.open) > 0 && !x.interrupted(b) {
 			x.body(b)
 		}
 		x.firstWord(b)
@@ -153,7 +160,67 @@ func (x *extractor) line(b []byte) {
 		}
 	}
 	x.records(b[at:], c, before, len(before) == 0)
+	x.header.weak = weak
 	x.firstWord(b)
+}
+
+// oneBlank gives b with one blank between the first two words of a header.
+func oneBlank(b []byte) []byte {
+	const word = "nreferenced"
+	if bytes.IndexByte(b, 'j') < 0 {
+		return b
+	}
+	i := bytes.Index(b, []byte(word))
+	if i < 0 {
+		return b
+	}
+	i += len(word)
+	if t := trimLeft(b[i:]); bytes.HasPrefix(t, []byte("object ")) && len(b)-i-len(t) != 1 {
+		return slices.Concat(b[:i], []byte(" "), t)
+	}
+	return b
+}
+
+// findAddress gives the index of a header of which no more than the address can be
+// read, and which nothing but a carrier stands before, or -1. It is one if its lines
+// follow.
+func findAddress(b []byte) int {
+	if bytes.IndexByte(b, 'j') < 0 {
+		return -1
+	}
+	i := bytes.Index(b, []byte(anchor)) - 1
+	var l Leak
+	if i < 0 {
+		return -1
+	}
+	if _, before := stripCarrier(b[:i]); len(trimBlanks(before)) > 0 {
+		return -1
+	}
+	if parseHeader(b[i:], &l); l.Addr == 0 {
+		return -1
+	}
+	return i
+}
+
+// lost is what programs that keep logs say of lines that they do not have.
+var lost = regexp.MustCompile(`\d+ printk messages dropped|Missed \d+ kernel messages|lost \d+ messages`)
+
+// interrupted reports whether a line says that the log has a gap, or that another
+// boot begins, which no record goes on behind.
+func (x *extractor) interrupted(b []byte) bool {
+	switch {
+	case bytes.Contains(b, []byte("messages")) && lost.Match(b):
+		for _, r := range x.open {
+			r.damageAt(x.in.line, b, "lines of the log are lost after it")
+		}
+		return true
+	case bytes.Contains(b, []byte("Linux version ")), bytes.HasPrefix(b, []byte("-- Reboot --")), bytes.HasPrefix(b, []byte("-- Boot ")):
+		for len(x.open) > 0 {
+			x.finish(x.open[0])
+		}
+		return true
+	}
+	return false
 }
 
 // firstWord keeps the first word of a header at the end of a line.
@@ -387,7 +454,7 @@ func (x *extractor) finishAll() {
 	if start := x.header; len(start.text) > 0 {
 		var l Leak
 		parseHeader(start.text, &l)
-		if l.Addr != 0 {
+		if l.Addr != 0 && !start.weak {
 			x.begin(l, start.carrier, nil)
 			x.last.damageAt(start.line, start.text, "the size of the object is missing")
 		}

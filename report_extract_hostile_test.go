@@ -50,6 +50,15 @@ func TestExtractDamage(t *testing.T) {
 		{"shortened", strings.Join(lines[:8], "") + "    ...\n", 9, "lines are left out"},
 		{"shortened otherwise", strings.Join(lines[:8], "") + "[snip]\n", 9, "lines are left out"},
 		{"stands for more", strings.Join(lines, "") + "    ... and 9 more object(s) with the same backtrace\n", 11, "more objects with the same backtrace are not printed"},
+		{"messages dropped", strings.Join(lines[:8], "") + "** 40 printk messages dropped **\n" + strings.Join(lines[8:], ""), 9, "lines of the log are lost after it"},
+		{"messages missed", strings.Join(lines, "") + "Nov 23 01:13:44 host1 systemd-journald[1]: Missed 12 kernel messages\n", 11, "lines of the log are lost after it"},
+		{"lines skipped", strings.Join(lines[:8], "") + "... 12 lines skipped ...\n", 9, "lines are left out"},
+		{"another boot", strings.Join(lines[:4], "") + "[    0.000000] Linux version 6.12.1\n" + strings.Join(lines[5:], ""), 4, "the hex dump is cut"},
+		{"size too large", strings.Replace(without(), "(size 64)", "(size 18446744073709551616)", 1), 1, "the size of the object is missing"},
+		{"size negative", strings.Replace(without(), "(size 64)", "(size -1)", 1), 1, "the size of the object is missing"},
+		{"size misspelt", strings.Replace(without(), "(size 64)", "(sise 64)", 1), 1, "the size of the object is missing"},
+		{"size without its word", strings.Replace(without(), " (size 64)", "", 1), 1, "the size of the object is missing"},
+		{"a word before the frames", strings.Join(lines[:6], "") + "random\n" + strings.Join(lines[6:], ""), 8, "the frame before it is a word alone"},
 		{"second comm", strings.Join(lines, "") + lines[1], 11, "a second comm line"},
 		{"second backtrace", strings.Join(lines, "") + lines[5], 11, "a second backtrace"},
 	}
@@ -67,6 +76,25 @@ func TestExtractDamage(t *testing.T) {
 				t.Errorf("error %q, want %q in line %d", pe, tt.cause, tt.line)
 			}
 		})
+	}
+}
+
+// What a person would read as the end of a record, and what not.
+func TestExtractEnds(t *testing.T) {
+	const head = "unreferenced object 0xffff888101a2b3c0 (size 8):\n  comm \"a\", pid 5, jiffies 1\n  backtrace:\n"
+	const frames = "    vmalloc_noprof+0x3c/0x50\n    myfunc+0xa/0x20 [hello_kernel]\n"
+	for _, tt := range []struct {
+		name, text string
+		frames     int
+	}{
+		{"a bare address after an empty line", head + frames + "\n    0xffffffffc01d3017\n    do_one_initcall+0x6e/0x180\n", 4},
+		{"thanks after an empty backtrace", head + "\nThanks\n\nBob\n", 0},
+		{"blanks within the header", strings.Replace(head+frames, "unreferenced object", "unreferenced \t object", 1), 2},
+	} {
+		leaks, errs := collect(t, tt.text)
+		if len(leaks) != 1 || errs[0] != nil || len(leaks[0].Backtrace) != tt.frames {
+			t.Errorf("%s: %v, %v, want %d frames", tt.name, leaks, errs, tt.frames)
+		}
 	}
 }
 

@@ -163,8 +163,9 @@ func (r *record) resumes(b []byte, indent int) bool {
 	if r.mixed || r.gap || indent != r.indent || r.printed >= 16 {
 		return false
 	}
-	_, form, rest, err := parseFrame(b)
-	return err == nil && form.offset && form.size && form.bracket == r.form.bracket && r.form.offset && !isProse(rest)
+	f, form, rest, err := parseFrame(b)
+	whole := form.offset && form.size || form.number && f.Addr>>28 != 0
+	return err == nil && whole && form.bracket == r.form.bracket && r.form.offset && !isProse(rest)
 }
 
 // other takes a line that is no part of the record.
@@ -215,7 +216,7 @@ func isHexRow(b []byte) bool {
 
 func isEllipsis(b []byte) bool {
 	t := bytes.Trim(b, "[]<>(){}*~-/ \t")
-	if bytes.HasPrefix(t, []byte("... skip")) || bytes.HasSuffix(t, []byte("lines omitted")) || string(t) == "8" && len(b) > 4 {
+	if bytes.HasPrefix(t, []byte("... skip")) || bytes.HasPrefix(t, []byte("... ")) && bytes.Contains(t, []byte(" skipped")) || bytes.HasSuffix(t, []byte("lines omitted")) || string(t) == "8" && len(b) > 4 {
 		return true // "-----8<-----"
 	}
 	return len(t) > 0 && (len(bytes.Trim(t, ".")) == 0 && len(t) >= 2 || string(t) == "snip" || string(t) == "\u2026" ||

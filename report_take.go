@@ -345,12 +345,19 @@ func (r *record) accepts(f Frame, form frameForm, indent int, first bool, tail [
 	if len(r.frames) > 0 && (r.form.offset || r.form.bracket) {
 		return r.joined
 	}
+	if len(r.frames) == 0 { // a word after a report that has no backtrace
+		between := r.x.in.line - r.lastLine
+		return indent >= frameIndent || between <= 1 || between == 2 && r.spaced
+	}
 	return indent >= frameIndent || !r.gap
 }
 
 func (r *record) push(i uint32, f Frame, form frameForm, indent int) {
 	if len(r.frames) == 0 {
 		r.form, r.indent = form, indent
+	}
+	if only := (frameForm{}); len(r.frames) == 1 && r.form == only && form.offset {
+		r.damageAt(r.x.in.line, f.append(nil), "the frame before it is a word alone")
 	}
 	r.form.offset = r.form.offset || form.offset
 	r.form.size = r.form.size || form.size
