@@ -279,7 +279,11 @@ func tagLen(b []byte) int {
 	name := tagName(b)
 	for _, t := range tags {
 		if bytes.EqualFold(name, []byte(t)) {
-			return bytes.IndexByte(b[:min(len(b), longest)], '>') + 1
+			n := bytes.IndexByte(b[:min(len(b), longest)], '>') + 1
+			if bytes.HasPrefix(b[n:], []byte("::")) {
+				return 0 // a type
+			}
+			return n
 		}
 	}
 	return 0

@@ -21,6 +21,7 @@ func TestClean(t *testing.T) {
 		{"capital tags", "<PRE>f+0x1/0x2<BR>g<Br/>h</PRE>", "\nf+0x1/0x2\ng\nh\n"},
 		{"tags for emphasis", "<strong>f</strong><em>+</em><o:p>0x1</o:p>", "f+0x1"},
 		{"types", "<A as B>::f <T>::g <P>", "<A as B>::f <T>::g <P>"},
+		{"types like tags", "<a>::f <i as u>::g", "<a>::f <i as u>::g"},
 		{"a tag without end", strings.Repeat("<p ", 200), strings.Repeat("<p ", 200)},
 		{"markdown", `\[\<c0a011d3\>\] my\_func+0x1/0x2 \[my\_mod\]`, "[<c0a011d3>] my_func+0x1/0x2 [my_mod]"},
 		{"blanks", "a\u2003b\u202fc\u3000d\u00a0e\ff\vg", "a b c d e f g"},

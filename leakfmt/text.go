@@ -152,11 +152,14 @@ func (p *printer) table(indent string, rows []row) {
 func (p *printer) group(c kmemleak.Cluster, calls []kmemleak.Call) {
 	l := c.Example
 	p.line(bold, "  %s: %s", amount(c.Count, c.Bytes), ownerText(calls))
-	by := fmt.Sprintf("allocated by thread %d (%q)", l.PID, clip(l.Comm, maxText))
+	by, when := fmt.Sprintf("allocated by thread %d (%q)", l.PID, clip(l.Comm, maxText)), p.when(c)
+	if l.Comm == "" && l.PID == 0 && l.Jiffies == 0 { // a damaged record
+		by, when = "allocated by a thread that is not known", "at a time that is not known either"
+	}
 	if p.Detail == Brief {
 		p.line(plain, "    %s", by)
 	} else {
-		p.line(plain, "    %s, %s", by, p.when(c))
+		p.line(plain, "    %s, %s", by, when)
 		p.object(c)
 		p.source(calls)
 	}

@@ -188,15 +188,15 @@ func TestText(t *testing.T) {
 		{"leaks and an error", many[:1], &Options{Err: kmemleak.ErrTruncated, Detail: Brief}, `1 leak, 100 bytes in all
 leaks may be missing: more leaks than the limit
   1 leak, 100 bytes: lose+0x1/0x10 [m]
-    allocated by thread 0 ("")
+    allocated by a thread that is not known
     → lose+0x1/0x10 [m]
 `},
 		{"groups", many, &Options{Detail: Brief, MaxGroups: 2}, `7 leaks, 679 bytes in all, from 7 places
   1 leak, 100 bytes: lose+0x1/0x10 [m]
-    allocated by thread 0 ("")
+    allocated by a thread that is not known
     → lose+0x1/0x10 [m]
   1 leak, 99 bytes: losex+0x1/0x10 [m]
-    allocated by thread 0 ("")
+    allocated by a thread that is not known
     → losex+0x1/0x10 [m]
   and 5 places more
 `},
@@ -209,7 +209,7 @@ leaks may be missing: more leaks than the limit
 `},
 		{"sizes beyond all", []kmemleak.Leak{huge, huge}, &Options{Detail: Brief}, `2 leaks, 18446744073709551615 bytes in all
   2 leaks, 18446744073709551615 bytes: lose+0x1/0x10 [m]
-    allocated by thread 0 ("")
+    allocated by a thread that is not known
     → lose+0x1/0x10 [m]
 `},
 		{"times", timed, &Options{Clock: clock}, `2 leaks, 16 bytes in all
@@ -223,7 +223,7 @@ leaks may be missing: more leaks than the limit
 		{"no backtrace, per CPU", []kmemleak.Leak{perCPU}, nil, `1 leak, 8 bytes in all
 
   1 leak, 8 bytes: owner not known
-    allocated by thread 0 (""), jiffies 0
+    allocated by a thread that is not known, at a time that is not known either
     object (percpu) 0x100 (size 8), fingerprint 671a02117af87c23, first 1 bytes on cpu 3:
       61                                               a
     no backtrace

@@ -29,8 +29,7 @@ func completion() command {
 				if len(args) != 1 || shells[args[0]] == nil {
 					return 0, usageError{"one of these shells: " + strings.Join(names, ", ")}
 				}
-				shells[args[0]](std.out)
-				return 0, nil
+				return 0, writeAll(std.out, shells[args[0]])
 			}
 		},
 	}

@@ -16,6 +16,9 @@ import (
 	"github.com/kmemleak/kmemleak/leakfmt"
 )
 
+// maxHZ is beyond what any kernel's configuration offers.
+const maxHZ = 10_000
+
 var explain = command{
 	name:  "explain",
 	args:  "[file ...]",
@@ -43,6 +46,9 @@ so. In the end it is told what the marks mean.
 		in.define(flags)
 		to.defineFile(flags)
 		return func(_ context.Context, std stdio, args []string) (int, error) {
+			if *hz < 0 || *hz > maxHZ {
+				return 0, usageError{fmt.Sprintf("-hz %d: no kernel has that", *hz)}
+			}
 			s, err := from.symbolizer(std)
 			if err != nil {
 				return 0, err

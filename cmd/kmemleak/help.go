@@ -4,7 +4,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -29,18 +31,24 @@ func help() command {
 				case *man:
 					return 0, noArguments(args)
 				case len(args) == 0:
-					writeUsage(std.out)
-					return 0, nil
+					return 0, writeAll(std.out, writeUsage)
 				}
 				c, ok := lookup(args[0])
 				if !ok {
 					return 0, usageError{fmt.Sprintf("there is no command %q", args[0])}
 				}
-				writeHelp(std.out, c)
-				return 0, noArguments(args[1:])
+				return 0, errors.Join(writeAll(std.out, func(w io.Writer) { writeHelp(w, c) }), noArguments(args[1:]))
 			}
 		},
 	}
+}
+
+// writeAll writes what write writes, whose errors it tells.
+func writeAll(w io.Writer, write func(io.Writer)) error {
+	var b bytes.Buffer
+	write(&b)
+	_, err := b.WriteTo(w)
+	return err
 }
 
 // writeUsage writes what there is to know of all commands.

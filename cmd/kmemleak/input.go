@@ -45,30 +45,36 @@ func (in *input) read(std stdio, files []string) (leaks []kmemleak.Leak, err err
 	defer std.progress.clear()
 	var failed []error
 	for _, name := range files {
-		more, err := readFile(std, name)
+		more, errs := readFile(std, name)
 		leaks = append(leaks, more...)
 		if name == "-" {
 			name = "standard input"
 		}
-		if err == nil && len(more) == 0 && !in.empty {
-			err = fmt.Errorf("%s: %w", name, errNoReport)
-		} else if err != nil && !errors.As(err, new(*os.PathError)) {
-			err = fmt.Errorf("%s: %w", name, err)
+		if len(errs) == 0 && len(more) == 0 && !in.empty {
+			errs = []error{errNoReport}
 		}
-		failed = append(failed, err)
+		for _, err := range errs {
+			if !errors.As(err, new(*os.PathError)) {
+				err = fmt.Errorf("%s: %w", name, err)
+			}
+			failed = append(failed, err)
+		}
 	}
 	return leaks, errors.Join(failed...)
 }
 
-func readFile(std stdio, name string) ([]kmemleak.Leak, error) {
+func readFile(std stdio, name string) ([]kmemleak.Leak, []error) {
 	if name == "-" {
 		return readLeaks(bufio.NewReader(std.in), func(n int) { std.progress.set("reading standard input, %d leaks", n) })
 	}
 	file, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return nil, []error{err}
 	}
 	defer file.Close()
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		return nil, []error{&os.PathError{Op: "read", Path: name, Err: errors.New("is a folder")}}
+	}
 	return readLeaks(bufio.NewReader(file), func(n int) { std.progress.set("reading %s, %d leaks", filepath.Base(name), n) })
 }
 
@@ -76,13 +82,16 @@ func readFile(std stdio, name string) ([]kmemleak.Leak, error) {
 const maxComplaints = 8
 
 // readLeaks reads all that it can; progress is told how many leaks there are so far.
-func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak, err error) {
+func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak, failed []error) {
 	progress(0)
+	const mark = "\ufeff" // of some editors
+	if start, _ := r.Peek(len(mark)); string(start) == mark {
+		_, _ = r.Discard(len(mark))
+	}
 	extract := kmemleak.Extract
 	if isJSON(r) {
 		extract = jsonLeaks
 	}
-	var failed []error
 	more := 0
 	for leak, err := range extract(r) {
 		if err == nil || leak.Addr != 0 || leak.Size != 0 {
@@ -102,5 +111,5 @@ func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak
 	if more > 0 {
 		failed = append(failed, fmt.Errorf("and %d lines more", more))
 	}
-	return leaks, errors.Join(failed...)
+	return leaks, failed
 }

@@ -7,19 +7,27 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"regexp"
 
 	"github.com/kmemleak/kmemleak"
 )
 
 // isJSON reports whether an input is what leakfmt.JSONLines writes, whose lines begin
-// with one of two members. Logs may be JSON as well.
+// with one of two members, or what a program has made of it. Logs may be JSON as
+// well.
 func isJSON(r *bufio.Reader) bool {
-	start, _ := r.Peek(len(`{"error":`))
-	return bytes.HasPrefix(start, []byte(`{"addr":`)) || bytes.HasPrefix(start, []byte(`{"error":`))
+	start, _ := r.Peek(128)
+	return leakJSON.Match(start)
 }
+
+var leakJSON = regexp.MustCompile(`^\s*(\[\s*)?\{\s*"(addr|error)"`)
+
+// errJSON: the lines are not those that leakfmt.JSONLines writes.
+var errJSON = errors.New("not one JSON object in each line (jq -c makes that)")
 
 // jsonLeaks reads what leakfmt.JSONLines writes, in the way of [kmemleak.Extract]: a
 // line that says that somebody could not look is an error, as is one that cannot be
@@ -58,6 +66,9 @@ type jsonLine struct {
 func jsonLeak(line []byte) (leak kmemleak.Leak, err error) {
 	var members jsonLine
 	if err := json.Unmarshal(line, &members); err != nil {
+		if len(line) == 1 { // a bracket
+			err = errJSON
+		}
 		return leak, fmt.Errorf("%w: %w", kmemleak.ErrFormat, err)
 	}
 	if members.Addr != "" {

@@ -6,6 +6,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +20,7 @@ import (
 func readAll(t *testing.T, text string) (leaks []kmemleak.Leak, err string) {
 	t.Helper()
 	leaks, e := readLeaks(bufio.NewReader(strings.NewReader(text)), func(int) {})
-	if e != nil {
+	if e := errors.Join(e...); e != nil {
 		err = e.Error()
 	}
 	return leaks, err
@@ -49,6 +50,10 @@ func TestJSONLeaks(t *testing.T) {
 		{"a damaged record", lines[0] + addError(lines[1]), leaks[:2], `line 2: it says "cut"`},
 		{"something else", lines[0] + "{}\n[]\n", leaks[:1], "line 2: not a kmemleak report: the members addr and error are missing\n" +
 			"line 3: not a kmemleak report: json: cannot unmarshal array into Go value of type main.jsonLine"},
+		{"a byte order mark", "\ufeff" + lines[0], leaks[:1], ""},
+		{"more lines than objects", "{\n  \"addr\": \"0x1\"\n}\n", nil, "line 1: not a kmemleak report: not one JSON object in each line (jq -c makes that)\n" +
+			"line 2: not a kmemleak report: invalid character ':' after top-level value\n" +
+			"line 3: not a kmemleak report: not one JSON object in each line (jq -c makes that)"},
 		{"an address that is none", `{"addr":"x","size":1}`, nil,
 			`line 1: not a kmemleak report: number in JSON: strconv.ParseUint: parsing "x": invalid syntax`},
 		{"many errors", lines[0] + strings.Repeat(`{"error":"off"}`+"\n", 10), leaks[:1],

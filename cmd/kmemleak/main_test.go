@@ -5,7 +5,9 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,6 +135,11 @@ func TestRun(t *testing.T) {
 			`kmemleak symbolize: standard input: line 1: it says "find: kmemleak is switched off\x1b[31m"` + "\n"},
 		{"one of two files", with("symbolize", "-format", "openmetrics", "-", "missing.txt"), text, 2, "failed.prom",
 			"kmemleak symbolize: open missing.txt: no such file or directory\n"},
+		{"JSON of other tools", with("symbolize", "-empty"), "[{\"addr\":\"0x1\"}]\n", 2, "",
+			"kmemleak symbolize: standard input: line 1: not a kmemleak report: json: cannot unmarshal array into Go value of type main.jsonLine\n"},
+		{"a folder", with("symbolize", "testdata"), "", 2, "", "kmemleak symbolize: read testdata: is a folder\n"},
+		{"no ticks", with("explain", "-hz", "-1", report), "", 2, "",
+			"kmemleak explain: -hz -1: no kernel has that\nusage: kmemleak explain [flags] [file ...] (try: kmemleak help explain)\n"},
 		{"a flag behind a file", with("symbolize", report, "-empty"), "", 2, "",
 			"kmemleak symbolize: flags come before files: -empty\nusage: kmemleak symbolize [flags] [file ...] (try: kmemleak help symbolize)\n"},
 		{"a folder that is not there", []string{"symbolize", "-dir", "missing"}, text, 2, "",
@@ -199,4 +206,23 @@ func TestRunOutputFile(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	golden(t, "symbolize.xml", readFileText(t, name))
+}
+
+// full is a disk without space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space") }
+
+// Whoever keeps what is printed has to know that it is not all there.
+func TestFullDisk(t *testing.T) {
+	for _, args := range [][]string{
+		{"help"}, {"help", "find"}, {"help", "-man"}, {"completion", "zsh"}, {"version"},
+		{"symbolize", report}, {"pprof", report}, {"diff", report, report},
+	} {
+		var errs bytes.Buffer
+		got := run(t.Context(), args, stdio{in: strings.NewReader(""), out: full{}, err: &errs})
+		if want := fmt.Sprintf("kmemleak %s: no space\n", args[0]); got != statusError || errs.String() != want {
+			t.Errorf("%v: status %d, %q, want %q", args, got, errs.String(), want)
+		}
+	}
 }
