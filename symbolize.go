@@ -37,7 +37,9 @@ type Symbolizer struct {
 	// Dirs are searched first: object files (.ko, vmlinux, .debug, also packed
 	// with gzip, xz or zstd) and folders that hold such, at any depth. In names of
 	// modules '-' and '_' are equal. A stripped file and its debug file are used
-	// together, if their build IDs are the same.
+	// together, if their build IDs are the same. Of several builds of one module the
+	// one with the build ID of the frame, or of Modules, is used; if there is none,
+	// the first that is found, whichever kernel it is of.
 	Dirs []string
 
 	// Debuginfod says which servers are asked for files that are not found. nil is

@@ -7,6 +7,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"debug/elf"
 	"fmt"
 	"io"
 	"math"
@@ -42,15 +43,13 @@ func (f *Finder) open(path string) (*kobj.File, error) {
 		return kobj.Open(path)
 	}
 	key := packedFile{path, info.Size(), info.ModTime().UnixNano()}
-	b := f.unpacked.get(key)
-	if b == nil {
-		if _, err := file.Seek(0, io.SeekStart); err != nil {
-			return nil, err
-		}
-		if b, err = unpacked(file, unpack, info.Size()); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		f.unpacked.put(key, b)
+	b, known, err := f.unpacked.get(key)
+	if !known {
+		b, err = unpacked(file, unpack, info.Size())
+		f.unpacked.put(key, b, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return kobj.New(b, path)
 }
@@ -87,17 +86,53 @@ func unpacker(magic []byte) func(r io.Reader, limit int64) (io.ReadCloser, error
 	return nil
 }
 
-// unpacked unpacks a file of a size.
-func unpacked(r io.Reader, unpack func(io.Reader, int64) (io.ReadCloser, error), size int64) ([]byte, error) {
+// small is what is unpacked without knowing how much it is, in bytes: most modules.
+const small = 4 << 20
+
+// unpacked unpacks a file of a size. What is large is unpacked twice, the first time
+// to count its bytes: no memory is taken for what is refused in the end.
+func unpacked(r io.ReadSeeker, unpack func(io.Reader, int64) (io.ReadCloser, error), size int64) ([]byte, error) {
 	limit := min(size, math.MaxInt32/maxUnpacked)*maxUnpacked + 4096
-	z, err := unpack(bufio.NewReader(r), limit)
-	if err != nil {
-		return nil, err
+	again := func(use func(io.Reader) error) error {
+		if _, err := r.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		z, err := unpack(bufio.NewReader(r), limit)
+		if err != nil {
+			return err
+		}
+		defer z.Close()
+		return use(z)
 	}
-	defer z.Close()
-	b, err := io.ReadAll(io.LimitReader(z, limit+1))
-	if err == nil && int64(len(b)) > limit {
-		err = fmt.Errorf("%w: unpacks to more than %d times its size", kobj.ErrFormat, maxUnpacked)
+	var b []byte
+	n := int64(0)
+	err := again(func(z io.Reader) (err error) {
+		b, err = io.ReadAll(io.LimitReader(z, small))
+		n = int64(len(b))
+		if err != nil {
+			return err
+		}
+		if !bytes.HasPrefix(b, []byte(elf.ELFMAG)) {
+			return fmt.Errorf("%w: no ELF file is packed in it", kobj.ErrFormat)
+		}
+		if n == small {
+			more, err := io.Copy(io.Discard, io.LimitReader(z, limit+1-small))
+			n += more
+			if err != nil {
+				return err
+			}
+		}
+		if n > limit {
+			return fmt.Errorf("%w: unpacks to more than %d times its size", kobj.ErrFormat, maxUnpacked)
+		}
+		return nil
+	})
+	if err != nil || n < small {
+		return b, err
 	}
-	return b, err
+	b = make([]byte, n)
+	return b, again(func(z io.Reader) error {
+		_, err := io.ReadFull(z, b)
+		return err
+	})
 }

@@ -5,6 +5,7 @@ package debugfile
 
 import (
 	"bytes"
+	"debug/elf"
 	"encoding/binary"
 	"hash/crc32"
 	"os"
@@ -60,7 +61,7 @@ func TestUnpackRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	zeros := make([]byte, 8<<20)
+	zeros := append([]byte(elf.ELFMAG), make([]byte, 8<<20)...)
 	xz := pack(t, module, "xz", "-c")
 	flipped := bytes.Clone(xz)
 	flipped[len(flipped)/2] ^= 1
@@ -71,6 +72,7 @@ func TestUnpackRefuses(t *testing.T) {
 		{"gzip of zeros", "more than 64 times", pack(t, zeros, "gzip", "-9c")},
 		{"xz of zeros", "more than 64 times", pack(t, zeros, "xz", "-c")},
 		{"zstd of zeros", "more than 64 times", pack(t, zeros, "zstd", "-c")},
+		{"gzip of no object", "no ELF file is packed", pack(t, zeros[4:], "gzip", "-9c")},
 		{"xz with a large window", "xz window of 1073741824 bytes", pack(t, module, "xz", "--lzma2=dict=1GiB", "-c")},
 		{"zstd with a large window", "window size exceeded", pack(t, module, "zstd", "--ultra", "-22", "-c")},
 		{"xz with a filter for code", "xz filters", pack(t, module, "xz", "--x86", "--lzma2", "-c")},
@@ -91,28 +93,29 @@ func TestUnpackRefuses(t *testing.T) {
 	}
 }
 
-// tinyBlocks gives an .xz file of n blocks of one byte, each with a window of 64 MiB.
+// tinyBlocks gives an .xz file of n blocks of four bytes, each with a window of 64 MiB.
 func tinyBlocks(n int) []byte {
 	head := []byte{2, 0, 0x21, 1, 28, 0, 0, 0}
 	head = binary.LittleEndian.AppendUint32(head, crc32.ChecksumIEEE(head))
-	chunk := []byte{1, 0, 0, 'x', 0, 0, 0, 0} // not packed; the end; padding
+	chunk := []byte{1, 0, 3, 0x7f, 'E', 'L', 'F', 0} // not packed; the end
 	b := append(xzMagic[:6:6], 0, 0)
 	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b[6:8]))
 	return append(append(b, bytes.Repeat(append(head, chunk...), n)...), 0)
 }
 
-// tinyFrames gives a .zst file of n frames of one byte, each with a window of 64 MiB.
+// tinyFrames gives a .zst file of n frames of four bytes, each with a window of 64 MiB.
 func tinyFrames(n int) []byte {
-	return bytes.Repeat([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 16 << 3, 1 | 1<<3, 0, 0, 'x'}, n)
+	return bytes.Repeat([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 16 << 3, 1 | 4<<3, 0, 0, 0x7f, 'E', 'L', 'F'}, n)
 }
 
 // TestUnpackManyWindows takes memory for what is unpacked, not for what the file says
 // of its windows.
 func TestUnpackManyWindows(t *testing.T) {
-	if got, err := unpackBytes(tinyBlocks(3)); err != nil || string(got) != "xxx" {
+	want := strings.Repeat(elf.ELFMAG, 3)
+	if got, err := unpackBytes(tinyBlocks(3)); err != nil || string(got) != want {
 		t.Fatalf("xz: %q, %v", got, err)
 	}
-	if got, err := unpackBytes(tinyFrames(3)); err != nil || string(got) != "xxx" {
+	if got, err := unpackBytes(tinyFrames(3)); err != nil || string(got) != want {
 		t.Fatalf("zstd: %q, %v", got, err)
 	}
 	for name, b := range map[string][]byte{"xz": tinyBlocks(50_000), "zstd": tinyFrames(50_000)} {
@@ -126,8 +129,29 @@ func TestUnpackManyWindows(t *testing.T) {
 	}
 }
 
+// TestUnpackLarge unpacks what is larger than what is unpacked in one go, and takes no
+// memory for what is too large.
+func TestUnpackLarge(t *testing.T) {
+	large := append([]byte(elf.ELFMAG), make([]byte, 3*small)...)
+	for i := 0; i < len(large); i += 50 {
+		large[i] ^= byte(i * i >> 8)
+	}
+	copy(large, elf.ELFMAG)
+	if got, err := unpackBytes(pack(t, large, "gzip", "-1c")); err != nil || !bytes.Equal(got, large) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+	bomb := pack(t, append([]byte(elf.ELFMAG), make([]byte, 128<<20)...), "gzip", "-9c")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := unpackBytes(bomb)
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; err == nil || got > 32<<20 {
+		t.Errorf("%d bytes allocated, %v", got, err)
+	}
+}
+
 func FuzzUnpack(f *testing.F) {
-	small := bytes.Repeat([]byte("kernel object "), 20)
+	small := bytes.Repeat([]byte(elf.ELFMAG+" kernel object "), 20)
 	f.Add(pack(f, small, "gzip", "-c"))
 	f.Add(pack(f, small, "zstd", "-c"))
 	f.Add(pack(f, small, "xz", "-c"))

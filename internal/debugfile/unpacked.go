@@ -22,6 +22,7 @@ type packedFile struct {
 
 type unpackedFile struct {
 	b    []byte
+	err  error  // why there are none
 	used uint64 // when last
 }
 
@@ -29,22 +30,25 @@ type unpackedFile struct {
 // have 10 to 500 KB without debugging information.
 const maxKept = 256 << 20
 
-// get gives the contents of a file, nil if they are not kept.
-func (u *unpackedFiles) get(key packedFile) []byte {
+// get gives the contents of a file, or why there are none, if that is kept.
+func (u *unpackedFiles) get(key packedFile) (b []byte, known bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	file := u.files[key]
 	if file == nil {
-		return nil
+		return nil, false, nil
 	}
 	u.clock++
 	file.used = u.clock
-	return file.b
+	return file.b, true, file.err
 }
 
-// put keeps the contents of a file, in place of those that were not used for the
-// longest time.
-func (u *unpackedFiles) put(key packedFile, b []byte) {
+// put keeps the contents of a file, or why there are none, in place of those that
+// were not used for the longest time.
+func (u *unpackedFiles) put(key packedFile, b []byte, err error) {
+	if err != nil {
+		b = nil
+	}
 	if len(b) > maxKept/2 {
 		return // it would displace too much
 	}
@@ -57,7 +61,7 @@ func (u *unpackedFiles) put(key packedFile, b []byte) {
 		u.size -= len(old.b) // somebody else was quicker
 	}
 	u.clock++
-	u.files[key] = &unpackedFile{b, u.clock}
+	u.files[key] = &unpackedFile{b, err, u.clock}
 	u.size += len(b)
 	for u.size > maxKept {
 		var oldest packedFile
