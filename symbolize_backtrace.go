@@ -23,7 +23,7 @@ func (s *Symbolizer) Backtrace(bt []Frame) []Call {
 			continue
 		}
 		above := lastPlace(rs)
-		rs = append(rs, s.resolve(question{f, above != nil && interrupts(above.frame.Func)}))
+		rs = append(rs, s.resolve(question{f, above != nil && interrupts(above.frame)}))
 	}
 	s.recoverBare(rs)
 	s.narrowAll(rs)

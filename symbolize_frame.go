@@ -38,7 +38,8 @@ type answer struct {
 	callee string // name of the function that the call is of, "" if not known
 	target uint64 // and its address in the file, 0 if it is in another
 	ret    uint64 // the address that the call returns to, in the file; 0 if none does
-	nopos  error  // why pos has no line
+	nopos  error  // why pos has no line, or lacks functions
+	part   bool   // pos may lack functions
 }
 
 // candidate is a place in the file while it is looked at.
@@ -132,10 +133,22 @@ func (o *object) sameBuild(want string) (bool, error) {
 		return false, fmt.Errorf("%w: %w", errContradicted, o.stale)
 	case want == "" || o.buildID == "":
 		return false, nil
-	case !strings.EqualFold(want, o.buildID):
+	case !sameID(want, o.buildID):
 		return false, fmt.Errorf("%w: build ID %s, but %s has %s", errContradicted, want, o.path, o.buildID)
 	}
 	return true, nil
+}
+
+// sameID reports whether a build ID that was printed is that of a file. The kernel
+// fills one of less than 20 bytes up with zeros (print_modules and
+// sprint_backtrace_build_id in kernel/kallsyms.c print 20), and some people cut it.
+func sameID(printed, id string) bool {
+	const digits = 40
+	printed, id = strings.ToLower(printed), strings.ToLower(id)
+	if len(printed) == digits && len(id) < digits {
+		id += strings.Repeat("0", digits-len(id))
+	}
+	return strings.HasPrefix(id, printed)
 }
 
 // errContradicted marks reasons why a place cannot be what a frame means.
@@ -215,7 +228,7 @@ func (o *object) findCall(c *candidate, first bool) {
 			}
 		}
 	}
-	if entry, at := c.entry-sec.Addr, off; c.call.Kind > kobj.CallNone && c.entry >= sec.Addr && entry <= at {
+	if entry, at := c.entry-sec.Addr, off; c.call.Kind != kobj.CallNone && c.entry >= sec.Addr && entry <= at {
 		// Bytes inside of an instruction may look like a call.
 		if is, known := o.file.Boundary(sec, entry, at); known && !is {
 			c.call = kobj.Call{Kind: kobj.CallNone}
@@ -239,6 +252,10 @@ func narrow(all []candidate) []candidate {
 	best := slices.DeleteFunc(slices.Clone(all), func(c candidate) bool { return c.denied != nil })
 	if len(best) == 0 {
 		return all[:1]
+	}
+	if sized := func(c candidate) bool { return c.match != kobj.SizeDiffers }; !slices.ContainsFunc(best, sized) && slices.ContainsFunc(all, sized) {
+		// The printed size is that of a place that cannot be meant.
+		return slices.DeleteFunc(all, func(c candidate) bool { return !sized(c) })[:1]
 	}
 	rank := best[0].match
 	for _, c := range best {
@@ -295,6 +312,10 @@ func (s *Symbolizer) answer(o *object, f Frame, c candidate) answer {
 	for i, l := range loc.Frames {
 		a.pos[i] = s.pos(l)
 	}
+	if part := loc.Err; part != nil || loc.NoFunction {
+		// The line may be in a function that was inlined and whose name is missing.
+		a.part, a.nopos = true, fmt.Errorf("%s: not all functions there may be known: %w", o.path, cmp.Or(part, errNoFunction))
+	}
 	last := &a.pos[len(a.pos)-1]
 	if last.Func == "" {
 		last.Func = demangled(f.Func)
@@ -306,6 +327,8 @@ func (s *Symbolizer) answer(o *object, f Frame, c candidate) answer {
 	}
 	return a
 }
+
+var errNoFunction = errors.New("the debugging information has none")
 
 // pos turns what the debugging information has into what users get.
 func (s *Symbolizer) pos(l dwarf.Frame) Pos {
@@ -382,12 +405,21 @@ func (r *resolution) call(f Frame) Call {
 	default:
 		c.Confidence = Consistent
 	}
+	if a.part {
+		c.Confidence, c.Reason = min(c.Confidence, Assumed), ""
+	}
 	return c
 }
 
-// interrupts reports whether a function is the code that an interrupt or exception
+// interrupts reports whether a frame is in the code that an interrupt or exception
 // enters the kernel by. What is below it in a backtrace did not call it.
-func interrupts(function string) bool {
+func interrupts(f Frame) bool {
+	function := f.Func
+	if function == "common_interrupt" {
+		// In x86_64 before 5.8 the entry, which ends in the call; since then a function
+		// in C (arch/x86/kernel/irq.c).
+		return f.Offset == f.Size && f.Size != 0
+	}
 	for _, prefix := range [...]string{"asm_sysvec_", "asm_exc_", "el1h_64_", "el1t_64_"} {
 		if strings.HasPrefix(function, prefix) {
 			return true
@@ -402,12 +434,16 @@ var interruptEntries = map[string]bool{
 	"asm_common_interrupt": true, "asm_spurious_interrupt": true, "ret_from_intr": true,
 	"apic_timer_interrupt": true, "reschedule_interrupt": true, "call_function_interrupt": true,
 	"call_function_single_interrupt": true, "irq_work_interrupt": true,
-	"page_fault": true, "async_page_fault": true,
+	"page_fault": true, "async_page_fault": true, "general_protection": true, "retint_kernel": true,
+	"xen_hvm_callback_vector": true, "hyperv_callback_vector": true,
 	// arm64 and arm
 	"el1_irq": true, "el1_sync": true, "el1_da": true, "el1_error": true,
 	"__irq_svc": true, "__fiq_svc": true, "__dabt_svc": true, "__pabt_svc": true, "__und_svc": true,
 	// riscv, i386
 	"handle_exception": true, "ret_from_exception": true,
+	// powerpc and mips
+	"hardware_interrupt_common": true, "hardware_interrupt_common_virt": true, "decrementer_common": true,
+	"decrementer_common_virt": true, "interrupt_return": true, "handle_int": true,
 	// s390
 	"ext_int_handler": true, "io_int_handler": true, "pgm_check_handler": true,
 }

@@ -121,6 +121,9 @@ func (s *Symbolizer) objectType(l Leak, c Call) ([]ObjectGuess, error) {
 		guesses = guessed(l, vars, o.file.Order)
 		return nil
 	})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", c.Frame, err)
+	}
 	return guesses, err
 }
 

@@ -98,6 +98,10 @@ type Location struct {
 	// Unit is the name of the compilation unit, as it is in the file.
 	Unit string
 
+	// NoFunction: lines are known, and no function has an entry for the address,
+	// though those of the unit's language have some. The chain may lack all of it.
+	NoFunction bool
+
 	// Err says what could not be read; the chain may lack inlined functions then.
 	Err error
 }
@@ -152,9 +156,9 @@ func (d *Data) visit(pc uint64, fn func(u *unit) (bool, error)) error {
 		}
 	}
 	if first != nil {
-		return fmt.Errorf("%w %#x: %w", ErrNotFound, pc, first)
+		return fmt.Errorf("%w: %w", ErrNotFound, first)
 	}
-	return fmt.Errorf("%w %#x", ErrNotFound, pc)
+	return ErrNotFound
 }
 
 // dead reports whether an address that was read marks code that the linker

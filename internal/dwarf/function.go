@@ -152,11 +152,14 @@ func (ab *abbrev) scope(scopes bool) bool {
 func (u *unit) scopes() bool {
 	lang, _ := u.info.constant(u.root.get(slotLanguage))
 	switch lang {
-	case 0x01, 0x02, 0x0c, 0x1d, 0x2c, 0x3e, 0x8001: // C to C23, assembler
+	case 0x01, 0x02, 0x0c, 0x1d, 0x2c, 0x3e, langAssembler: // C to C23
 		return false
 	}
 	return true
 }
+
+// langAssembler is the language of units whose functions need no entries.
+const langAssembler = 0x8001
 
 // locate fills in what is known about pc. It reports false if that is nothing.
 func (u *unit) locate(pc uint64, loc *Location) (bool, error) {
@@ -177,6 +180,8 @@ func (u *unit) locate(pc uint64, loc *Location) (bool, error) {
 		}
 	}
 	if !haveFunc {
+		lang, _ := du.info.constant(du.root.get(slotLanguage))
+		loc.NoFunction = err == nil && lang != langAssembler
 		loc.Frames = []Frame{pos}
 		return true, nil
 	}
