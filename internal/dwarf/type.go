@@ -46,6 +46,7 @@ const (
 // Tags and attributes that matter here alone.
 const (
 	tagArrayType       = 0x01
+	tagSubroutineType  = 0x15
 	tagEnumeration     = 0x04
 	tagFormalParameter = 0x05
 	tagMember          = 0x0d
@@ -289,6 +290,8 @@ func (r *typeReader) typeOf(v value, fields bool, depth int) *Type {
 		if name != "" {
 			t.Name = "enum " + name
 		}
+	case tagSubroutineType:
+		t.Name = "function"
 	case tagArrayType:
 		t.Kind = KindArray
 		t.Elem = to.typeOf(e.get(attrType), fields, depth+1)

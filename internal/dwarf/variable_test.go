@@ -77,3 +77,21 @@ func TestVariables(t *testing.T) {
 		})
 	}
 }
+
+func TestFunctionPointer(t *testing.T) {
+	f, d := open(t, modules+"/x86_64.ko")
+	symbols, err := f.Lookup("queue_visit")
+	if err != nil || len(symbols) == 0 {
+		t.Fatal(symbols, err)
+	}
+	vars, err := d.Variables(symbols[0].Addr() + 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range vars {
+		if v.Name == "fn" && v.Type.Name == "function *" {
+			return
+		}
+	}
+	t.Errorf("no pointer to a function: %+v", vars)
+}
