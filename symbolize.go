@@ -174,7 +174,8 @@ func (k *Kind) UnmarshalText(b []byte) error {
 //	Consistent   one      same    fits     not denied
 //	Assumed      one      any     any      not denied  the size is missing or no rule gives it, or the
 //	                                                   compiler's suffix number differs (.isra.0, .isra.1), or
-//	                                                   another frame contradicts the same file
+//	                                                   another frame contradicts the same file, or not
+//	                                                   all functions at the place could be read, says Err
 //	Ambiguous    several  same    equal    equal       and their source positions differ
 //	Contradicted any      any     any      any         the offset is beyond the function, the code shows that no
 //	                                                   call ends there or that it is of a function that does not
