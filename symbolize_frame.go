@@ -52,6 +52,7 @@ type candidate struct {
 	exact   bool // the address is of the instruction itself
 	whole   bool // the function is meant, not a place in it
 	beyond  bool // it is not in the function at all
+	inside  bool // no instruction begins there, unless the kernel has put others there
 	pc      uint64
 	denied  error // why it cannot be meant
 }
@@ -211,6 +212,10 @@ func (o *object) findCall(c *candidate, first bool) {
 	sec, off := c.section, c.offset
 	c.pc = sec.Addr + off
 	if c.exact {
+		if c.entry >= sec.Addr {
+			is, known := o.file.Boundary(sec, c.entry-sec.Addr, off)
+			c.inside = known && !is
+		}
 		return
 	}
 	before, at, ok := o.file.Before(sec, off)
@@ -262,6 +267,9 @@ func narrow(all []candidate) []candidate {
 		rank = min(rank, c.match)
 	}
 	best = slices.DeleteFunc(best, func(c candidate) bool { return c.match != rank })
+	if slices.ContainsFunc(best, func(c candidate) bool { return !c.inside }) {
+		best = slices.DeleteFunc(best, func(c candidate) bool { return c.inside })
+	}
 	seen := slices.ContainsFunc(best, func(c candidate) bool { return c.call.Kind > kobj.CallNone })
 	if seen {
 		best = slices.DeleteFunc(best, func(c candidate) bool { return c.call.Kind <= kobj.CallNone })

@@ -129,6 +129,37 @@ void f(void)
 	}
 }
 
+// What was interrupted is at the start of an instruction, which tells functions of
+// one name apart.
+func TestBacktraceInterruptedAt(t *testing.T) {
+	const twin = `
+void ext(void);
+static __attribute__((noinline)) void twin(void)
+{
+	asm volatile(%q);
+	ext();
+	ext();
+}
+void %s(void) { twin(); ext(); }
+`
+	path := compile(t, "-O1", fmt.Sprintf(twin, ".byte 0x48,0xc7,0xc0,0x44,0x33,0x22,0x11", "a"), fmt.Sprintf(twin, ".byte 0x90,0x90,0x48,0x31,0xc0,0x90,0x90", "b"))
+	at, size := returns(t, path, "twin", 0)
+	s := &Symbolizer{Release: "0.0.1", Dirs: []string{path}}
+	defer s.Close()
+	mov := at[0] - 5 - 7
+	for off, want := range map[uint64]string{
+		mov:     "ambiguous: twin 0.c:5 or twin 1.c:5",
+		mov + 1: "consistent: twin 1.c:5",
+		mov + 3: "ambiguous: twin 0.c:5 or twin 1.c:5", // in neither, unless something was put there
+		mov + 7: "ambiguous: twin 0.c:6 or twin 1.c:6",
+	} {
+		calls := s.Backtrace([]Frame{{Func: "asm_common_interrupt", Offset: 0x22, Size: 0x40}, {Func: "twin", Offset: off, Size: size, Module: "mod"}})
+		if got := lines(calls[1:]); got[0] != want {
+			t.Errorf("%#x: %s, want %s", off, got[0], want)
+		}
+	}
+}
+
 func TestSameID(t *testing.T) {
 	const md5, sha1 = "55b952945f96191c3a0d432c885e70be", "814e2430aeba3f5ad5c1e0b2cdef0123456789ab"
 	for _, tt := range []struct {
