@@ -96,13 +96,7 @@ func firstSuspect(b []byte) int {
 // rewrite copies b, which is clean up to i.
 func (cl *cleaner) rewrite(b []byte, i int) []byte {
 	// A thread name is not to be touched.
-	from, to := len(b), len(b)
-	if q := bytes.Index(b, []byte(`comm "`)); q >= 0 {
-		q += len(`comm "`)
-		if end := bytes.LastIndex(b[q:min(len(b), q+longCommLen+len(`", pid `))], []byte(`", pid `)); end >= 0 {
-			from, to = q, q+end
-		}
-	}
+	from, to := nameIn(b)
 	escaped := bytes.Contains(b, []byte("n"+anchor[1:])) && bytes.Contains(b, []byte(`\n`))
 	out := append(cl.buf[:0], b[:min(i, from)]...)
 	for i = len(out); i < len(b); {
@@ -160,6 +154,27 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 	}
 	cl.buf = out
 	return out
+}
+
+// nameIn tells where the name is in a comm line, whose blanks behind the name may be
+// more or less than the kernel's; both are the length of b if there is none.
+func nameIn(b []byte) (from, to int) {
+	const start, end = `comm "`, `",`
+	from = bytes.Index(b, []byte(start))
+	if from < 0 {
+		return len(b), len(b)
+	}
+	from += len(start)
+	for name := b[from:min(len(b), from+longCommLen+len(end))]; ; {
+		n := bytes.LastIndex(name, []byte(end))
+		if n < 0 {
+			return len(b), len(b)
+		}
+		if bytes.HasPrefix(trimLeft(b[from+n+len(end):]), []byte("pid")) {
+			return from, from + n
+		}
+		name = name[:n]
+	}
 }
 
 // escapeLen gives the length of a terminal's escape sequence.
