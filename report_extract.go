@@ -202,6 +202,13 @@ func findAddress(b []byte) int {
 	return i
 }
 
+// startsBoot reports whether a line is the first that a kernel prints.
+func startsBoot(b []byte) bool {
+	_, text := stripCarrier(b)
+	version, ok := bytes.CutPrefix(trimLeft(text), []byte("Linux version "))
+	return ok && len(version) > 0 && version[0] >= '0' && version[0] <= '9'
+}
+
 // lost is what programs that keep logs say of lines that they do not have.
 var lost = regexp.MustCompile(`\d+ printk messages dropped|Missed \d+ kernel messages|lost \d+ messages`)
 
@@ -214,7 +221,7 @@ func (x *extractor) interrupted(b []byte) bool {
 			r.damageAt(x.in.line, b, "lines of the log are lost after it")
 		}
 		return true
-	case bytes.Contains(b, []byte("Linux version ")), bytes.HasPrefix(b, []byte("-- Reboot --")), bytes.HasPrefix(b, []byte("-- Boot ")):
+	case bytes.Contains(b, []byte("Linux version ")) && startsBoot(b), bytes.HasPrefix(b, []byte("-- Reboot --")), bytes.HasPrefix(b, []byte("-- Boot ")):
 		for len(x.open) > 0 {
 			x.finish(x.open[0])
 		}

@@ -101,6 +101,9 @@ func parseFrame(b []byte) (f Frame, form frameForm, rest []byte, err error) {
 			}
 		}
 	}
+	if len(b) > 0 && b[0] == '<' && logLevel(b) > 0 {
+		return Frame{}, form, b, errNoFrame // no type of Rust or C++
+	}
 	if b, err = parseSymbol(b, &f, &form); err != nil {
 		return Frame{}, form, b, err
 	}
