@@ -9,9 +9,9 @@ import (
 	"hash/crc32"
 )
 
-// HasCode reports whether the file has code that can be read. A debug file has
-// headers of the code's sections and no contents. In a module without symbols the
-// relocations are gone as well, so that its calls lead nowhere.
+// HasCode reports whether the file has code that can be read. A debug file has headers
+// of the code sections, but not their contents. In a module without symbols the
+// relocations are gone as well, so its calls lead nowhere.
 func (f *File) HasCode() bool {
 	for i := range f.sections {
 		if s := &f.sections[i]; s.executable() && s.Size > 0 && s.Type != elf.SHT_NOBITS {
@@ -31,10 +31,10 @@ func (f *File) HasDebug() bool {
 	return false
 }
 
-// CRC gives the checksum that a .gnu_debuglink of the file has to have.
+// CRC returns the checksum that a .gnu_debuglink of the file must have.
 func (f *File) CRC() uint32 { return crc32.ChecksumIEEE(f.raw) }
 
-// DebugFile gives the file that has the debug sections: the attached one, or f
+// DebugFile returns the file that has the debug sections: the attached one, or f
 // itself.
 func (f *File) DebugFile() *File {
 	if f.attached != nil {
@@ -43,15 +43,15 @@ func (f *File) DebugFile() *File {
 	return f
 }
 
-// Attach makes debug the file that the debug sections of f are in, and its symbols
-// too if f has none: what strip, eu-strip or objcopy --only-keep-debug took out of
-// f. It must be called before f is used. Both files then belong together: closing
-// f closes debug.
+// Attach makes debug the file for the debug sections of f, and for its symbols if f has
+// none. That is what strip, eu-strip or objcopy --only-keep-debug took out of f. Attach
+// must be called before f is used. Both files then belong together: closing f closes
+// debug.
 //
-// The sections that occupy memory have to be the same in both, whatever their
-// numbers. An error names one that is not, and leaves f as it was; debug is still
-// the caller's then. That both are of one build is for the caller to know: the
-// same sections can be those of two builds.
+// The sections that occupy memory must be the same in both files; their numbers may
+// differ. Otherwise Attach returns an error that names a section, f is unchanged, and
+// debug still belongs to the caller. The caller must know that both files are from one
+// build: two builds can have the same sections.
 func (f *File) Attach(debug *File) error {
 	own, err := f.counterparts(debug)
 	if err != nil {
@@ -59,22 +59,22 @@ func (f *File) Attach(debug *File) error {
 	}
 	for i, n := range own {
 		if n > 0 {
-			// Now its relocations give addresses of f.
+			// Relocations of debug now yield addresses of f.
 			debug.sections[i].Addr = f.sections[n].Addr
 		}
 	}
 	f.attached, f.attachedSections = debug, own
-	f.symbols = symbols{} // it may have been looked for symbols
+	f.symbols = symbols{} // f may have been searched for symbols before
 	return nil
 }
 
-// counterparts gives for every section of a debug file its number in f, 0 for those
+// counterparts returns, for every section of a debug file, its number in f; 0 for those
 // that are not loaded.
 func (f *File) counterparts(debug *File) ([]int, error) {
 	if f.Class != debug.Class || f.Machine != debug.Machine || f.Order != debug.Order || f.Type != debug.Type {
 		return nil, fmt.Errorf("%w: not for the same machine", ErrFormat)
 	}
-	// Names may repeat, and then stay in order.
+	// Names may repeat; their order is then the same in both files.
 	byName := make(map[string][]int)
 	for i := range f.sections {
 		if s := &f.sections[i]; s.loaded() {

@@ -9,26 +9,26 @@ import (
 	"sync"
 )
 
-// CallKind says what the code in front of an address tells about calls.
+// CallKind says what the code in front of an address reveals about calls.
 type CallKind uint8
 
 const (
 	CallUnknown  CallKind = iota // the code is not in the file, or not understood
 	CallNone                     // no call ends at the address
-	CallIndirect                 // a call may end there, and the code does not name what it calls
-	CallDirect                   // a call ends there, of Callee
+	CallIndirect                 // a call may end there, but the code does not name the callee
+	CallDirect                   // a call of Callee ends there
 )
 
 // Call is the evidence for a call.
 type Call struct {
 	Kind CallKind
 
-	// Self: the address is that of the call itself, which is what backtraces of
-	// this machine have.
+	// Self reports whether the address is that of the call itself. Backtraces of such
+	// machines have that address.
 	Self bool
 
-	// Of a direct call: the name of what is called, as the file's symbol table
-	// has it. Section is nil if it is not in this file.
+	// For a direct call: the name of the callee in the file's symbol table. Section is nil
+	// if the callee is not in this file.
 	Callee  string
 	Section *Section
 	Offset  uint64
@@ -51,14 +51,14 @@ func (f *File) codeRelocs(s *Section) *relocs {
 		if f.code.relocs == nil {
 			f.code.relocs = make(map[int]*relocs)
 		}
-		// Without its relocations a section is code all the same.
+		// A section without relocations is still code.
 		r, _ = f.relocsOf(s)
 		f.code.relocs[s.Index] = r
 	}
 	return r
 }
 
-// CallBefore tells what the code says about a call whose return address is at off
+// CallBefore returns the evidence in the code for a call whose return address is at off
 // in s.
 func (f *File) CallBefore(s *Section, off uint64) Call {
 	b, err := f.Contents(s)
@@ -122,7 +122,7 @@ func (f *File) CallBefore(s *Section, off uint64) Call {
 	return Call{}
 }
 
-// site is a place in code that is looked at.
+// site is a place in code that is examined.
 type site struct {
 	f   *File
 	s   *Section
@@ -130,7 +130,7 @@ type site struct {
 	off uint64 // of the return address
 }
 
-// back gives n bytes in front of the return address, nil if there are not as many.
+// back returns the n bytes in front of the return address, or nil if there are fewer.
 func (c *site) back(n uint64) []byte {
 	if n > c.off {
 		return nil
@@ -138,9 +138,9 @@ func (c *site) back(n uint64) []byte {
 	return c.b[c.off-n : c.off]
 }
 
-// callee looks for a relocation of the instruction n bytes before the return
-// address, whose field is skip bytes into it. The field of a pc-relative
-// relocation counts from itself, which adjust makes up for.
+// callee looks for a relocation of the instruction n bytes before the return address.
+// Its field is skip bytes into the instruction. A pc-relative relocation counts from
+// its field; adjust makes up for that.
 func (c *site) callee(n, skip uint64, adjust uint64) (Call, bool) {
 	r := c.f.codeRelocs(c.s)
 	if r == nil {
@@ -164,8 +164,8 @@ func (c *site) callee(n, skip uint64, adjust uint64) (Call, bool) {
 	return Call{}, false
 }
 
-// addendInCode gives the addend of a call's relocation where the instruction holds
-// it.
+// addendInCode returns the addend of a call's relocation on machines that keep it in
+// the instruction.
 func (f *File) addendInCode(b []byte, off uint64) uint64 {
 	if off > uint64(len(b)) || uint64(len(b))-off < 4 {
 		return 0
@@ -180,7 +180,7 @@ func (f *File) addendInCode(b []byte, off uint64) uint64 {
 	return uint64(int64(int32(v)))
 }
 
-// named gives the direct call of a symbol plus an offset.
+// named returns the direct call of a symbol plus an offset.
 func (f *File) named(t *symtab, sym rawSymbol, plus uint64) Call {
 	c := Call{Kind: CallDirect}
 	if sym.section > 0 {
@@ -196,13 +196,13 @@ func (f *File) named(t *symtab, sym rawSymbol, plus uint64) Call {
 		c.Callee = string(t.name(sym.name))
 	}
 	if c.Callee == "" && c.Section != nil {
-		// Assemblers name the section instead of a local function.
+		// For a local function, assemblers name the section.
 		c.Callee = f.nameAt(c.Section, c.Offset)
 	}
 	return c
 }
 
-// nameAt gives the name of the first symbol that is exactly at a place.
+// nameAt returns the name of the first symbol that is exactly at a place.
 func (f *File) nameAt(s *Section, off uint64) string {
 	t, err := f.symbolTable()
 	if err != nil {
@@ -233,8 +233,8 @@ func (f *File) nameAt(s *Section, off uint64) string {
 	return ""
 }
 
-// local gives the direct call of a place in this file's code, at a distance from
-// the return address. It is no call if there is no code.
+// local returns the direct call of a place in this file's code, at a distance from the
+// return address. If there is no code, it is not a call.
 func (c *site) local(distance uint64) Call {
 	s, off := c.s, c.off+distance
 	if c.f.Linked() {
@@ -251,9 +251,9 @@ func (c *site) local(distance uint64) Call {
 	return Call{Kind: CallDirect, Callee: c.f.nameAt(s, off), Section: s, Offset: off}
 }
 
-// fixed looks at machines whose calls are one instruction of four bytes, n bytes
-// before the return address. If bits is not 0, the instruction's low bits are the
-// distance in units of scale.
+// fixed handles machines whose calls are one instruction of four bytes, n bytes before
+// the return address. If bits is not 0, the instruction's low bits are the distance in
+// units of scale.
 func (c *site) fixed(n uint64, kind func(uint32) CallKind, bits, scale uint) Call {
 	b := c.back(n)
 	if b == nil || c.off%4 != 0 {
@@ -261,12 +261,12 @@ func (c *site) fixed(n uint64, kind func(uint32) CallKind, bits, scale uint) Cal
 	}
 	op := c.f.Order.Uint32(b)
 	if c.f.Machine == elf.EM_AARCH64 || c.f.Machine == elf.EM_LOONGARCH {
-		// Instructions are little-endian in any file.
+		// Instructions are little-endian in every file.
 		op = uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
 	}
 	k := kind(op)
 	if k == CallNone && op == c.f.nop() {
-		// The kernel makes calls of nops when functions are traced.
+		// The kernel turns nops into calls when it traces functions.
 		return Call{}
 	}
 	if k == CallIndirect && c.f.Machine == elf.EM_LOONGARCH {
@@ -291,8 +291,8 @@ func (c *site) fixed(n uint64, kind func(uint32) CallKind, bits, scale uint) Cal
 	return c.local(distance - n)
 }
 
-// nop is the instruction that does nothing, on machines with instructions of four
-// bytes.
+// nop returns the instruction that does nothing, on machines with instructions of four
+// bytes. It returns 0 for other machines.
 func (f *File) nop() uint32 {
 	switch f.Machine {
 	case elf.EM_AARCH64:
@@ -305,7 +305,7 @@ func (f *File) nop() uint32 {
 	return 0
 }
 
-// arm looks at 32-bit ARM code; Thumb code is not told apart and not understood.
+// arm handles 32-bit ARM code. Thumb code is neither recognized nor understood.
 func (c *site) arm() Call {
 	b := c.back(4)
 	if b == nil || c.off%4 != 0 {
@@ -314,7 +314,7 @@ func (c *site) arm() Call {
 	op := c.f.Order.Uint32(b)
 	switch {
 	case op&0x0f000000 == 0x0b000000 && op>>28 != 0xf: // bl
-		// The distance counts from two instructions on.
+		// The distance counts from two instructions ahead.
 		if call, ok := c.callee(4, 0, 8); ok {
 			return call
 		}
@@ -326,7 +326,7 @@ func (c *site) arm() Call {
 	return Call{}
 }
 
-// s390 looks at code whose instructions have two, four or six bytes.
+// s390 handles code whose instructions have two, four or six bytes.
 func (c *site) s390() Call {
 	if b := c.back(6); b != nil && b[0] == 0xc0 && b[1] == 0x04 { // brcl that never branches
 		return Call{}
@@ -347,7 +347,7 @@ func (c *site) s390() Call {
 	return Call{Kind: CallNone}
 }
 
-// riscv looks at code whose instructions have two or four bytes, little-endian.
+// riscv handles code whose instructions have two or four bytes, little-endian.
 func (c *site) riscv() Call {
 	if b := c.back(8); b != nil {
 		auipc := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
@@ -390,8 +390,8 @@ func (c *site) riscv() Call {
 	return Call{Kind: CallNone}
 }
 
-// sparc looks at code whose calls leave their own address in a register, to which
-// they return by adding 8.
+// sparc handles code whose calls leave their own address in a register; the callee
+// returns to that address plus 8.
 func (c *site) sparc() Call {
 	if c.off%4 != 0 || c.off+4 > uint64(len(c.b)) {
 		return Call{Kind: CallNone}
@@ -411,8 +411,8 @@ func (c *site) sparc() Call {
 	return Call{Kind: CallNone}
 }
 
-// indirectThunk reports whether name is that of a retpoline, which calls what its
-// register points to.
+// indirectThunk reports whether name is that of a retpoline, which calls the address in
+// its register.
 func indirectThunk(name string) bool {
 	return strings.HasPrefix(name, "__x86_indirect_") || strings.HasPrefix(name, "__x86_retpoline_")
 }

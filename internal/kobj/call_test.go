@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// callText gives a Call as text: "direct f", "direct .text+0x4", "indirect".
+// callText returns a Call as text: "direct f", "direct .text+0x4", "indirect".
 func callText(c Call) string {
 	if c.Self {
 		c.Self = false

@@ -8,14 +8,13 @@ import (
 	"encoding/binary"
 )
 
-// x86 looks at x86 code of both sizes.
+// x86 handles x86 code, 32-bit and 64-bit.
 //
-// The kernel changes its code when it boots, so that the file does not show every
-// call as it ran: calls of retpolines become indirect ones, which are shorter
-// (arch/x86/kernel/alternative.c, apply_retpolines); indirect calls of
-// paravirtualized operations become direct ones; and what is a nop in the file may
-// become a call (alternatives, function tracing). Where that is possible there is
-// no telling.
+// The kernel changes its code when it boots, so the file does not show every call as it
+// ran. Calls of retpolines become indirect ones, which are shorter
+// (arch/x86/kernel/alternative.c, apply_retpolines). Indirect calls of paravirtualized
+// operations become direct ones. A nop in the file may become a call (alternatives,
+// function tracing). Where that is possible the kind is unknown.
 func (c *site) x86() Call {
 	if b := c.back(5); b != nil && b[0] == 0xe8 {
 		if call := c.x86Relative(); call.Kind != CallNone {
@@ -34,7 +33,7 @@ func (c *site) x86() Call {
 	return Call{Kind: CallNone}
 }
 
-// x86Relative gives the target of the relative call that ends here.
+// x86Relative returns the target of the relative call that ends here.
 func (c *site) x86Relative() Call {
 	if call, ok := c.callee(5, 1, 4); ok {
 		return call
@@ -48,8 +47,8 @@ func (c *site) x86Relative() Call {
 	return c.local(distance)
 }
 
-// x86Indirect reports whether the bytes in front may be a call of what a register
-// or memory points to: ff /2, with all forms of operands.
+// x86Indirect reports whether the bytes in front may be a call through a register or
+// through memory: ff /2, with all forms of operands.
 func (c *site) x86Indirect() bool {
 	for n := uint64(2); n <= 7; n++ {
 		b := c.back(n)
@@ -80,8 +79,8 @@ func (c *site) x86Indirect() bool {
 	return false
 }
 
-// x86Patched reports whether a longer instruction starts in front that the kernel
-// may have replaced by a shorter call.
+// x86Patched reports whether a longer instruction starts in front that the kernel may
+// have replaced by a shorter call.
 func (c *site) x86Patched() bool {
 	// call *%rax, call *%r8 or a fenced call, in place of five bytes.
 	for n := uint64(2); n <= 3; n++ {

@@ -16,12 +16,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// maxRatio is how many times its compressed size a section may have. Debug
-// sections shrink to about a fourth; this is room for odd ones.
+// maxRatio is the largest allowed ratio of a section's size to its compressed size.
+// Debug sections shrink to about a fourth; this leaves room for odd ones.
 const maxRatio = 256
 
-// maxWindow is how far back Zstandard data may refer, in bytes, which takes as much
-// memory; level 19 of zstd has 8 MiB.
+// maxWindow is how far back Zstandard data may refer, in bytes. Decompression takes
+// that much memory; level 19 of zstd uses 8 MiB.
 const maxWindow = 64 << 20
 
 // decompress unpacks a section that has an ELF compression header.
@@ -59,7 +59,7 @@ func (f *File) decompress(b []byte) ([]byte, error) {
 // decompressGNU unpacks a .zdebug section.
 func decompressGNU(b []byte) ([]byte, error) {
 	if len(b) < 12 || string(b[:4]) != "ZLIB" {
-		// Tools leave a section as it is if compression would not shrink it.
+		// Tools leave a section uncompressed if compression would not shrink it.
 		return b, nil
 	}
 	return inflate(b[12:], binary.BigEndian.Uint64(b[4:]))
@@ -73,8 +73,8 @@ func inflate(b []byte, size uint64) ([]byte, error) {
 	return readSized(r, size, len(b))
 }
 
-// readSized reads size bytes, which packed bytes have to yield. Memory grows with
-// what really comes, not with what a header promises.
+// readSized reads the size bytes that packed bytes must yield. Memory grows with the
+// bytes that are read, not with the size that a header promises.
 func readSized(r io.Reader, size uint64, packed int) ([]byte, error) {
 	if size > (uint64(packed)+4096)*maxRatio || size > math.MaxInt32 {
 		return nil, fmt.Errorf("%w: %d compressed bytes for %d", ErrFormat, packed, size)

@@ -10,17 +10,17 @@ import (
 	"sync"
 )
 
-// RelocState says what a value that was read is worth.
+// RelocState says whether a value that was read can be trusted.
 type RelocState uint8
 
 const (
-	// None: no relocation applies to the value; it is as in the file. In ET_REL
-	// an address in this state belongs to code that the linker dropped.
+	// None: no relocation applies to the value; it is as in the file. In ET_REL, an
+	// address in this state belongs to code that the linker dropped.
 	None RelocState = iota
 	// Done: the value was relocated. Addresses are those of [File.SectionAt].
 	Done
-	// Unknown: a relocation applies that is not understood, or that does not fit
-	// the value. The value must not be trusted.
+	// Unknown: a relocation applies that is not understood or does not fit the value. The
+	// value must not be trusted.
 	Unknown
 )
 
@@ -39,9 +39,9 @@ type debugSection struct {
 	err  error
 }
 
-// Debug gives the debug section of that name, without its prefix: "info" for
-// .debug_info or .zdebug_info, whether compressed or not. It is nil without an
-// error if the file has no such section, or none with contents.
+// Debug returns the debug section with the given name, which is without its prefix:
+// "info" for .debug_info or .zdebug_info, whether compressed or not. The Data is nil,
+// and so is the error, if the file has no such section or only one without contents.
 func (f *File) Debug(name string) (*Data, error) {
 	if f.attached != nil {
 		// eu-strip -g leaves .debug_sup behind.
@@ -93,7 +93,7 @@ func (f *File) openDebug(name string) (*Data, error) {
 	return f.newData(s, b)
 }
 
-// contentsData gives any section with contents, to be read with its relocations.
+// contentsData returns any section with contents, to be read with its relocations.
 func (f *File) contentsData(s *Section) (*Data, error) {
 	b, err := f.Contents(s)
 	if err != nil {
@@ -104,7 +104,7 @@ func (f *File) contentsData(s *Section) (*Data, error) {
 
 func (f *File) newData(s *Section, b []byte) (*Data, error) {
 	d := &Data{Name: s.Name, b: b, big: f.Order == binary.BigEndian}
-	// A linked file may still have the relocations that the linker worked off.
+	// A linked file may still have the relocations that the linker applied.
 	if f.Linked() {
 		return d, nil
 	}
@@ -113,16 +113,16 @@ func (f *File) newData(s *Section, b []byte) (*Data, error) {
 	return d, err
 }
 
-// Bytes gives the contents as they are in the file, not relocated. It refers to
-// the file's mapping: nothing of it may be kept beyond Close.
+// Bytes returns the contents as they are in the file, not relocated. They refer to the
+// file's mapping and must not be used after Close.
 func (d *Data) Bytes() []byte { return d.b }
 
-// Relocated reports whether anything in the section is relocated. If not, Bytes
-// tells the same as Uint and ULEB128.
+// Relocated reports whether anything in the section is relocated. If not, Bytes has the
+// same values as Uint and ULEB128.
 func (d *Data) Relocated() bool { return d.relocs != nil }
 
-// Uint reads an unsigned number of 1, 2, 3, 4 or 8 bytes and applies what
-// relocations there are at its offset.
+// Uint reads an unsigned number of 1, 2, 3, 4 or 8 bytes and applies the relocations at
+// its offset, if any.
 func (d *Data) Uint(off uint64, size int) (v uint64, st RelocState, err error) {
 	if off > uint64(len(d.b)) || uint64(size) > uint64(len(d.b))-off {
 		return 0, None, fmt.Errorf("%w: %s ends at %#x, inside %d bytes at %#x", ErrFormat, d.Name, len(d.b), size, off)
@@ -135,8 +135,8 @@ func (d *Data) Uint(off uint64, size int) (v uint64, st RelocState, err error) {
 	return v, st, nil
 }
 
-// ULEB128 reads an unsigned LEB128 number of n bytes and applies what
-// relocations there are at its offset.
+// ULEB128 reads an unsigned LEB128 number of n bytes and applies the relocations at its
+// offset, if any.
 func (d *Data) ULEB128(off uint64) (v uint64, n int, st RelocState, err error) {
 	var shift uint
 	for i := off; i < uint64(len(d.b)); i++ {

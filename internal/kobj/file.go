@@ -3,32 +3,31 @@
 
 // Package kobj reads kernel object files: modules (ET_REL) and vmlinux.
 //
-// A file is looked at, not loaded: it is mapped where the system can do that,
-// headers are parsed when it is opened, and everything else is read where it
-// lies when it is asked for. Relocations in particular are applied to single
-// values on reading ([Data.Uint]), because the debug information of a large
-// module has millions of them and a lookup needs a few hundred.
+// A file is not loaded as a whole. It is mapped where the system supports that. Its
+// headers are parsed when it is opened; everything else is read in place on demand.
+// Relocations are applied to single values as they are read ([Data.Uint]), because the
+// debug information of a large module has millions of them and a lookup needs a few
+// hundred.
 //
 // # Addresses
 //
-// The sections of a module all start at address 0 in the file. On opening, every
-// section that occupies memory gets an address of its own, in the order in which
-// the kernel loads them and with gaps in between, so that an address names one
-// section and one offset ([File.SectionAt]). The addresses mean nothing outside
-// of the File. In a linked file addresses are those of the file.
+// The sections of a module all start at address 0 in the file. When the file is opened,
+// every section that occupies memory gets an address of its own. The addresses are in
+// the order in which the kernel loads the sections, with gaps in between, so that an
+// address names one section and one offset ([File.SectionAt]). These addresses mean
+// nothing outside of the File. In a linked file addresses are those of the file.
 //
 // # Memory
 //
-// A page of a mapped file that was read counts as memory of the process, and to
-// read one byte brings in 16 to 512 pages. Lookups touch few of them. A pass over the
-// headers of all units of a kernel image brings in more than 100 MB, unless it
-// calls [File.Forget] again and again.
+// Pages of a mapped file that have been read count as memory of the process. Reading
+// one byte brings in 16 to 512 pages. Lookups touch few of them. A pass over the
+// headers of all units of a kernel image brings in more than 100 MB, unless it calls
+// [File.Forget] repeatedly.
 //
 // # Robustness
 //
-// No input bytes cause a panic, and memory stays in proportion to the file. A
-// mapped file that is truncated while in use raises a fault; [Guard] turns it
-// into an error.
+// No input bytes cause a panic, and memory stays in proportion to the file. A mapped
+// file that is truncated while in use raises a fault; [Guard] turns it into an error.
 //
 // All methods of File and Data are safe for concurrent use, except for Close.
 package kobj
@@ -52,11 +51,11 @@ type File struct {
 	Class   elf.Class
 	Machine elf.Machine
 	Type    elf.Type // ET_REL for modules, ET_EXEC or ET_DYN for vmlinux
-	Flags   uint32   // e_flags, which belong to the machine
+	Flags   uint32   // e_flags; the machine defines them
 	Order   binary.ByteOrder
 
 	raw      []byte
-	release  func() error // gives raw back; nil if it is on the heap
+	release  func() error // releases raw; nil if raw is on the heap
 	sections []Section
 	byAddr   []int32 // allocated sections with contents or size, by address
 
@@ -73,7 +72,7 @@ type File struct {
 	code    code
 }
 
-// New makes a File of the bytes of an object file, which must not change while it
+// New makes a File of the bytes of an object file, which must not change while the File
 // is in use. The name is for error messages.
 func New(b []byte, name string) (*File, error) {
 	f := &File{Name: name, raw: b}
@@ -83,8 +82,8 @@ func New(b []byte, name string) (*File, error) {
 	return f, nil
 }
 
-// Close releases the mapping. Nothing that came out of the File, Bytes of a Data
-// for example, may be used any more.
+// Close releases the mapping. Values that came from the File, such as the Bytes of a
+// Data, must not be used afterwards.
 func (f *File) Close() error {
 	var err error
 	if f.attached != nil {
@@ -98,7 +97,7 @@ func (f *File) Close() error {
 	return err
 }
 
-// AddrSize is the size of an address in bytes: 4 or 8.
+// AddrSize returns the size of an address in bytes: 4 or 8.
 func (f *File) AddrSize() int {
 	if f.Class == elf.ELFCLASS32 {
 		return 4
@@ -106,11 +105,11 @@ func (f *File) AddrSize() int {
 	return 8
 }
 
-// Linked reports whether addresses in the file are final, which is so for
-// everything but ET_REL.
+// Linked reports whether addresses in the file are final. They are in all files but
+// ET_REL.
 func (f *File) Linked() bool { return f.Type != elf.ET_REL }
 
-// BuildID gives the GNU build ID in lower-case hex, "" if the file has none.
+// BuildID returns the GNU build ID in lower-case hex, or "" if the file has none.
 func (f *File) BuildID() string {
 	for i := range f.sections {
 		s := &f.sections[i]
@@ -129,8 +128,8 @@ func (f *File) BuildID() string {
 	return ""
 }
 
-// BuildID gives the build ID out of the contents of a note section, nil if there
-// is none.
+// BuildID returns the build ID from the contents of a note section, or nil if there is
+// none.
 func BuildID(b []byte, order binary.ByteOrder) []byte {
 	for len(b) >= 12 {
 		nameSize, descSize, kind := order.Uint32(b), order.Uint32(b[4:]), order.Uint32(b[8:])
@@ -151,7 +150,7 @@ func BuildID(b []byte, order binary.ByteOrder) []byte {
 	return nil
 }
 
-// cutAligned takes n bytes off b, and the padding to four bytes behind them.
+// cutAligned cuts n bytes off b, and the padding to four bytes behind them.
 func cutAligned(b []byte, n uint32) (head, rest []byte, ok bool) {
 	if uint64(n) > uint64(len(b)) {
 		return nil, nil, false
@@ -161,7 +160,7 @@ func cutAligned(b []byte, n uint32) (head, rest []byte, ok bool) {
 	return head, b[padded:], true
 }
 
-// slice gives n bytes of the file at off.
+// slice returns the n bytes of the file at off.
 func (f *File) slice(off, n uint64) ([]byte, error) {
 	if off > uint64(len(f.raw)) || n > uint64(len(f.raw))-off {
 		return nil, fmt.Errorf("%w: %d bytes at offset %#x are beyond its end at %#x", ErrFormat, n, off, len(f.raw))
@@ -209,8 +208,8 @@ func (f *File) parse() error {
 	return f.parseSections(offset, entSize, count, names)
 }
 
-// parseSections reads count section headers at offset. Where a number does not
-// fit into 16 bits the first section header holds it.
+// parseSections reads count section headers at offset. If a number does not fit into 16
+// bits, the first section header holds it.
 func (f *File) parseSections(offset, entSize, count, names uint64) error {
 	if offset == 0 {
 		return fmt.Errorf("%w: no section headers", ErrFormat)
@@ -254,7 +253,7 @@ func (f *File) parseSections(offset, entSize, count, names uint64) error {
 	}
 	for i := range f.sections {
 		s := &f.sections[i]
-		// Names of sections are short; one without an end is none.
+		// Section names are short; one without an end is ignored.
 		s.Name = string(cString(strings, uint64(s.nameOff), 1<<12))
 	}
 	return f.layOut()
@@ -286,7 +285,7 @@ func (f *File) sectionHeader(b []byte) Section {
 	return s
 }
 
-// cString gives the bytes at off up to the next NUL, nil if there is none within
+// cString returns the bytes at off up to the next NUL, or nil if there is none within
 // limit bytes.
 func cString(b []byte, off, limit uint64) []byte {
 	if off >= uint64(len(b)) {

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// objectSpec describes an object file that tests make.
+// objectSpec describes an object file for tests.
 type objectSpec struct {
 	class    elf.Class
 	order    byteOrder
@@ -23,7 +23,7 @@ type objectSpec struct {
 	typ      elf.Type
 	sections []sectionSpec
 	symbols  []symbolSpec
-	extended bool // numbers of sections in the places for large ones
+	extended bool // section numbers are in the fields for large ones
 }
 
 type byteOrder interface {
@@ -194,7 +194,6 @@ func (o objectSpec) bytes() []byte {
 	return append(body, headers...)
 }
 
-// open opens the file.
 func (o objectSpec) open(t testing.TB) *File {
 	t.Helper()
 	f, err := New(o.bytes(), "test.o")
@@ -208,7 +207,7 @@ func x86Object() objectSpec {
 	return objectSpec{class: elf.ELFCLASS64, order: binary.LittleEndian, machine: elf.EM_X86_64, typ: elf.ET_REL}
 }
 
-// helloModules gives the paths of the modules that come with the project.
+// helloModules returns the paths of the modules that come with the project.
 func helloModules(t testing.TB) []string {
 	t.Helper()
 	paths, err := filepath.Glob("../../testdata/modules/hello_kernel/*/hello-kernel.ko")

@@ -13,17 +13,17 @@ import (
 	"syscall"
 )
 
-// forgetFrom is the size of sections whose pages are given back. Smaller ones, such
-// as symbols, strings and abbreviations, are read all over again and again.
+// forgetFrom is the smallest size of sections whose pages Forget releases. Smaller
+// ones, such as symbols, strings and abbreviations, are read all over repeatedly.
 const forgetFrom = 8 << 20
 
-// Forget gives the memory back that pages of the mapped file take up in this
-// process. They come back, from the page cache as a rule, when they are read. It
-// may be called at any time, also while others read.
+// Forget releases the memory that pages of the mapped file occupy in this process. The
+// next read brings them back, usually from the page cache. Forget may be called at any
+// time, also while others read.
 //
-// To read a byte costs 64 KiB of such memory, and up to 2 MiB since Linux 6.18, which
-// maps all of what it keeps in one piece ("mm/filemap: map entire large folio
-// faultaround"). So who reads all over a file should call Forget again and again.
+// Reading one byte costs 64 KiB of such memory. Since Linux 6.18 it costs up to 2 MiB,
+// because the kernel maps the whole of a folio ("mm/filemap: map entire large folio
+// faultaround"). Callers that read all over a file should call Forget repeatedly.
 func (f *File) Forget() {
 	if f.attached != nil {
 		f.attached.Forget()
@@ -38,16 +38,16 @@ func (f *File) Forget() {
 			continue
 		}
 		if b, err := f.slice(s.Offset, s.Size); err == nil {
-			// Whole pages, seen from the start of the mapping. A refusal costs
-			// nothing but the memory.
+			// Whole pages, counted from the start of the mapping. If the kernel refuses, only
+			// the memory stays in use.
 			skip := -s.Offset & (page - 1)
 			_ = syscall.Madvise(b[skip:], syscall.MADV_DONTNEED)
 		}
 	}
 }
 
-// ForgetOver calls Forget if all files that the process has mapped have taken up more
-// than limit bytes since it did so last.
+// ForgetOver calls Forget if the files that the process has mapped have taken up more
+// than limit bytes since the last call that did so.
 func (f *File) ForgetOver(limit int64) {
 	now := mapped()
 	before := mappedBefore.Load()
@@ -61,7 +61,7 @@ func (f *File) ForgetOver(limit int64) {
 	}
 }
 
-// mappedBefore is what mapped gave after pages were given back.
+// mappedBefore is the result of mapped after pages were last released.
 var mappedBefore atomic.Int64
 
 var openStatm = sync.OnceValue(func() *os.File {
@@ -69,16 +69,16 @@ var openStatm = sync.OnceValue(func() *os.File {
 	return file
 })
 
-// mapped gives how much of files the process has in memory, in bytes. Where /proc is
-// missing, it is 0.
+// mapped returns how much memory files occupy in the process, in bytes. It returns 0 if
+// /proc is missing.
 func mapped() int64 {
 	var b [128]byte
-	n, _ := openStatm().ReadAt(b[:], 0) // a nil File gives an error
+	n, _ := openStatm().ReadAt(b[:], 0) // a nil File returns an error
 	fields := bytes.Fields(b[:n])
 	if len(fields) < 3 {
 		return 0
 	}
-	// The third one counts shared memory, too: proc_pid_statm(5).
+	// The third field counts shared memory, too: proc_pid_statm(5).
 	pages, _ := strconv.ParseInt(string(fields[2]), 10, 64)
 	return pages * int64(os.Getpagesize())
 }

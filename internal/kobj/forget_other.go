@@ -5,7 +5,7 @@
 
 package kobj
 
-// Forget does nothing: advice that is safe for pages in use is Linux's own.
+// Forget does nothing: only Linux has advice that is safe for pages in use.
 func (f *File) Forget() {}
 
 // ForgetOver does nothing.

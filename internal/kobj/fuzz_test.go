@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// FuzzNew changes bytes of real modules and uses all that is left of them.
+// FuzzNew changes bytes of real modules and uses everything that is still readable.
 func FuzzNew(f *testing.F) {
 	var modules [][]byte
 	for _, path := range helloModules(f) {
@@ -39,7 +39,7 @@ func FuzzNew(f *testing.F) {
 	})
 }
 
-// FuzzBytes reads any bytes as a file.
+// FuzzBytes reads arbitrary bytes as a file.
 func FuzzBytes(f *testing.F) {
 	f.Add(layoutObject().bytes())
 	f.Add(relocObject(x86Object(), 4, make([]byte, 32), stacked(3, 1)).bytes())
@@ -50,7 +50,7 @@ func FuzzBytes(f *testing.F) {
 	})
 }
 
-// exercise calls everything; answers must stay within the file.
+// exercise calls every method. Results must stay within the file.
 func exercise(t *testing.T, f *File) {
 	f.BuildID()
 	for _, name := range []string{"info", "line", "aranges", "str", "rnglists"} {

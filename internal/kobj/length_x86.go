@@ -19,7 +19,7 @@ const (
 	x86Other          // looked at in the code, or not known
 )
 
-// x86Short is what follows each opcode of one byte, in the letters of x86Kinds.
+// x86Short is what follows each one-byte opcode, in the letters of x86Kind.
 const x86Short = "" +
 	"mmmmbzoommmmbzoo" + // 00
 	"mmmmbzoommmmbzoo" + // 10
@@ -38,7 +38,7 @@ const x86Short = "" +
 	"bbbbbbbbooob...." + // e0
 	"o.oo..oo......mm" //   f0
 
-// x86Long is the same for those behind 0f.
+// x86Long is the same for opcodes behind 0f.
 const x86Long = "" +
 	"mmmmo.....o.om.B" + // 00
 	"mmmmmmmmmmmmmmmm" + // 10
@@ -75,8 +75,8 @@ func x86Kind(letter byte) int {
 	return x86Other
 }
 
-// x86Length gives the length of the instruction at the start of b in 64-bit or
-// 32-bit code, 0 if it is not known or cut off.
+// x86Length returns the length of the instruction at the start of b in 64-bit or 32-bit
+// code. It returns 0 if the instruction is unknown or cut off.
 func x86Length(b []byte, long bool) int {
 	i := 0
 	opSize, rexW, addr16 := 4, false, false
@@ -199,7 +199,7 @@ func x86Length(b []byte, long bool) int {
 	return x86Rest(b, i, kind, opSize, long, addr16)
 }
 
-// x86Rest adds what follows the opcode, which ends at i.
+// x86Rest adds the length of what follows the opcode, which ends at i.
 func x86Rest(b []byte, i, kind, opSize int, long, addr16 bool) int {
 	switch kind {
 	case x86ModRM, x86ModImm8, x86ModImmZ:
@@ -244,7 +244,7 @@ func x86Rest(b []byte, i, kind, opSize int, long, addr16 bool) int {
 	return x86End(b, i)
 }
 
-// x86End gives i if b is that long and instructions can be.
+// x86End returns i if b and an instruction can be that long.
 func x86End(b []byte, i int) int {
 	if i > len(b) || i > 15 {
 		return 0
@@ -252,8 +252,8 @@ func x86End(b []byte, i int) int {
 	return i
 }
 
-// Boundary reports whether an instruction of the function at the offset entry of
-// a section ends at the offset at. It is not known on other machines than x86,
+// Boundary reports whether an instruction ends at the offset at, in the function that
+// starts at the offset entry of a section. It is not known on machines other than x86,
 // and behind instructions that are not understood.
 func (f *File) Boundary(s *Section, entry, at uint64) (is, known bool) {
 	b, err := f.Contents(s)

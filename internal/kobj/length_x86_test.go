@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// TestX86Length compares the ends of instructions with those that objdump shows,
-// in the files of KMEMLEAK_OBJECTS (a pattern) or in our own modules.
+// TestX86Length compares instruction ends with those that objdump prints, in the files
+// of KMEMLEAK_OBJECTS (a pattern) or in our own modules.
 func TestX86Length(t *testing.T) {
 	objdump, err := exec.LookPath("objdump")
 	if err != nil {

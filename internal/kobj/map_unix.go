@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// mapFile maps a file for reading. It gives nil if the file does not fit.
+// mapFile maps a file for reading. It returns nil if the file does not fit.
 func mapFile(file *os.File, size int64) ([]byte, func() error, error) {
 	if size > math.MaxInt {
 		return nil, nil, nil

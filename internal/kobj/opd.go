@@ -6,15 +6,15 @@ package kobj
 import "debug/elf"
 
 // opd is the section of function descriptors of the first 64-bit PowerPC ABI. The
-// symbols of functions lie there, and the first word of a descriptor is where the
-// code is.
+// symbols of functions are there. The first word of a descriptor is the address of the
+// code.
 type opd struct {
 	section *Section
 	data    *Data
 	f       *File
 }
 
-// descriptors gives the file's function descriptors, nil if it has none.
+// descriptors returns the file's function descriptors, or nil if it has none.
 func (f *File) descriptors() (*opd, error) {
 	s := f.Section(".opd")
 	if s == nil || s.Type != elf.SHT_PROGBITS || f.AddrSize() != 8 {
@@ -27,7 +27,7 @@ func (f *File) descriptors() (*opd, error) {
 	return &opd{section: s, data: d, f: f}, nil
 }
 
-// code gives where the function is whose descriptor is at off.
+// code returns where the function with the descriptor at off is.
 func (o *opd) code(off uint64) (*Section, uint64, bool) {
 	addr, st, err := o.data.Uint(off, 8)
 	if err != nil || st == Unknown {

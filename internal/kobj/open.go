@@ -12,8 +12,8 @@ import (
 	"runtime/debug"
 )
 
-// mapFrom is the size from which a file is mapped. Smaller ones are read, which
-// costs less and leaves nothing that could change underneath.
+// mapFrom is the size from which a file is mapped. Smaller files are read, which costs
+// less, and cannot change while in use.
 const mapFrom = 1 << 20
 
 // Open opens an object file.
@@ -52,8 +52,8 @@ func Open(name string) (*File, error) {
 	return f, nil
 }
 
-// Guard calls fn and turns a memory fault in it, as accesses to a mapped file
-// cause that has been truncated, into an error.
+// Guard calls fn and turns a memory fault in it into an error. Reading a mapped file
+// that has been truncated causes such a fault.
 func Guard(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -12,15 +12,15 @@ import (
 	"sync/atomic"
 )
 
-// relocs is what applies to one section: usually one relocation section, in
-// theory several.
+// relocs are the relocations of one section: usually one relocation section, in theory
+// several.
 type relocs struct {
 	f      *File
 	tables []*relocTable
 	ops    []relocOp // by type
 }
 
-// op gives what a type does.
+// op returns the operation of a relocation type.
 func (r *relocs) op(typ uint32) relocOp {
 	if uint64(typ) < uint64(len(r.ops)) {
 		return r.ops[typ]
@@ -28,7 +28,7 @@ func (r *relocs) op(typ uint32) relocOp {
 	return relocOp{}
 }
 
-// relocTable is a relocation section, read where it lies.
+// relocTable is a relocation section, read in place.
 type relocTable struct {
 	f       *File
 	b       []byte
@@ -39,12 +39,12 @@ type relocTable struct {
 	big     bool // byte order
 	syms    *symtab
 
-	// Assemblers and linkers emit relocations in order of their offsets, so that
-	// they can be searched. To verify this for millions of entries would cost more
-	// than the lookups do: small tables are verified, and of large ones samples and
-	// each entry that a search looks at, and the entries around when it finds nothing,
-	// which may be for that reason. If one is out of order, order gets sorted entry
-	// numbers and the search starts anew.
+	// Assemblers and linkers emit relocations in order of their offsets, so the table can
+	// be searched. Verifying the order of millions of entries would cost more than the
+	// lookups. Small tables are verified as a whole. In large ones these are verified:
+	// samples, each entry that a search looks at, and the entries around a place where a
+	// search finds nothing, because disorder may be the reason. If an entry is out of
+	// order, order gets sorted entry numbers and the search starts again.
 	check sync.Once
 	sort  sync.Once
 	order atomic.Pointer[[]uint32]
@@ -52,7 +52,7 @@ type relocTable struct {
 	hint  atomic.Uint32 // where the last search ended: sections are mostly read forward
 }
 
-// relocEntry is a decoded entry. MIPS64 has up to three types in one.
+// relocEntry is a decoded entry. On MIPS64 one has up to three types.
 type relocEntry struct {
 	sym    uint32
 	types  [3]uint32
@@ -60,13 +60,13 @@ type relocEntry struct {
 }
 
 // maxStacked is how many relocations of one place are applied; RISC-V uses two or
-// three. It bounds the time for a read.
+// three. It bounds the time of a read.
 const maxStacked = 16
 
-// verifiedTable is up to how many entries the order is verified beforehand.
+// verifiedTable is the number of entries up to which the order is verified beforehand.
 const verifiedTable = 1 << 13
 
-// relocsOf gives the relocations of a section, nil if it has none.
+// relocsOf returns the relocations of a section, or nil if it has none.
 func (f *File) relocsOf(target *Section) (*relocs, error) {
 	var r *relocs
 	for i := range f.sections {
@@ -108,7 +108,7 @@ func (f *File) relocsOf(target *Section) (*relocs, error) {
 	return r, nil
 }
 
-// offset is the section offset that entry i applies to, in file order.
+// offset returns the section offset that entry i applies to, in file order.
 func (t *relocTable) offset(i int) uint64 {
 	b := t.b[i*t.entSize:]
 	switch {
@@ -120,7 +120,7 @@ func (t *relocTable) offset(i int) uint64 {
 	return binary.LittleEndian.Uint64(b)
 }
 
-// at is the section offset of the i-th entry in order of offsets.
+// at returns the section offset of the i-th entry in order of offsets.
 func (t *relocTable) at(i int, order []uint32) uint64 {
 	if order != nil {
 		i = int(order[i])
@@ -149,9 +149,9 @@ func (t *relocTable) entry(i int, order []uint32) relocEntry {
 	}
 	switch t.f.Machine {
 	case elf.EM_MIPS, elf.EM_MIPS_RS3_LE:
-		// A record of its own, which is a 64-bit number in big-endian files only:
-		// symbol, special symbol, third, second and first type. Special symbols
-		// occur in position-independent user space alone.
+		// This is not a 64-bit number, except in big-endian files, but a record: symbol,
+		// special symbol, third, second and first type. Special symbols occur only in
+		// position-independent user space.
 		e.sym = o.Uint32(b[8:])
 		e.types = [3]uint32{uint32(b[15]), uint32(b[14]), uint32(b[13])}
 	case elf.EM_SPARCV9:
@@ -164,8 +164,8 @@ func (t *relocTable) entry(i int, order []uint32) relocEntry {
 	return e
 }
 
-// find gives the number of the first entry for an offset not below off, and the
-// order to look entries up with.
+// find returns the number of the first entry for an offset not below off, and the order
+// in which to look entries up.
 func (t *relocTable) find(off uint64) (int, []uint32) {
 	t.check.Do(func() {
 		step := 1
@@ -199,8 +199,8 @@ func (t *relocTable) find(off uint64) (int, []uint32) {
 // around is how many entries on each side are verified where a search found nothing.
 const around = 32
 
-// verify reports whether the entries from one number to another are in order, as far
-// as pairs of neighbours at this distance tell.
+// verify reports whether the entries in [from, to) are in order. It compares one pair
+// of neighbours every step entries, and each pair with the next.
 func (t *relocTable) verify(from, to, step int) bool {
 	var last uint64
 	for i := from; i < to; i += step {
@@ -218,12 +218,13 @@ func (t *relocTable) verify(from, to, step int) bool {
 	return from >= to || t.offset(to-1) >= last
 }
 
-// near is how far in a section a search starts from where the last one ended.
+// near is how close to the last search's end, in the section, a search must be to start
+// there.
 const near = 1 << 12
 
-// guess gives the number of an entry from where to look for off. Entries are spread
-// evenly over a section more or less, and to halve the table instead would bring
-// pages from all over the file into memory.
+// guess returns the number of an entry near which to look for off. Entries are spread
+// over a section more or less evenly. Halving the table instead would bring pages from
+// all over the file into memory.
 func (t *relocTable) guess(off uint64, order []uint32) int {
 	h := int(t.hint.Load())
 	if v := t.at(h, order); off-v < near || v-off < near {
@@ -235,8 +236,8 @@ func (t *relocTable) guess(off uint64, order []uint32) int {
 	return int(float64(off) / float64(t.last) * float64(t.n-1))
 }
 
-// search looks for the first entry not below off, from a guess in steps that double.
-// It is not ok if it came upon entries that are out of order.
+// search looks for the first entry not below off, from a guess in steps that double. It
+// is not ok if it came across entries that are out of order.
 func (t *relocTable) search(off uint64, order []uint32) (i int, ok bool) {
 	if t.n == 0 {
 		return 0, true
@@ -273,8 +274,8 @@ func (t *relocTable) search(off uint64, order []uint32) (i int, ok bool) {
 	return lo, true
 }
 
-// sortByOffset makes the order for a table that is not in order. Entries for one
-// offset stay in the order of the file, which has a meaning.
+// sortByOffset makes the order for a table that is not sorted. Entries for one offset
+// stay in file order, because that order has a meaning.
 func (t *relocTable) sortByOffset() {
 	t.sort.Do(func() {
 		order := make([]uint32, t.n)
@@ -295,8 +296,8 @@ func (t *relocTable) sortByOffset() {
 	})
 }
 
-// apply applies what relocations there are for a number of size bytes at off,
-// one after the other in the order of the file, to its value v.
+// apply applies the relocations for a number of size bytes at off to its value v, one
+// after the other in file order.
 func (r *relocs) apply(v, off uint64, size int) (uint64, RelocState) {
 	st := None
 	mask := ^uint64(0)
@@ -339,7 +340,7 @@ func (r *relocs) apply(v, off uint64, size int) (uint64, RelocState) {
 					break
 				}
 				v &= mask
-				// Further types of the same entry work on this result.
+				// Further types of the same entry apply to this result.
 				s, e.addend = 0, v
 				if st == None {
 					st = Done
@@ -350,8 +351,8 @@ func (r *relocs) apply(v, off uint64, size int) (uint64, RelocState) {
 	return v, st
 }
 
-// applyULEB applies relocations to the value of an unsigned LEB128 number of n
-// bytes. The result has to fit the same bytes.
+// applyULEB applies relocations to the value of an unsigned LEB128 number of n bytes.
+// The result must fit the same bytes.
 func (r *relocs) applyULEB(v, off uint64, n int) (uint64, RelocState) {
 	st := None
 	mask := ^uint64(0)
@@ -387,8 +388,8 @@ func (r *relocs) applyULEB(v, off uint64, n int) (uint64, RelocState) {
 	return v, st
 }
 
-// value is S of the relocation formulas: where the symbol is. Number 0 is an
-// undefined symbol like others.
+// value returns S of the relocation formulas: where the symbol is. Symbol number 0 is
+// an undefined symbol like others.
 func (t *relocTable) value(sym uint32) (uint64, bool) {
 	s, ok := t.syms.at(int(sym))
 	if !ok {

@@ -134,7 +134,7 @@ func TestDataUint(t *testing.T) {
 	}
 }
 
-// stacked gives n relocations of one place.
+// stacked returns n relocations of one place.
 func stacked(n int, typ uint32) []relocSpec {
 	var r []relocSpec
 	for range n {

@@ -17,7 +17,7 @@ const (
 	opUnknown opKind = iota
 	opIgnore         // leaves the number alone
 	opSet            // S + A
-	opAdd            // V + S + A, V being what is there already
+	opAdd            // V + S + A, where V is the number already there
 	opSub            // V - S - A
 	opSubA           // S - A
 	opSet6           // S + A in the low six bits
@@ -27,7 +27,7 @@ const (
 
 const widthULEB = 0xff
 
-// do computes the relocated number; it is truncated by the caller.
+// do computes the relocated number; the caller truncates it.
 func (op relocOp) do(v, s, a uint64) (uint64, bool) {
 	switch op.kind {
 	case opSet:
@@ -48,7 +48,7 @@ func (op relocOp) do(v, s, a uint64) (uint64, bool) {
 	return v, false
 }
 
-// The types that occur in debug sections, by machine. Numbers that elf has no
+// The types that occur in debug sections, by machine. Numbers that package elf has no
 // name for are from the processors' ABI documents.
 var (
 	relocX86 = map[uint32]relocOp{
@@ -146,8 +146,8 @@ var (
 	}
 )
 
-// relocOps gives the meaning of relocation types of the file's machine. Type 0 is
-// "none" everywhere: ld -r leaves it for what was discarded.
+// relocOps returns the operations of the relocation types of the file's machine. Type 0
+// is "none" on all machines: ld -r leaves it for discarded code or data.
 func (f *File) relocOps() []relocOp {
 	var m map[uint32]relocOp
 	switch f.Machine {

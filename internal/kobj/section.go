@@ -17,7 +17,7 @@ type Section struct {
 	Name    string
 	Type    elf.SectionType
 	Flags   elf.SectionFlag
-	Addr    uint64 // where it lies: as linked, or the private address in ET_REL; 0 if it occupies no memory
+	Addr    uint64 // as linked, or the private address in ET_REL; 0 if it occupies no memory
 	Offset  uint64 // in the file
 	Size    uint64
 	Align   uint64
@@ -25,8 +25,8 @@ type Section struct {
 	Link    uint32
 	Info    uint32
 
-	// Region and RegionOffset say where the kernel's module loader puts an
-	// executable section of an ET_REL file, relative to its neighbours.
+	// Region and RegionOffset say where the kernel's module loader puts an executable
+	// section of an ET_REL file, relative to its neighbours.
 	Region       Region
 	RegionOffset uint64
 
@@ -47,14 +47,13 @@ func (s *Section) executable() bool {
 	return s.Flags&(elf.SHF_ALLOC|elf.SHF_EXECINSTR) == elf.SHF_ALLOC|elf.SHF_EXECINSTR
 }
 
-// Executable reports whether s holds code.
 func (s *Section) Executable() bool { return s.executable() }
 
-// Sections gives all sections in the order of their headers; index 0 is the null
+// Sections returns all sections in the order of their headers; index 0 is the null
 // section. The caller must not change them.
 func (f *File) Sections() []Section { return f.sections }
 
-// Section gives the first section of that name, nil if there is none.
+// Section returns the first section of that name, or nil if there is none.
 func (f *File) Section(name string) *Section {
 	for i := range f.sections {
 		if f.sections[i].Name == name {
@@ -64,9 +63,9 @@ func (f *File) Section(name string) *Section {
 	return nil
 }
 
-// Contents gives the bytes of a section as they are in the file: neither
-// decompressed nor relocated. A section that occupies no space in the file
-// (SHT_NOBITS) has none, which is nil and no error.
+// Contents returns the bytes of a section as they are in the file: neither decompressed
+// nor relocated. For a section that occupies no space in the file (SHT_NOBITS) it
+// returns nil and no error.
 func (f *File) Contents(s *Section) ([]byte, error) {
 	if s.Type == elf.SHT_NOBITS || s.Type == elf.SHT_NULL {
 		return nil, nil
@@ -78,12 +77,12 @@ func (f *File) Contents(s *Section) ([]byte, error) {
 	return b, nil
 }
 
-// SectionAt gives the section that an address lies in, and the offset from the
-// section's start; nil if there is none.
+// SectionAt returns the section that contains an address, and the offset from the
+// section's start. It returns nil if there is none.
 func (f *File) SectionAt(addr uint64) (*Section, uint64) {
 	i := sort.Search(len(f.byAddr), func(i int) bool { return f.sections[f.byAddr[i]].Addr > addr })
-	// Sections of linked files may overlap (.bss and what is discarded after
-	// boot), so that the nearest start need not be the right one.
+	// Sections of linked files may overlap (.bss and what is discarded after boot), so the
+	// section with the nearest start is not always the right one.
 	for j := i - 1; j >= 0 && j >= i-8; j-- {
 		s := &f.sections[f.byAddr[j]]
 		if addr-s.Addr < s.Size {
@@ -93,19 +92,19 @@ func (f *File) SectionAt(addr uint64) (*Section, uint64) {
 	return nil, 0
 }
 
-// firstAddr is the first private address. It is above everything that stands for
-// "no address" in debug information.
+// firstAddr is the first private address. It is above all values that stand for "no
+// address" in debug information.
 const firstAddr = 0x10000
 
-// sectionGap is what private addresses keep free between sections, so that the
-// end of one is not the start of the next.
+// sectionGap is the distance between sections at private addresses, so that the end of
+// one is not the start of the next.
 const sectionGap = 0x100
 
 // layOut gives the sections of ET_REL files their addresses and regions.
 //
-// The order is that of layout_sections in the kernel's kernel/module/main.c: the
-// executable sections as they come in the file, each aligned as its header says;
-// those whose name begins with ".init" in a region of their own.
+// The order is that of layout_sections in the kernel's kernel/module/main.c. Executable
+// sections are in file order, each aligned as its header says. Those whose name begins
+// with ".init" are in a region of their own.
 func (f *File) layOut() error {
 	if !f.Linked() {
 		limit := uint64(1) << 46

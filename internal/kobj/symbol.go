@@ -21,16 +21,16 @@ type Symbol struct {
 	Name    string
 	Section *Section
 	Offset  uint64 // in Section
-	Size    uint64 // as the file says, which is not what the kernel prints; see [Sizes]
+	Size    uint64 // as in the file; the kernel prints other sizes, see [Sizes]
 	Type    elf.SymType
-	Index   int // in the symbol table: of equal addresses the kernel names the first
+	Index   int // in the symbol table; of several at one address the kernel names the first
 }
 
-// Addr is the address of the symbol; in ET_REL it is private to the File.
+// Addr returns the address of the symbol; in ET_REL it is private to the File.
 func (s *Symbol) Addr() uint64 { return s.Section.Addr + s.Offset }
 
-// symbols is what is known of the symbol table. The first lookups read the table
-// from end to end, which is cheaper for them than an index would be.
+// symbols is what is known about the symbol table. The first lookups read the table
+// from end to end, which costs them less than building an index.
 type symbols struct {
 	load  sync.Once
 	err   error
@@ -42,10 +42,10 @@ type symbols struct {
 	index   atomic.Pointer[symbolIndex]
 }
 
-// indexAfter is how many passes over the table are made before an index is.
+// indexAfter is the number of passes over the table before an index is built.
 const indexAfter = 16
 
-// table gives the symbol table of the file.
+// symbolTable returns the symbol table of the file.
 func (f *File) symbolTable() (*symtab, error) {
 	s := &f.symbols
 	s.load.Do(func() {
@@ -62,7 +62,7 @@ func (f *File) symbolTable() (*symtab, error) {
 	return s.table, s.err
 }
 
-// firstSymtab gives the symbol table that is in this very file.
+// firstSymtab returns the symbol table in this file itself.
 func (f *File) firstSymtab() (*symtab, error) {
 	for i := range f.sections {
 		if f.sections[i].Type == elf.SHT_SYMTAB {
@@ -78,8 +78,8 @@ func (f *File) HasSymbols() bool {
 	return err == nil
 }
 
-// Lookup gives the symbols of that name that are in code, in the order of the
-// symbol table. Several are possible: local names repeat.
+// Lookup returns the symbols of that name that are in code, in the order of the symbol
+// table. There may be several: local names repeat.
 func (f *File) Lookup(name string) ([]Symbol, error) {
 	t, err := f.symbolTable()
 	if err != nil || name == "" {
@@ -91,9 +91,9 @@ func (f *File) Lookup(name string) ([]Symbol, error) {
 	return f.scan(t, name, "\x00", func(string) bool { return true }), nil
 }
 
-// LookupStem gives the symbols in code that have the name of another build: equal
-// but for the numbers and hashes that compilers append. If there are none it gives
-// those that are equal without any such suffix.
+// LookupStem returns the symbols in code that may have that name in another build:
+// names that are equal except for the numbers and hashes that compilers append. If
+// there are none, it returns those that are equal without any compiler suffix.
 func (f *File) LookupStem(name string) ([]Symbol, error) {
 	t, err := f.symbolTable()
 	if err != nil {
@@ -112,11 +112,11 @@ func (f *File) LookupStem(name string) ([]Symbol, error) {
 	return all, nil
 }
 
-// compilerSuffixes begin what gcc and clang append to the names of functions that
-// they cloned or cut up.
+// compilerSuffixes are the beginnings of the suffixes that gcc and clang append to the
+// names of functions that they cloned or split.
 var compilerSuffixes = []string{".isra", ".constprop", ".part", ".cold", ".llvm", ".lto_priv", ".localalias", ".specialized", ".clone"}
 
-// suffixStart gives where the compiler's suffixes begin in name.
+// suffixStart returns where the compiler's suffixes begin in name.
 func suffixStart(name string) int {
 	for i := 1; i < len(name); i++ {
 		if name[i] != '.' {
@@ -131,11 +131,11 @@ func suffixStart(name string) int {
 	return len(name)
 }
 
-// Stem gives name without the suffixes that compilers append, such as .isra.0,
+// Stem returns name without the suffixes that compilers append, such as .isra.0,
 // .constprop.3, .part.1, .cold or .llvm.123.
 func Stem(name string) string { return name[:suffixStart(name)] }
 
-// unnumbered gives name without the numbers in its compiler suffixes, and without
+// unnumbered returns name without the numbers in its compiler suffixes, and without
 // clang's .llvm.HASH.
 func unnumbered(name string) string {
 	i := suffixStart(name)
@@ -150,9 +150,9 @@ func unnumbered(name string) string {
 	return b.String()
 }
 
-// LookupCut gives the symbols in code of a name that the kernel cut off: KSYM_NAME_LEN
-// is 512 bytes, and was 128 until Linux 6.1, with the NUL at the end. There are none
-// if the name is not as long.
+// LookupCut returns the symbols in code for a name that the kernel cut off.
+// KSYM_NAME_LEN is 512 bytes, and was 128 until Linux 6.1, including the final NUL. A
+// shorter name has none.
 func (f *File) LookupCut(name string) ([]Symbol, error) {
 	if len(name) != 128-1 && len(name) != 512-1 {
 		return nil, nil
@@ -164,9 +164,9 @@ func (f *File) LookupCut(name string) ([]Symbol, error) {
 	return f.scan(t, name, "", func(string) bool { return true }), nil
 }
 
-// scan gives the symbols in code whose names begin with a prefix that is not empty
-// and satisfy match. The byte behind the prefix is one of next, if next is not
-// empty.
+// scan returns the symbols in code whose names begin with a prefix, which must not be
+// empty, and satisfy match. If next is not empty, the byte behind the prefix is one of
+// next.
 func (f *File) scan(t *symtab, prefix, next string, match func(string) bool) []Symbol {
 	var found []Symbol
 	n := len(prefix)
@@ -187,7 +187,7 @@ func (f *File) scan(t *symtab, prefix, next string, match func(string) bool) []S
 	return found
 }
 
-// codeSymbol decodes symbol i if it is the name of a place in code.
+// codeSymbol decodes symbol i if it names a place in code.
 func (f *File) codeSymbol(t *symtab, i int) (Symbol, bool) {
 	raw, sec, off, ok := f.codePlace(t, i)
 	if !ok {
@@ -200,7 +200,7 @@ func (f *File) codeSymbol(t *symtab, i int) (Symbol, bool) {
 	return Symbol{Name: string(name), Section: sec, Offset: off, Size: raw.size, Type: raw.typ(), Index: i}, true
 }
 
-// codePlace gives where in the code symbol i is.
+// codePlace returns where in the code symbol i is.
 func (f *File) codePlace(t *symtab, i int) (raw rawSymbol, sec *Section, off uint64, ok bool) {
 	raw, ok = t.at(i)
 	if !ok || raw.section <= 0 || raw.typ() == elf.STT_SECTION || raw.typ() == elf.STT_FILE {
@@ -215,7 +215,7 @@ func (f *File) codePlace(t *symtab, i int) (raw rawSymbol, sec *Section, off uin
 			return raw, nil, 0, false
 		}
 	}
-	// A symbol may stand at the end of its section.
+	// A symbol may be at the end of its section.
 	return raw, sec, off, sec.executable() && off <= sec.Size
 }
 

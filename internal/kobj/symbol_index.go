@@ -11,10 +11,10 @@ import (
 	"sort"
 )
 
-// symbolIndex finds symbols by name and by place. It holds numbers only: names
-// stay in the file.
+// symbolIndex finds symbols by name and by place. It holds numbers only; names stay in
+// the file.
 type symbolIndex struct {
-	places []place // by key, then by number; what kallsyms knows
+	places []place // by key, then by number; only symbols that kallsyms has
 
 	seed    maphash.Seed
 	buckets []uint32 // first of named, plus one
@@ -32,8 +32,8 @@ type namedSymbol struct {
 	next uint32 // in the same bucket, plus one
 }
 
-// placeKey orders places as the kernel sees them: by address in linked files, by
-// region and offset in modules.
+// placeKey orders places as the kernel does: by address in linked files, by region and
+// offset in modules.
 func (f *File) placeKey(sec *Section, off uint64) uint64 {
 	if f.Linked() {
 		return sec.Addr + off
@@ -41,8 +41,8 @@ func (f *File) placeKey(sec *Section, off uint64) uint64 {
 	return uint64(sec.Region)<<56 | sec.RegionOffset + off
 }
 
-// symbolIndex gives the index once enough lookups were made to be worth it, else
-// nil.
+// symbolIndex returns the index once there were enough lookups to make it worthwhile,
+// and nil before.
 func (f *File) symbolIndex(t *symtab) *symbolIndex {
 	s := &f.symbols
 	if x := s.index.Load(); x != nil {
@@ -77,7 +77,7 @@ func (f *File) buildIndex(t *symtab) *symbolIndex {
 		return cmp.Compare(a.sym, b.sym)
 	})
 	x.buckets = make([]uint32, 1<<bits.Len(uint(len(x.named_))))
-	// From the last to the first, so that chains are in the order of the table.
+	// From last to first, so that chains are in the order of the table.
 	for i := len(x.named_) - 1; i >= 0; i-- {
 		n := &x.named_[i]
 		b := &x.buckets[x.bucket(t.name(t.nameOffset(int(n.sym))))]
@@ -90,7 +90,7 @@ func (x *symbolIndex) bucket(name []byte) uint64 {
 	return maphash.Bytes(x.seed, name) & uint64(len(x.buckets)-1)
 }
 
-// named gives the symbols in code of a name.
+// named returns the symbols in code with the given name.
 func (x *symbolIndex) named(f *File, t *symtab, name string) []Symbol {
 	var found []Symbol
 	for i := x.buckets[x.bucket([]byte(name))]; i != 0; i = x.named_[i-1].next {
@@ -105,14 +105,14 @@ func (x *symbolIndex) named(f *File, t *symtab, name string) []Symbol {
 	return found
 }
 
-// after gives the number of the first place behind key.
+// after returns the number of the first place behind key.
 func (x *symbolIndex) after(key uint64) int {
 	return sort.Search(len(x.places), func(i int) bool { return x.places[i].key > key })
 }
 
-// SymbolAt gives the symbol that the kernel names for a place in code: the nearest
-// one not behind it in memory, of several there the first of the table. It is not
-// ok if there is none.
+// SymbolAt returns the symbol that the kernel names for a place in code: the nearest
+// one at or before it in memory. If several are there, it is the first in the table. It
+// is not ok if there is none.
 func (f *File) SymbolAt(sec *Section, off uint64) (Symbol, bool) {
 	t, err := f.symbolTable()
 	if err != nil || !sec.executable() {
@@ -153,7 +153,7 @@ func (f *File) eachPlace(t *symtab, fn func(i int, raw *rawSymbol, key uint64)) 
 	}
 }
 
-// Before gives the place of the byte before a place in memory, which may be at the
+// Before returns the place of the byte before a place in memory, which may be at the
 // end of another section. It is not ok if none of the file's code is there.
 func (f *File) Before(sec *Section, off uint64) (*Section, uint64, bool) {
 	if off > 0 {

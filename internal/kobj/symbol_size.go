@@ -3,10 +3,10 @@
 
 package kobj
 
-// Sizes are the numbers that kernels may print as the size of a function, in bytes
-// from its symbol. A kernel prints how far the next symbol is in memory, padding
-// and section borders included, or the end of the region. What that is depends on
-// how it was built and lays out modules, so there are several candidates.
+// Sizes are the numbers that kernels may print as the size of a function, in bytes from
+// its symbol. A kernel prints the distance in memory to the next symbol, padding and
+// section borders included, or to the end of the region. That depends on how the kernel
+// was built and how it lays out modules, so there are several candidates.
 type Sizes struct {
 	Next    uint64 // to the next symbol in memory; 0 if it is the last of its region
 	Region  uint64 // to the end of the region's code, which kernels round up to pages
@@ -16,19 +16,19 @@ type Sizes struct {
 	regionOffset uint64
 }
 
-// SizeMatch says by which rule a printed size fits a symbol, the best first.
+// SizeMatch is the rule by which a printed size fits a symbol, the best first.
 type SizeMatch uint8
 
 const (
 	SizeKernel     SizeMatch = iota // as kallsyms of the kernel computes it
 	SizeRegion                      // to the end of the region, rounded up to pages
-	SizeSection                     // to the next symbol, sections taken by themselves
+	SizeSection                     // to the next symbol, within each section
 	SizeELF                         // as in the symbol table
 	SizeELFAligned                  // the same, rounded up to 16
 	SizeDiffers                     // none of these
 )
 
-// Match gives the best rule by which a kernel may have printed size.
+// Match returns the best rule by which a kernel may have printed size.
 func (z Sizes) Match(size uint64) SizeMatch {
 	switch {
 	case z.Next != 0 && size == z.Next:
@@ -45,8 +45,8 @@ func (z Sizes) Match(size uint64) SizeMatch {
 	return SizeDiffers
 }
 
-// endsAt reports whether size reaches to the end of the region, which the loader
-// rounds up to pages of 4, 16 or 64 KiB, or does not round on old kernels.
+// endsAt reports whether size reaches the end of the region. The loader rounds that end
+// up to pages of 4, 16 or 64 KiB; old kernels do not round it.
 func (z Sizes) endsAt(size uint64) bool {
 	end := z.regionOffset + z.Region
 	for _, page := range [...]uint64{1, 4 << 10, 16 << 10, 64 << 10} {
@@ -57,7 +57,7 @@ func (z Sizes) endsAt(size uint64) bool {
 	return false
 }
 
-// Max is the largest offset that can belong to the symbol: a return address may be
+// Max returns the largest offset that can belong to the symbol: a return address may be
 // one past its last byte.
 func (z Sizes) Max() uint64 {
 	if z.Next != 0 {
@@ -66,7 +66,7 @@ func (z Sizes) Max() uint64 {
 	return max(z.Region, z.Section, z.ELF)
 }
 
-// Sizes computes the candidates for a symbol of this file.
+// Sizes returns the candidates for a symbol of this file.
 func (f *File) Sizes(s Symbol) Sizes {
 	t, err := f.symbolTable()
 	if err != nil {
@@ -88,7 +88,7 @@ func (f *File) Sizes(s Symbol) Sizes {
 		}
 	} else {
 		for i := 0; i < t.n; i++ {
-			// In linked files the value tells, and most symbols are elsewhere.
+			// In linked files the value is enough, and most symbols are elsewhere.
 			if f.Linked() && f.symbols.opd == nil {
 				if i = t.between(i, key+1, next); i == t.n {
 					break

@@ -103,8 +103,7 @@ func TestLayoutTooLarge(t *testing.T) {
 	}
 }
 
-// inBothModes runs a test with the passes over the symbol table and with the
-// index.
+// inBothModes runs a test with passes over the symbol table and with the index.
 func inBothModes(t *testing.T, o objectSpec, test func(t *testing.T, f *File)) {
 	t.Run("passes", func(t *testing.T) { test(t, o.open(t)) })
 	t.Run("index", func(t *testing.T) {
@@ -114,7 +113,7 @@ func inBothModes(t *testing.T, o objectSpec, test func(t *testing.T, f *File)) {
 	})
 }
 
-// places gives symbols as text.
+// places returns symbols as text.
 func places(syms []Symbol) []string {
 	var out []string
 	for _, s := range syms {

@@ -9,16 +9,16 @@ import (
 	"fmt"
 )
 
-// Section numbers of symbols that are in no section. They are negative so that
-// they cannot be mistaken for the index of a section, of which a file may have
-// more than fit into the 16 bits of the format.
+// Section numbers of symbols that are in no section. They are negative so that they
+// cannot be mistaken for the index of a section: a file may have more sections than fit
+// into the 16 bits of the format.
 const (
 	sectionAbs    = -1
 	sectionCommon = -2
 	sectionOther  = -3 // reserved numbers without a meaning here
 )
 
-// symtab is a symbol table, read where it lies.
+// symtab is a symbol table, read in place.
 type symtab struct {
 	f       *File
 	b       []byte
@@ -27,7 +27,7 @@ type symtab struct {
 	strings []byte
 	shndx   []byte // section numbers that do not fit the entries; nil if none
 	big     bool   // byte order
-	own     []int  // what to give for the file's section numbers, if it is an attached one; else nil
+	own     []int  // for an attached file: the numbers that replace its section numbers; else nil
 }
 
 // rawSymbol is an entry of a symbol table.
@@ -41,7 +41,7 @@ type rawSymbol struct {
 
 func (s *rawSymbol) typ() elf.SymType { return elf.SymType(s.info & 0xf) }
 
-// symtab gives the symbol table in a section.
+// symtab returns the symbol table in a section.
 func (f *File) symtab(index uint32) (*symtab, error) {
 	if uint64(index) >= uint64(len(f.sections)) || f.sections[index].Type != elf.SHT_SYMTAB {
 		return nil, fmt.Errorf("%w: section %d is no symbol table", ErrFormat, index)
@@ -97,7 +97,7 @@ func (t *symtab) at(i int) (rawSymbol, bool) {
 		s.value = o.Uint64(b[8:])
 		s.size = o.Uint64(b[16:])
 	}
-	// The lowest bit marks Thumb code; it is no part of the address.
+	// The lowest bit marks Thumb code and is not part of the address.
 	if t.f.Machine == elf.EM_ARM && s.typ() == elf.STT_FUNC {
 		s.value &^= 1
 	}
@@ -125,7 +125,7 @@ func (t *symtab) at(i int) (rawSymbol, bool) {
 	return s, true
 }
 
-// nameOffset gives the offset of the name of symbol i, which must exist.
+// nameOffset returns the offset of the name of symbol i, which must exist.
 func (t *symtab) nameOffset(i int) uint32 {
 	b := t.b[i*t.entSize:]
 	if t.big {
@@ -134,7 +134,7 @@ func (t *symtab) nameOffset(i int) uint32 {
 	return binary.LittleEndian.Uint32(b)
 }
 
-// value gives the value of symbol i, which must exist.
+// value returns the value of symbol i, which must exist.
 func (t *symtab) value(i int) uint64 {
 	b := t.b[i*t.entSize:]
 	switch {
@@ -146,8 +146,8 @@ func (t *symtab) value(i int) uint64 {
 	return binary.LittleEndian.Uint64(b[8:])
 }
 
-// between gives the number of the first symbol from i on whose value is in [lo, hi],
-// t.n if there is none. It is the inner loop of lookups in large linked files.
+// between returns the number of the first symbol from i on whose value is in [lo, hi],
+// or t.n if there is none. It is the inner loop of lookups in large linked files.
 func (t *symtab) between(i int, lo, hi uint64) int {
 	if t.big || t.entSize != 24 {
 		for i < t.n && t.value(i)-lo > hi-lo {
@@ -164,5 +164,5 @@ func (t *symtab) between(i int, lo, hi uint64) int {
 	return i
 }
 
-// name gives the name at an offset of the string table.
+// name returns the name at an offset of the string table.
 func (t *symtab) name(off uint32) []byte { return cString(t.strings, uint64(off), 1<<16) }
