@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// Tags of the entries that are looked at.
+// Tags of the entries that are read.
 const (
 	tagClassType         = 0x02
 	tagLexicalBlock      = 0x0b
@@ -28,7 +28,7 @@ const (
 	tagGNUCallSite       = 0x4109
 )
 
-// slot numbers the attributes that are looked at.
+// slot numbers the attributes that are read.
 type slot uint8
 
 const (
@@ -61,7 +61,7 @@ const (
 	numSlots
 )
 
-// slots has the slots of the attributes by their numbers.
+// slots maps attribute numbers to slots.
 var slots = [...]slot{
 	0x01: slotSibling,
 	0x03: slotName,
@@ -89,8 +89,8 @@ var slots = [...]slot{
 	0x84: slotCallTarget, // call_target_clobbered
 }
 
-// slotOf gives the slot of an attribute. GNU extensions share those of the DWARF
-// 5 attributes that they became.
+// slotOf returns the slot of an attribute. GNU extensions share the slots of the DWARF
+// 5 attributes that replaced them.
 func slotOf(attr uint64) slot {
 	if attr < uint64(len(slots)) {
 		return slots[attr]
@@ -122,24 +122,24 @@ type attrSpec struct {
 	constant int32 // index of an implicit constant
 }
 
-// step is a way to pass over attributes: a number of bytes, and then a value
-// whose size is in the file.
+// step is a way to skip attributes: a number of bytes, and then a value whose size is
+// in the file.
 type step struct {
 	fixed uint32
 	then  int8 // as formSize; 0: nothing
 }
 
-// abbrev is the shape that many entries share.
+// abbrev is a form that many entries share.
 type abbrev struct {
 	tag      uint16
 	children bool
-	// fixed is the size of the attributes if all of them have one and there are no
-	// children, so that the next entry follows; else 0.
+	// fixed is the size of the attributes if all of them have a fixed size and there are
+	// no children, so that the next entry follows; else 0.
 	fixed uint16
-	// sibling is where the offset of the next sibling is, from the first attribute
-	// on, if that place is fixed and it has four bytes; else -1.
+	// sibling is the offset, from the first attribute, of the field with the next sibling,
+	// if that offset is fixed and the field has four bytes; else -1.
 	sibling             int16
-	firstSpec, lastSpec uint32 // none if the entry is of a kind that is only passed over
+	firstSpec, lastSpec uint32 // none if entries of this kind are only skipped
 	firstStep, lastStep uint32
 }
 
@@ -152,12 +152,12 @@ type abbrevs struct {
 	constants []int64
 }
 
-// memory is how many bytes a takes.
+// memory returns the number of bytes that a occupies.
 func (a *abbrevs) memory() int {
 	return cap(a.list)*28 + cap(a.specs)*8 + cap(a.steps)*8 + cap(a.constants)*8 + len(a.sparse)*32
 }
 
-// find gives the abbreviation of a code, nil if there is none.
+// find returns the abbreviation with a code, or nil if there is none.
 func (a *abbrevs) find(code uint64) *abbrev {
 	if a.sparse == nil {
 		if code-1 < uint64(len(a.list)) {
@@ -174,8 +174,8 @@ func (a *abbrevs) find(code uint64) *abbrev {
 // abbrevPool has memory for reading abbreviations.
 var abbrevPool = sync.Pool{New: func() any { return new(abbrevs) }}
 
-// parseAbbrevs reads the abbreviations at off for units with encoding enc. If
-// only is not 0, it stops after that code. It also gives how many bytes it read.
+// parseAbbrevs reads the abbreviations at off for units with encoding enc. If only is
+// not 0, it stops after that code. It also returns the number of bytes that it read.
 func parseAbbrevs(s *section, off uint64, enc encoding, only uint64) (*abbrevs, uint64, error) {
 	a := abbrevPool.Get().(*abbrevs)
 	defer abbrevPool.Put(a)
@@ -193,7 +193,7 @@ func parseAbbrevs(s *section, off uint64, enc encoding, only uint64) (*abbrevs, 
 	}, c.off - off, nil
 }
 
-// parse reads the abbreviations that the cursor is at.
+// parse reads the abbreviations at the cursor.
 func (a *abbrevs) parse(c *cursor, enc encoding, only uint64) error {
 	for {
 		at := c.off
@@ -230,8 +230,8 @@ func (a *abbrevs) parse(c *cursor, enc encoding, only uint64) error {
 	}
 }
 
-// kept reports whether attributes of entries with a tag are looked at. All other
-// entries are passed over.
+// kept reports whether attributes of entries with a tag are read. All other entries are
+// skipped.
 func kept(tag uint16) bool {
 	switch tag {
 	case tagCompileUnit, tagPartialUnit, tagSkeletonUnit, tagSubprogram, tagInlinedSubroutine, tagCallSite, tagGNUCallSite:
@@ -289,8 +289,8 @@ func (a *abbrevs) parseSpecs(c *cursor, ab *abbrev, enc encoding) bool {
 	return true
 }
 
-// keep appends an attribute of the abbreviation that is being read. Those that are
-// of no interest and have a size are passed over together.
+// keep appends an attribute of the abbreviation that is being read. Uninteresting ones
+// of fixed size are skipped together.
 func (a *abbrevs) keep(ab *abbrev, spec attrSpec) {
 	if spec.slot == slotNone && spec.size >= 0 && len(a.specs) > int(ab.firstSpec) {
 		last := &a.specs[len(a.specs)-1]
@@ -302,7 +302,7 @@ func (a *abbrevs) keep(ab *abbrev, spec attrSpec) {
 	a.specs = append(a.specs, spec)
 }
 
-// skip passes over the attributes of an entry.
+// skip moves the cursor past the attributes of an entry.
 func (a *abbrevs) skip(c *cursor, ab *abbrev, enc encoding) {
 	for _, st := range a.steps[ab.firstStep:ab.lastStep] {
 		c.skip(uint64(st.fixed))

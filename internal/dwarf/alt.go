@@ -14,14 +14,14 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// Alternates opens the files that may be the one that dwz has moved common entries
-// and strings to, one after the other: name and build ID, in hex, are as recorded; the
-// ID is "" if there is none. It ends with an error that says where it looked. Files
-// become the caller's.
+// Alternates opens the files that may be the one to which dwz moved common entries and
+// strings, one after the other. The name and the build ID, in hex, are as recorded; the
+// ID is "" if there is none. The sequence ends with an error that says where it
+// searched. The caller must close the files.
 type Alternates func(name, id string) iter.Seq2[*kobj.File, error]
 
-// alternate gives the file that dwz has moved common entries and strings to, nil
-// without an error if there is none.
+// alternate returns the file to which dwz moved common entries and strings. It returns
+// nil and no error if there is none.
 func (d *Data) alternate() (*object, error) {
 	d.altOnce.Do(func() {
 		name, id := d.alternateName()
@@ -50,8 +50,8 @@ func (d *Data) alternate() (*object, error) {
 	return d.alt, d.altErr
 }
 
-// alternateName reads the name of the alternate file and its build ID in hex from
-// the section that dwz made, or from that of DWARF 5.
+// alternateName reads the name of the alternate file and its build ID in hex, from the
+// section that dwz wrote or from that of DWARF 5.
 func (d *Data) alternateName() (name, id string) {
 	for _, f := range [...]*kobj.File{d.file.DebugFile(), d.file} { // eu-strip -g leaves it behind
 		if s := f.Section(".gnu_debugaltlink"); s != nil {
@@ -72,9 +72,9 @@ func altLink(b []byte) (name, id string) {
 	return string(path), hex.EncodeToString(rest)
 }
 
-// supplement reads .debug_sup, which says in a file (kind 0) what its alternate
-// file is, and in an alternate file (kind 1) which one it is: a name, and an ID in
-// hex.
+// supplement reads .debug_sup. In a file (kind 0) that section identifies the alternate
+// file; in an alternate file (kind 1) it identifies the file itself. It has a name, and
+// an ID in hex.
 func supplement(f *kobj.File, kind uint8) (name, id string) {
 	data, err := f.Debug("sup")
 	if err != nil || data == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// aranges gives the index that the compilers made: .debug_aranges. Units without
-// a set in it are in [Data.scanned].
+// aranges returns the index that the compilers wrote: .debug_aranges. Units without a
+// set in it are in [Data.scanned].
 func (d *Data) aranges() *lazyIndex {
 	d.table.once.Do(func() {
 		s := d.main.section(secAranges)
@@ -69,11 +69,11 @@ func (d *Data) arangeSet(c *cursor, start uint64, offSize int, spans []span) (un
 	return unit, complete && !c.bad, spans
 }
 
-// forgetUnits is after how many units a pass over all of them gives back the
-// memory that their pages take up.
+// forgetUnits is the number of units after which a pass over all of them releases the
+// memory of the pages it read.
 const forgetUnits = 64
 
-// scanned gives the index of the units that are not in .debug_aranges, made of
+// scanned returns the index of the units that are not in .debug_aranges, built from
 // their own ranges.
 func (d *Data) scanned() *lazyIndex {
 	d.scan.once.Do(func() {
@@ -102,9 +102,9 @@ func (d *Data) scanned() *lazyIndex {
 	return &d.scan
 }
 
-// scanWork limits a scan over all units. Each has its own part of the other
-// sections; a file in which all point to the same must not cost more than its
-// size allows.
+// scanWork limits a scan over all units. Each unit has its own part of the other
+// sections. A file in which all units point to the same part must not cost more than
+// its size allows.
 type scanWork struct {
 	ranges         int
 	abbrevs, lines uint64 // bytes left
@@ -120,7 +120,7 @@ func (o *object) scanWork() scanWork {
 
 func (w *scanWork) exhausted() bool { return w.ranges < 0 || w.abbrevs == 0 || w.lines == 0 }
 
-// use takes n bytes off what is left.
+// use subtracts n bytes from what is left.
 func use(left *uint64, n uint64) { *left -= min(*left, n) }
 
 // scanUnit appends the ranges of the unit at off to spans.
@@ -138,7 +138,7 @@ func (d *Data) scanUnit(off uint64, spans []span, work *scanWork) ([]span, error
 	if len(spans) > before || u.hasRanges(&u.root) {
 		return spans, err
 	}
-	// Without ranges of its own, a unit has those of its lines.
+	// A unit without ranges has the ranges of its lines.
 	if u, err = d.main.unit(off); err != nil {
 		return spans, err
 	}

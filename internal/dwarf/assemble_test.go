@@ -13,7 +13,7 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// code puts bytes together: ints are one byte each, the others as they are named.
+// code is assembled from ints, which are one byte each, and the named types.
 type (
 	u16  uint16
 	u32  uint32
@@ -61,7 +61,7 @@ func appendSLEB(b []byte, v int64) []byte {
 	}
 }
 
-// sized puts the length of a unit in front of it.
+// sized prepends the length of a unit.
 func sized(parts ...any) []byte {
 	b := bytesOf(parts...)
 	return append(bytesOf(u32(len(b))), b...)
@@ -70,8 +70,8 @@ func sized(parts ...any) []byte {
 // unit4 makes a DWARF 4 unit of 64 bits whose abbreviations are at offset 0.
 func unit4(entries ...any) []byte { return sized(u16(4), u32(0), 8, bytesOf(entries...)) }
 
-// linked makes a Data of a linked file with 4096 bytes of code at 0x10000 and the
-// debug sections given.
+// linked makes a Data of a linked file with 4096 bytes of code at 0x10000 and the given
+// debug sections.
 func linked(t testing.TB, debug map[string][]byte) *Data {
 	t.Helper()
 	type section struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// everything is all that files tell of a byte of code.
+// everything is all that a file records about a byte of code.
 type everything struct {
 	Location Location
 	Site     CallSite
@@ -41,14 +41,14 @@ func tellAll(f *kobj.File, d *Data) map[uint64]everything {
 	return m
 }
 
-// TestAttach takes files of all architectures apart and wants to be told the same of
-// both parts together, everywhere in the code.
+// TestAttach splits files of all architectures. Both parts together must yield the same
+// as the whole file, everywhere in the code.
 func TestAttach(t *testing.T) {
 	need(t, "elfutils", "eu-strip")
 	for _, name := range fixtures(t, modules) {
 		for _, how := range []string{"", "--reloc-debug-sections", "-g"} {
 			if strings.Contains(name, "split-") {
-				continue // its other files lie beside the whole file
+				continue // its other files are beside the whole file
 			}
 			t.Run(strings.TrimPrefix(name, modules+"/")+" "+how, func(t *testing.T) {
 				whole, d := open(t, name)

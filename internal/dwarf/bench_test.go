@@ -12,7 +12,7 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// BenchmarkWarm looks up an address with three inlined calls again and again.
+// BenchmarkWarm looks up one address with three inlined calls repeatedly.
 func BenchmarkWarm(b *testing.B) {
 	f, d := open(b, filepath.Join(modules, "x86_64.ko"))
 	var pc uint64
@@ -53,8 +53,7 @@ func BenchmarkCold(b *testing.B) {
 	}
 }
 
-// vmlinux gives a kernel of those that the tests build, or the one that the
-// variable names.
+// vmlinux returns the kernel that the variable names, or one that the tests build.
 func vmlinux(b *testing.B) string {
 	b.Helper()
 	if name := os.Getenv("KMEMLEAK_VMLINUX"); name != "" {

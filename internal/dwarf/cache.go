@@ -5,7 +5,7 @@ package dwarf
 
 import "sync"
 
-// cache keeps units that were read, up to a budget; what was used last stays.
+// cache keeps units that were read, up to a budget. It evicts the least recently used.
 type cache struct {
 	mu     sync.Mutex
 	units  map[cacheKey]*unit
@@ -24,10 +24,10 @@ type cacheKey struct {
 type cached struct {
 	newer, older *unit
 	size         int
-	gone         bool // evicted; what is added to it no longer counts
+	gone         bool // evicted; additions to it no longer count
 }
 
-// unit gives the unit whose header is at off, from the cache or the file.
+// unit returns the unit whose header is at off, from the cache or the file.
 func (o *object) unit(off uint64) (*unit, error) {
 	c := &o.d.cache
 	key := cacheKey{o, off}
@@ -80,7 +80,7 @@ func (d *Data) charge(u *unit, n int) {
 	c.trim(u)
 }
 
-// trim evicts the units that were not used for the longest time, all but keep.
+// trim evicts the least recently used units, except keep.
 func (c *cache) trim(keep *unit) {
 	for c.size > c.budget && c.oldest != nil && c.oldest != keep {
 		u := c.oldest
@@ -114,6 +114,6 @@ func (c *cache) unlink(u *unit) {
 	}
 }
 
-// packed copies what was read into memory that is used again. Unlike slices.Clone,
-// it keeps nothing of that memory in use if there is nothing to copy.
+// packed copies what was read, because the memory it is in is used again. Unlike
+// slices.Clone, it does not refer to that memory if there is nothing to copy.
 func packed[T any](s []T) []T { return append([]T(nil), s...) }

@@ -11,14 +11,14 @@ import (
 )
 
 // CallSite is one call that a compiler recorded: DW_TAG_call_site, or
-// DW_TAG_GNU_call_site before DWARF 5. Compilers record calls of optimized code
-// only, and not all of them.
+// DW_TAG_GNU_call_site before DWARF 5. Compilers record calls only in optimized code,
+// and not all of them.
 type CallSite struct {
-	Return      uint64 // the address behind the call or jump; 0 if only Call is recorded
-	Call        uint64 // the address of the call or jump itself; 0 if only Return is recorded
-	Name        string // of the function that is called, __builtin_memcpy for example; "" if the call is indirect
-	LinkageName string // name of its symbol where that is another one, such as memcpy; mangled for C++ and Rust; else ""
-	Callee      uint64 // where that function starts; 0 if it is in another unit, or has several copies
+	Return      uint64 // address behind the call or jump; 0 if only Call is recorded
+	Call        uint64 // address of the call or jump itself; 0 if only Return is recorded
+	Name        string // of the called function, such as __builtin_memcpy; "" if the call is indirect
+	LinkageName string // name of its symbol if that differs, such as memcpy; mangled for C++ and Rust; else ""
+	Callee      uint64 // start of that function; 0 if it is in another unit, or has several copies
 	Tail        bool   // a jump: the calling function does not appear in backtraces
 	Indirect    bool   // through a pointer
 }
@@ -33,11 +33,11 @@ type Function struct {
 	Unit        string // name of the unit's primary source file
 	Entry       uint64 // where it starts; 0 if unknown
 	Ranges      []Range
-	Calls       []CallSite // its own and those of what was inlined, in the order of the file
+	Calls       []CallSite // its own and those of functions inlined into it, in file order
 	Err         error      // not all was read
 }
 
-// Function gives the function that the code at pc belongs to.
+// Function returns the function that the code at pc belongs to.
 func (d *Data) Function(pc uint64) (Function, error) {
 	var f Function
 	err := d.visit(pc, func(u *unit) (bool, error) {
@@ -64,8 +64,8 @@ func (d *Data) Function(pc uint64) (Function, error) {
 	return f, err
 }
 
-// CallSite gives the call that returns to the address ret. The error is
-// [ErrNotFound] if none is recorded, which proves nothing.
+// CallSite returns the call that returns to the address ret. The error is [ErrNotFound]
+// if none is recorded; there may be a call nevertheless.
 func (d *Data) CallSite(ret uint64) (CallSite, error) {
 	var site CallSite
 	found := false
@@ -94,7 +94,7 @@ func (d *Data) CallSite(ret uint64) (CallSite, error) {
 	return site, err
 }
 
-// returnPC gives the attribute with the address that a call returns to.
+// returnPC returns the attribute with the address that a call returns to.
 func returnPC(e *entry) value {
 	if v := e.get(slotCallReturnPC); v.form != 0 {
 		return v
@@ -135,8 +135,8 @@ func (u *unit) callSite(e *entry) CallSite {
 	return s
 }
 
-// afterCall gives the address that a call returns to, given the end of the call as
-// the compiler recorded it: on MIPS, gcc does not count the delay slot, and on
+// afterCall returns the address that a call returns to. recorded is the end of the call
+// as the compiler recorded it: on MIPS, gcc does not count the delay slot, and on
 // PowerPC it counts the instruction behind the call that restores the TOC.
 func (d *Data) afterCall(recorded uint64) uint64 {
 	real := recorded
@@ -155,8 +155,8 @@ func (d *Data) afterCall(recorded uint64) uint64 {
 	return recorded
 }
 
-// concrete gives where the only function starts that was made from the abstract
-// one, or from the declaration, at off.
+// concrete returns the start of the function made from the abstract function, or from
+// the declaration, at off, if there is only one.
 func (u *unit) concrete(off uint64) uint64 {
 	u.originOnce.Do(func() {
 		u.function(0) // makes the index

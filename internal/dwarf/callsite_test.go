@@ -14,15 +14,15 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// TestCallSites compares all call sites of the fixtures with the code in front of
-// the addresses that they return to.
+// TestCallSites compares all call sites of the fixtures with the code in front of the
+// return addresses.
 func TestCallSites(t *testing.T) {
 	for _, name := range fixtures(t, modules) {
 		t.Run(strings.TrimPrefix(name, modules+"/"), func(t *testing.T) { testCallSites(t, name) })
 	}
 }
 
-// TestBuiltCallSites does the same with fixtures that are built for it.
+// TestBuiltCallSites does the same with fixtures that it builds.
 func TestBuiltCallSites(t *testing.T) {
 	dir := builtFixtures(t)
 	for _, name := range fixtures(t, dir) {
@@ -73,7 +73,7 @@ func testCallSites(t *testing.T, name string) {
 	}
 }
 
-// functions gives all functions of a file.
+// functions returns all functions of a file.
 func functions(t *testing.T, f *kobj.File, d *Data) []Function {
 	t.Helper()
 	var list []Function

@@ -21,7 +21,8 @@ var (
 	ErrNotFound = errors.New("no debugging information for the address")
 )
 
-// Budget is how many bytes of decoded units a [Data] keeps, by its own account.
+// Budget is the number of bytes of decoded units that a [Data] keeps, by its own
+// account.
 const Budget = 32 << 20
 
 // Data is the debugging information of one file. All methods but Close are safe
@@ -31,8 +32,8 @@ type Data struct {
 	main  *object
 	cache cache
 
-	// zeroIsCode: there is code at address 0 of a linked file, so that 0 does not
-	// mark dropped code.
+	// zeroIsCode reports whether there is code at address 0 of a linked file; then 0 does
+	// not mark dropped code.
 	zeroIsCode bool
 
 	table  lazyIndex // of .debug_aranges
@@ -50,12 +51,12 @@ type Data struct {
 type lazyIndex struct {
 	once  sync.Once
 	spans spanIndex
-	err   error // the first thing that could not be read
+	err   error // the first read error
 }
 
-// New prepares to read the debugging information of f, which has to stay open. A
-// file without any is no error here: every lookup gives [ErrNotFound]. Without a
-// function for alternate files, nil, what is in these is not found.
+// New prepares to read the debugging information of f, which must stay open. A file
+// without debugging information is not an error here: every lookup then returns
+// [ErrNotFound]. If alternates is nil, nothing in alternate files is found.
 func New(f *kobj.File, alternates Alternates) (*Data, error) {
 	d := &Data{file: f, cache: cache{budget: Budget}, alternates: alternates}
 	if f.Linked() {
@@ -70,8 +71,8 @@ func New(f *kobj.File, alternates Alternates) (*Data, error) {
 	return d, nil
 }
 
-// Close releases files that were opened in addition to the one given to New. No
-// method may be running or be called afterwards.
+// Close releases files that were opened in addition to the one given to New. No method
+// may be running or be called afterwards.
 func (d *Data) Close() error {
 	if d.closer == nil {
 		return nil
@@ -81,28 +82,28 @@ func (d *Data) Close() error {
 
 // Location is what is recorded about one address.
 type Location struct {
-	// Frames has the functions that the address belongs to, innermost first: all
-	// but the last were inlined into the next. There is at least one. Where a
-	// position is known but no function, as in assembler code, there is one Frame
-	// without names.
+	// Frames are the functions that the address belongs to, innermost first: all but the
+	// last were inlined into the next. There is at least one. If a position is known but
+	// no function, as in assembler code, there is one Frame without names.
 	Frames []Frame
 
-	// Low and High are the part of the function (the last of Frames) that the
-	// address lies in, High exclusive. Both are 0 if no function is known.
+	// Low and High are the part of the function (the last of Frames) that contains the
+	// address, High exclusive. Both are 0 if no function is known.
 	Low, High uint64
 
-	// Entry is where the function starts. It differs from Low in a part that was
-	// moved away, such as .cold code. 0 if unknown.
+	// Entry is the start of the function. It differs from Low in a part that was moved
+	// away, such as .cold code. It is 0 if unknown.
 	Entry uint64
 
 	// Unit is the name of the compilation unit, as it is in the file.
 	Unit string
 
-	// NoFunction: lines are known, and no function has an entry for the address,
-	// though those of the unit's language have some. The chain may lack all of it.
+	// NoFunction reports that lines are known, but no function has an entry for the
+	// address, though functions of the unit's language have entries. The whole chain may
+	// be missing.
 	NoFunction bool
 
-	// Err says what could not be read; the chain may lack inlined functions then.
+	// Err says what could not be read; the chain may then lack inlined functions.
 	Err error
 }
 
@@ -111,13 +112,13 @@ type Frame struct {
 	Name        string // as in the source; for C++ and Rust without its namespace
 	LinkageName string // mangled name, "" if there is none
 	File        File
-	Line        int  // from 1; 0 if the code belongs to no line, or is not known
-	Column      int  // from 1; 0 if not known
+	Line        int  // from 1; 0 if the code belongs to no line, or if unknown
+	Column      int  // from 1; 0 if unknown
 	Inlined     bool // into the next frame
 }
 
 // File is the path of a source file in the pieces that the compiler recorded,
-// unchanged. Each may be absolute or relative to those before it; Dir and CompDir
+// unchanged. A piece may be absolute or relative to those before it; Dir and CompDir
 // may be empty. All are empty if the file is not known.
 type File struct {
 	CompDir string // working directory of the compiler
@@ -125,15 +126,15 @@ type File struct {
 	Name    string
 }
 
-// Lookup gives the source position and the inline chain of the code at pc.
+// Lookup returns the source position and the inline chain of the code at pc.
 func (d *Data) Lookup(pc uint64) (Location, error) {
 	var loc Location
 	err := d.visit(pc, func(u *unit) (bool, error) { return u.locate(pc, &loc) })
 	return loc, err
 }
 
-// visit calls fn with the units that may contain pc until it returns true. It
-// gives ErrNotFound, with the reason if there was one, if fn never did.
+// visit calls fn with the units that may contain pc until it returns true. If it never
+// does, visit returns ErrNotFound, with the reason if there was one.
 func (d *Data) visit(pc uint64, fn func(u *unit) (bool, error)) error {
 	var first error
 	for _, index := range []func() *lazyIndex{d.aranges, d.scanned} {
@@ -161,8 +162,8 @@ func (d *Data) visit(pc uint64, fn func(u *unit) (bool, error)) error {
 	return ErrNotFound
 }
 
-// dead reports whether an address that was read marks code that the linker
-// dropped, or is not known.
+// dead reports whether an address that was read is unknown, or marks code that the
+// linker dropped.
 func (d *Data) dead(addr uint64, st kobj.RelocState, size int) bool {
 	if !d.file.Linked() {
 		return st != kobj.Done

@@ -29,8 +29,8 @@ func answers(f *kobj.File, d *Data) map[uint64]Location {
 	return m
 }
 
-// TestConcurrentUse asks from several goroutines, in different orders, while units
-// are evicted.
+// TestConcurrentUse looks up addresses from several goroutines, in different orders,
+// while units are evicted.
 func TestConcurrentUse(t *testing.T) {
 	for _, name := range []string{"x86_64.ko", "clang-x86_64-dwarf5.ko", "split-gcc-dwarf5/queue.ko", "dwz5/one.elf", "riscv64-dwarf5.ko", "rust.ko"} {
 		f, d := open(t, filepath.Join(modules, name))
@@ -107,8 +107,8 @@ func TestNothingRefersToTheFile(t *testing.T) {
 	}
 }
 
-// rewrite changes the relocations of debug sections in a module: those against
-// addresses in the section named target.
+// rewrite changes the relocations of debug sections in a module that refer to addresses
+// in the section named target.
 func rewrite(t *testing.T, file []byte, target string, change func(reloc []byte)) {
 	t.Helper()
 	f, err := elf.NewFile(bytes.NewReader(file))
@@ -138,9 +138,9 @@ func rewrite(t *testing.T, file []byte, target string, change func(reloc []byte)
 	}
 }
 
-// TestDroppedRelocations marks the code of one section as dropped, or its
-// relocations as of an unknown type: nothing is known about that section then, and
-// all other answers stay.
+// TestDroppedRelocations marks the code of one section as dropped, or gives its
+// relocations an unknown type. Then nothing is known about that section, and all other
+// results stay the same.
 func TestDroppedRelocations(t *testing.T) {
 	for _, x := range []struct {
 		name string
@@ -185,8 +185,8 @@ func TestDroppedRelocations(t *testing.T) {
 	}
 }
 
-// TestTruncatedFile cuts a mapped file off while it is in use, as a package update
-// can do.
+// TestTruncatedFile truncates a mapped file while it is in use, as a package update can
+// do.
 func TestTruncatedFile(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(modules, "x86_64.ko"))
 	if err != nil {
@@ -199,7 +199,7 @@ func TestTruncatedFile(t *testing.T) {
 	}
 	f, d := open(t, name)
 	if err := os.Truncate(name, 0); err != nil {
-		t.Skip(err) // not where mapped files cannot be truncated
+		t.Skip(err) // some systems cannot truncate mapped files
 	}
 	failed := 0
 	for _, s := range text(f) {

@@ -19,11 +19,11 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// modules is where the fixtures are; see build.sh there.
+// modules is the folder of the fixtures; see build.sh there.
 const modules = "../../testdata/modules/arches"
 
-// need skips a test whose tools are not there, or fails it where everything has
-// to be there.
+// need skips a test whose tools are missing, or fails it where all tools must be
+// installed.
 func need(t testing.TB, remedy string, tools ...string) {
 	t.Helper()
 	for _, tool := range tools {
@@ -37,7 +37,7 @@ func need(t testing.TB, remedy string, tools ...string) {
 	}
 }
 
-// fixtures gives the object files below a folder, by name.
+// fixtures returns the object files below a folder, by name.
 func fixtures(t testing.TB, dir string) []string {
 	t.Helper()
 	var files []string
@@ -56,7 +56,7 @@ func fixtures(t testing.TB, dir string) []string {
 	return files
 }
 
-// builtFixtures builds all fixtures, those too that are not kept in the tree.
+// builtFixtures builds all fixtures, including those that are not kept in the tree.
 func builtFixtures(t testing.TB) string {
 	t.Helper()
 	if testing.Short() {
@@ -116,14 +116,14 @@ func open(t testing.TB, name string) (*kobj.File, *Data) {
 	return f, d
 }
 
-// alternates finds the alternate files of fixtures, which lie beside them.
+// alternates finds the alternate files of fixtures, which are beside them.
 func alternates(f *kobj.File) Alternates {
 	return func(name, id string) iter.Seq2[*kobj.File, error] {
 		return new(debugfile.Finder).Alternates(f.DebugFile(), name, id, false)
 	}
 }
 
-// text gives the sections with code.
+// text returns the sections with code.
 func text(f *kobj.File) []*kobj.Section {
 	var list []*kobj.Section
 	for i := range f.Sections() {
@@ -134,7 +134,7 @@ func text(f *kobj.File) []*kobj.Section {
 	return list
 }
 
-// joined gives the path of a file in one piece, cleaned up.
+// joined returns the path of a file in one piece, cleaned up.
 func (f File) joined() string {
 	if f == (File{}) {
 		return "??"

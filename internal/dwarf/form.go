@@ -57,11 +57,11 @@ const (
 	formGNUStrpAlt    = 0x1f21
 )
 
-// What formSize gives for forms whose size is part of the value.
+// Results of formSize for forms whose size is part of the value.
 const (
 	sizeLEB     = -1 - iota // a LEB128 number
 	sizeString              // up to a NUL
-	sizeBlock1              // a length of 1, 2, 4 bytes, or a LEB128 number, and as many bytes
+	sizeBlock1              // a length of 1, 2, 4 bytes, or a LEB128 number, and that many bytes
 	sizeBlock2              //
 	sizeBlock4              //
 	sizeBlock               //
@@ -76,7 +76,7 @@ type encoding struct {
 	offSize  uint8 // 4 or 8
 }
 
-// formSize gives the size of a value in bytes, or one of the negative codes.
+// formSize returns the size of a value in bytes, or one of the negative codes.
 func (e encoding) formSize(form uint16) int8 {
 	switch form {
 	case formFlagPresent, formImplicitConst:
@@ -121,7 +121,7 @@ func (e encoding) formSize(form uint16) int8 {
 	return sizeUnknown
 }
 
-// skipSized passes over a value of a size that formSize gave.
+// skipSized skips a value whose size is a result of formSize.
 func (e encoding) skipSized(c *cursor, size int8) {
 	switch size {
 	case sizeLEB:
@@ -137,8 +137,8 @@ func (e encoding) skipSized(c *cursor, size int8) {
 	case sizeBlock:
 		c.skip(c.uleb())
 	case sizeAny:
-		// A form that is indirect once more, or whose value is in the
-		// abbreviation, makes no sense here.
+		// A form that is indirect once more, or whose value is in the abbreviation, makes no
+		// sense here.
 		form := c.uleb()
 		if form == formIndirect || form == formImplicitConst || form > 0xffff {
 			c.fail()
@@ -152,16 +152,16 @@ func (e encoding) skipSized(c *cursor, size int8) {
 	}
 }
 
-// value is an attribute's value that was not looked at yet: its form and where it
-// is in the section. The zero value is an attribute that is not there. An
-// implicit constant has the constant in place of the offset.
+// value is an attribute's value that is not decoded yet: its form and its offset in the
+// section. An implicit constant has the constant in place of the offset. The zero value
+// is a missing attribute.
 type value struct {
 	off  uint64
 	form uint16
 }
 
-// constant gives a number. Differences of addresses are relocated on machines
-// whose linker changes the size of code.
+// constant returns a number. Differences of addresses are relocated on machines whose
+// linker changes the size of code.
 func (s *section) constant(v value) (uint64, bool) {
 	switch v.form {
 	case formData1, formFlag:
@@ -191,7 +191,7 @@ func (s *section) relocatedConstant(off uint64, size int) (uint64, bool) {
 	return n, ok && st != kobj.Unknown
 }
 
-// offset gives the offset into another section that a value is.
+// offset returns a value that is an offset into another section.
 func (s *section) offset(v value, offSize uint8) (uint64, bool) {
 	size := int(offSize)
 	switch v.form {
@@ -206,7 +206,7 @@ func (s *section) offset(v value, offSize uint8) (uint64, bool) {
 	return s.relocatedConstant(v.off, size)
 }
 
-// index gives the index into one of the tables of strings or addresses.
+// index returns the index into one of the tables of strings or addresses.
 func (s *section) index(v value) (uint64, bool) {
 	switch v.form {
 	case formStrx, formAddrx, formRnglistx, formGNUStrIndex, formGNUAddrIndex:

@@ -5,8 +5,8 @@ package dwarf
 
 import "encoding/binary"
 
-// entries gives the unit that has the entries of u: u itself, or the one in the
-// split file.
+// entries returns the unit that has the entries of u: u itself, or the one in the split
+// file.
 func (u *unit) entries() *unit {
 	if v := u.root.get(slotDwoName); v.form == 0 || u.skeleton != nil {
 		return u
@@ -18,8 +18,8 @@ func (u *unit) entries() *unit {
 	return u
 }
 
-// function gives the offset of the entry of the function that pc belongs to, and
-// the range of it that pc is in. If functions are nested, it is the inner one.
+// function returns the entry's offset of the function that pc belongs to, and the range
+// of it that contains pc. If functions are nested, it returns the inner one.
 func (u *unit) function(pc uint64) (span, bool) {
 	u.funcOnce.Do(u.indexFunctions)
 	var buf [4]span
@@ -29,7 +29,7 @@ func (u *unit) function(pc uint64) (span, bool) {
 	return span{}, false
 }
 
-// indexFunctions makes the index of functions by one pass over the unit.
+// indexFunctions builds the index of functions in one pass over the unit.
 func (u *unit) indexFunctions() {
 	buf := spanPool.Get().(*[]span)
 	spans := (*buf)[:0]
@@ -82,7 +82,7 @@ func (u *unit) indexFunctions() {
 			continue
 		}
 		if ab.children && !ab.scope(scopes) {
-			// All children and their end are passed over at once.
+			// All children and their end are skipped at once.
 			if next, ok := u.sibling(ab, off); ok {
 				off = next
 				continue
@@ -106,8 +106,8 @@ func (u *unit) indexFunctions() {
 	u.o.d.charge(u, len(spans)*spanSize+len(u.functions.reach)*8)
 }
 
-// sibling gives where the entry behind the children of another is, whose
-// attributes are at an offset, if it says so.
+// sibling returns the offset of the entry behind the children of another, if the latter
+// records it. Its attributes are at attrs.
 func (u *unit) sibling(ab *abbrev, attrs uint64) (uint64, bool) {
 	if ab.sibling < 0 {
 		return 0, false
@@ -137,8 +137,8 @@ func (u *unit) appendFunction(at uint64, e *entry, spans []span, quota *int) []s
 	return spans
 }
 
-// scope reports whether functions can be inside an entry, given whether those of
-// the unit's language can be inside of others at all.
+// scope reports whether functions can be inside an entry. scopes says whether functions
+// of the unit's language can be inside other things at all.
 func (ab *abbrev) scope(scopes bool) bool {
 	switch ab.tag {
 	case tagNamespace, tagModule, tagStructureType, tagClassType, tagUnionType, tagInterfaceType, tagSubprogram:
@@ -147,8 +147,8 @@ func (ab *abbrev) scope(scopes bool) bool {
 	return false
 }
 
-// scopes reports whether the language of u has functions inside other things. In
-// C only GNU's nested functions are, which kernel code does not have.
+// scopes reports whether the language of u has functions inside other things. In C
+// these are only GNU's nested functions, which kernel code does not have.
 func (u *unit) scopes() bool {
 	lang, _ := u.info.constant(u.root.get(slotLanguage))
 	switch lang {
@@ -161,7 +161,7 @@ func (u *unit) scopes() bool {
 // langAssembler is the language of units whose functions need no entries.
 const langAssembler = 0x8001
 
-// locate fills in what is known about pc. It reports false if that is nothing.
+// locate fills in what is known about pc. It reports false if nothing is known.
 func (u *unit) locate(pc uint64, loc *Location) (bool, error) {
 	t := u.lines()
 	r, haveLine := t.find(pc)
@@ -211,8 +211,8 @@ func (u *unit) locate(pc uint64, loc *Location) (bool, error) {
 	return true, nil
 }
 
-// firstErr gives what could not be read of a unit, after its lines and functions
-// were asked for. du has the entries of u.
+// firstErr returns the first read error of a unit, after its lines and functions were
+// read. du has the entries of u.
 func (u *unit) firstErr(du *unit) error {
 	_, altErr := u.o.d.alternate()
 	for _, err := range []error{u.err, u.splitErr, du.err, du.funcErr, u.line.err, altErr} {

@@ -59,7 +59,7 @@ const headerSize = 11
 // unitEntry is the root entry of the hand-made units, for C.
 func unitEntry() []byte { return bytesOf(abUnit, u64(0x10000), u32(0x1000), 0x0c) }
 
-// describe gives names and lines of a chain.
+// describe returns names and lines of a chain.
 func describe(loc Location) string {
 	var s []string
 	for _, f := range loc.Frames {
@@ -167,8 +167,8 @@ func TestOldReference(t *testing.T) {
 	}
 }
 
-// TestNamespaces finds functions inside of namespaces that say where they end, as
-// those of g++ do.
+// TestNamespaces finds functions inside namespaces that record where they end, as those
+// of g++ do.
 func TestNamespaces(t *testing.T) {
 	root := unitEntry()
 	root[len(root)-1] = 0x21 // C++ 14
@@ -186,8 +186,8 @@ func TestNamespaces(t *testing.T) {
 	}
 }
 
-// TestCopies asks for the callee of calls of functions that were made once, twice
-// and in parts.
+// TestCopies looks up the callee of calls of functions that were made once, twice and
+// in parts.
 func TestCopies(t *testing.T) {
 	at := func(n int) u32 { return u32(headerSize + len(unitEntry()) + 7*n) }
 	d := linked(t, map[string][]byte{
@@ -215,8 +215,8 @@ func TestCopies(t *testing.T) {
 	}
 }
 
-// TestUnlistedUnits finds a unit that .debug_aranges does not list, beside one
-// that it does.
+// TestUnlistedUnits finds a unit that .debug_aranges does not list, beside one that it
+// lists.
 func TestUnlistedUnits(t *testing.T) {
 	first := unit4(unitEntry(), abFunc, "listed", u64(0x10000), u32(4), 0, 0)
 	second := unit4(unitEntry(), abFunc, "unlisted", u64(0x10010), u32(4), 0, 0)

@@ -16,8 +16,8 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// patch changes a file: each record of the script is the number of a section, an
-// offset in it, and bytes to put there.
+// patch changes a file: each record of the script is the number of a section, an offset
+// in it, and the new bytes.
 func patch(file []byte, script []byte) {
 	f, err := kobj.New(slices.Clone(file), "unpatched")
 	if err != nil {
@@ -94,15 +94,14 @@ func FuzzLookup(f *testing.F) {
 		if got := uint64(d.cache.size); got > 32*size+1<<16 {
 			t.Errorf("%d bytes kept of a file of %d", got, size)
 		}
-		// What is returned is counted here too.
+		// Results are counted here too.
 		if got := after.TotalAlloc - before.TotalAlloc; got > 64*size+uint64(lookups)<<17 {
 			t.Errorf("%d bytes allocated for %d lookups in a file of %d", got, lookups, size)
 		}
 	})
 }
 
-// checkAnswers asks everything about an address and checks what holds for any
-// answer.
+// checkAnswers calls all lookups for an address and checks what holds for every result.
 func checkAnswers(t *testing.T, d *Data, pc uint64) {
 	if vars, _ := d.Variables(pc); len(vars) > maxVariables {
 		t.Errorf("%d variables at %#x", len(vars), pc)

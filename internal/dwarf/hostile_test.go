@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestSharedParts asks about files in which everything points to one long thing,
-// which would take hours if each entry got its own look at it.
+// TestSharedParts looks up addresses in files in which everything points to one long
+// thing. That would take hours if it were read once for each entry.
 func TestSharedParts(t *testing.T) {
 	const many = 1 << 16
 	noEnd := bytes.Repeat(bytesOf(u64(1), u64(1)), many)
@@ -55,7 +55,7 @@ func TestSharedParts(t *testing.T) {
 				t.Errorf("took %v", took)
 			}
 			runtime.ReadMemStats(&after)
-			// All that was ever allocated; the race detector makes pools forget.
+			// This counts all allocations ever made; the race detector makes pools forget.
 			if got := after.TotalAlloc - before.TotalAlloc; got > 128*uint64(size) {
 				t.Errorf("%d bytes allocated for a file of %d", got, size)
 			}

@@ -7,9 +7,9 @@ import "sync"
 
 // tree is what was inlined into a function, and the calls that it makes.
 type tree struct {
-	entry  uint64 // where the function starts, 0 if unknown
+	entry  uint64 // start of the function, 0 if unknown
 	own    []span // the function's ranges
-	nodes  []node // in the order of the file: each before what was inlined into it
+	nodes  []node // in file order: each before the nodes that were inlined into it
 	ranges []span // of the nodes; at is the number of the node
 	calls  []call
 	err    error // not all was read
@@ -17,8 +17,8 @@ type tree struct {
 
 // node is one inlined call.
 type node struct {
-	at          uint32 // its entry, from the unit's header on
-	end         int32  // the first node behind this one and all that is inside
+	at          uint32 // its entry, as an offset from the unit's header
+	end         int32  // the first node behind this one and everything inside it
 	first, last int32  // its ranges
 	file, line  uint32 // of the call
 	column      uint32
@@ -27,15 +27,15 @@ type node struct {
 
 // call is a call site inside a function.
 type call struct {
-	at   uint32 // its entry, from the unit's header on
-	node int32  // the inlined call that it is in, -1 if it is in the function itself
+	at   uint32 // its entry, as an offset from the unit's header
+	node int32  // the inlined call that contains it, -1 if it is in the function itself
 }
 
-// maxDepth is how deep entries inside a function are looked at. Lexical blocks and
-// inlined calls reach some dozens.
+// maxDepth is the depth up to which entries inside a function are read. Lexical blocks
+// and inlined calls reach some dozens.
 const maxDepth = 1 << 9
 
-// tree gives the tree of the function whose entry is at off.
+// tree returns the tree of the function whose entry is at off.
 func (u *unit) tree(off uint64) *tree {
 	u.treeMu.Lock()
 	t := u.trees[off]
@@ -57,8 +57,7 @@ func (u *unit) tree(off uint64) *tree {
 // treePool has memory for trees that are being read.
 var treePool = sync.Pool{New: func() any { return new(tree) }}
 
-// packedTree reads the entries inside a function into a tree that takes no more
-// memory than it has to.
+// packedTree reads the entries inside a function into a tree of minimal size.
 func (u *unit) packedTree(off uint64) *tree {
 	t := treePool.Get().(*tree)
 	defer treePool.Put(t)
@@ -90,8 +89,8 @@ func (u *unit) readTree(off uint64, t *tree) {
 	if !e.abbrev.children {
 		return
 	}
-	// open has, for every entry that is being read, its node or -1 for one that is
-	// none, as lexical blocks.
+	// open has the node of every entry that is being read, or -1 for an entry without one,
+	// such as a lexical block.
 	open := []int32{-1}
 	inside := int32(-1) // the innermost node
 	next := e.next
@@ -145,8 +144,8 @@ func (u *unit) readTree(off uint64, t *tree) {
 	}
 }
 
-// afterOther gives where to go on behind an entry whose children are of no
-// interest, if the entry says where it ends.
+// afterOther returns the offset at which to continue behind an entry whose children are
+// not of interest, if the entry records its end.
 func (u *unit) afterOther(e *entry) (uint64, bool) {
 	switch e.tag() {
 	case tagInlinedSubroutine, tagLexicalBlock, tagTryBlock, tagCatchBlock:

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// lineProgram is what it takes to run a line program, from any place in it.
+// lineProgram is what is needed to run a line program from any place in it.
 type lineProgram struct {
 	o          *object
 	s          *section
@@ -21,7 +21,7 @@ type lineProgram struct {
 	lineRange  uint8
 	opcodeBase uint8
 	reciprocal uint32  // 1<<16 by lineRange, rounded up
-	operands   []uint8 // of the standard opcodes; nil if they are those of the standard
+	operands   []uint8 // of the standard opcodes; nil if as in the standard
 	// define is called for opcodes that add a file, with the cursor at its name.
 	define func(c *cursor)
 }
@@ -31,7 +31,7 @@ type registers struct {
 	addr, op     uint64
 	file, column uint64
 	line         uint64
-	live         bool // the address is that of code which is in the file
+	live         bool // the address is that of code in the file
 
 	last uint64 // address of the last row
 	back bool   // a row had a lower address than the one before
@@ -41,7 +41,7 @@ func (p *lineProgram) reset() registers {
 	return registers{file: 1, line: 1, live: p.o.d.zeroIsCode}
 }
 
-// What run stopped at.
+// The reasons why run stops.
 type event uint8
 
 const (
@@ -50,12 +50,12 @@ const (
 	eventDone              // the program ends, or is damaged: then the cursor is bad
 )
 
-// run runs the program from the cursor on until it adds its rows-th row, or the
-// first one behind an extended opcode, or something else happens. It gives the
-// number of rows it added.
+// run runs the program from the cursor until it adds its rows-th row, or the first one
+// behind an extended opcode, or something else happens. It returns the number of rows
+// that it added.
 //
-// All that depends on the size of the file is in this loop, so what it changes at
-// every step is in variables of its own.
+// This loop does all the work that depends on the size of the file, so everything that
+// changes at every step is in local variables.
 func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 	b := c.s.b[:c.end]
 	off, addr, line := c.off, r.addr, r.line
@@ -68,7 +68,7 @@ func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 				c.fail()
 				return eventDone, n
 			}
-			// The quotient by a multiplication, which is exact for numbers this small.
+			// Divide by multiplying, which is exact for numbers this small.
 			x := uint32(op - p.opcodeBase)
 			q := x * p.reciprocal >> 16
 			line += uint64(int64(p.lineBase) + int64(x-q*uint32(p.lineRange)))
@@ -127,7 +127,7 @@ func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 	return eventDone, n
 }
 
-// standard runs the rarer standard opcodes.
+// standard runs the less common standard opcodes.
 func (p *lineProgram) standard(c *cursor, r *registers, op uint8) {
 	switch op {
 	case 2: // advance_pc
@@ -156,7 +156,7 @@ func (p *lineProgram) standard(c *cursor, r *registers, op uint8) {
 	}
 }
 
-// skipOperands passes over the operands of a standard opcode that is not known.
+// skipOperands skips the operands of an unknown standard opcode.
 func (p *lineProgram) skipOperands(c *cursor, op uint8) {
 	if int(op) < len(p.operands) {
 		for range p.operands[op] {
@@ -204,7 +204,7 @@ func (p *lineProgram) extended(c *cursor, r *registers) (end bool) {
 	return end
 }
 
-// checkpoint is a place in a line program to run it from: behind the opcode that
+// checkpoint is a place in a line program from which to run it: behind the opcode that
 // added a row.
 type checkpoint struct {
 	addr   uint64
@@ -217,19 +217,19 @@ type checkpoint struct {
 
 const checkpointSize = 24
 
-// checkpointRows is how many rows there are between two checkpoints: a lookup
-// decodes half as many.
+// checkpointRows is the number of rows between two checkpoints. A lookup decodes half
+// as many.
 const checkpointRows = 48
 
-// row says what line the code from an address on belongs to.
+// row is the line of the code from an address on.
 type row struct {
 	addr         uint64
 	line         uint32
 	file, column uint32
 }
 
-// sequence is a run of code whose rows have ascending addresses, by the place of
-// its first checkpoint; or with rows of its own if they have not.
+// sequence is a run of code whose rows have ascending addresses. It has the place of
+// its first checkpoint, or rows of its own if the addresses do not ascend.
 type sequence struct {
 	first, last int32 // checkpoints, or rows if sorted
 	sorted      bool
@@ -263,7 +263,7 @@ func (x *scan) read() {
 	dead := false
 	first := len(x.checkpoints)
 	for {
-		// The next row that becomes a checkpoint is reported.
+		// run reports the next row that becomes a checkpoint.
 		e, added := p.run(&c, &r, checkpointRows-(n+checkpointRows-1)%checkpointRows)
 		n += added
 		switch e {
@@ -308,9 +308,9 @@ func (x *scan) add(lo, hi uint64, s sequence) {
 	x.sequences = append(x.sequences, s)
 }
 
-// sorted adds the sequence in [begin, end) of the program, whose rows are not in
-// the order of their addresses, and which ends at the address hi. Old assemblers
-// made such.
+// sorted adds the sequence in [begin, end) of the program, whose rows are not in the
+// order of their addresses. It ends at the address hi. Old assemblers wrote such
+// sequences.
 func (x *scan) sorted(begin, end, hi uint64) {
 	p := x.p
 	first := len(x.rows)
@@ -336,8 +336,8 @@ func (r *registers) checkpoint(off uint64) checkpoint {
 	return checkpoint{addr: x.addr, off: uint32(off), line: x.line, file: x.file, column: uint16(x.column), op: uint16(r.op)}
 }
 
-// row gives the row that is to be added. Numbers that do not fit are none that
-// compilers make; they stand for a line, file and column that is not known.
+// row returns the row that is to be added. Compilers do not write numbers that do not
+// fit; such numbers become an unknown line, file or column.
 func (r *registers) row() row {
 	x := row{addr: r.addr, file: noFile}
 	if r.line <= 1<<31-1 {

@@ -33,7 +33,7 @@ func address(addr uint64) []byte { return bytesOf(0, 9, extendedAddress, u64(add
 
 func end() []byte { return bytesOf(0, 1, extendedEnd) }
 
-// advance makes a row n bytes on, in line l from there.
+// advance makes a row n bytes further, l lines further.
 func advance(n uint64, l int64) []byte {
 	return bytesOf(opAdvancePC, uleb(n), opAdvanceLine, sleb(l), opCopy)
 }
@@ -44,8 +44,8 @@ func lineUnit4(minInst, maxOps int, program ...any) []byte {
 	return sized(u16(4), u32(len(header)), header, bytesOf(program...))
 }
 
-// TestLinePrograms runs hand-made programs. The answers are lines, and 0 where
-// there is none, for the addresses from 0x10000 on.
+// TestLinePrograms runs hand-made programs. The results are lines, or 0 where there is
+// none, for the addresses from 0x10000 on.
 func TestLinePrograms(t *testing.T) {
 	many := []any{address(0x10000), opCopy}
 	manyLines := []int{1}
@@ -54,7 +54,7 @@ func TestLinePrograms(t *testing.T) {
 		manyLines = append(manyLines, i+2)
 	}
 	many = append(many, opAdvancePC, 1, end())
-	// Three operations make a bundle; of its rows the last one counts.
+	// Three operations make a bundle; the last of its rows counts.
 	bundles := []any{address(0x10000), opCopy, advance(1, 1)}
 	bundleLines := slicesRepeat(2, 16)
 	for i := range 100 {
@@ -153,7 +153,7 @@ func slicesRepeat(line, n int) []int {
 	return list
 }
 
-// TestFileNumbers asks for files by numbers, those that do not exist too.
+// TestFileNumbers looks up files by number, including numbers that do not exist.
 func TestFileNumbers(t *testing.T) {
 	program := func(file int) []byte {
 		return bytesOf(opSetFile, file, address(0x10000), opCopy, opAdvancePC, 1, end())

@@ -11,10 +11,10 @@ const (
 	lnctDirectoryIndex = 2
 )
 
-// standardOperands are how many operands the standard opcodes have.
+// standardOperands are the numbers of operands of the standard opcodes.
 var standardOperands = []uint8{0, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1}
 
-// header reads the header of the line table that the cursor is at.
+// header reads the header of the line table at the cursor.
 func (t *lineTable) header(c *cursor) bool {
 	t.offSize = uint8(c.unitLength())
 	t.end = c.end
@@ -69,7 +69,7 @@ func (t *lineTable) header(c *cursor) bool {
 	} else {
 		t.oldEntries(c)
 	}
-	// Names that cannot be read leave the lines readable.
+	// If names cannot be read, lines still can.
 	if c.bad {
 		t.err = t.s.errAt(t.start, "file names cut off")
 	}
@@ -105,13 +105,11 @@ func (t *lineTable) oldFile(c *cursor, at uint64) {
 	}
 }
 
-// maxExpected is up to how many entries are believed to follow before they were
-// read.
+// maxExpected is the largest number of entries that is believed before they are read.
 const maxExpected = 1 << 12
 
-// entries reads the directories or files of version 5. It calls expect with how
-// many there should be, and add for each with the offset of its name and its
-// directory.
+// entries reads the directories or files of version 5. It calls expect with the
+// announced number, and add for each with the offset of its name and its directory.
 func (t *lineTable) entries(c *cursor, nameForm *uint16, expect func(n int), add func(name, dir uint64)) {
 	type content struct {
 		kind uint64

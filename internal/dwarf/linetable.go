@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// lineTable is what is kept of a unit's line table: its file names, and where to
-// run its program from to find the line of an address.
+// lineTable is what is kept of a unit's line table: its file names, and the places from
+// which to run its program to find the line of an address.
 type lineTable struct {
 	lineProgram
 	dirs        []uint32 // where the names are, counted from start
@@ -32,7 +32,7 @@ type fileEntry struct {
 // scans has memory for passes over line programs.
 var scans = sync.Pool{New: func() any { return new(scan) }}
 
-// lines gives the line table, which is empty if the unit has none.
+// lines returns the line table, which is empty if the unit has none.
 func (u *unit) lines() *lineTable {
 	u.lineOnce.Do(func() {
 		t := &lineTable{lineProgram: lineProgram{o: u.o, s: u.o.section(secLine), encoding: u.encoding}}
@@ -86,7 +86,7 @@ func (t *lineTable) read(off uint64) {
 	x.p = nil
 }
 
-// find gives the row that covers pc.
+// find returns the row that covers pc.
 func (t *lineTable) find(pc uint64) (row, bool) {
 	var buf [4]span
 	for _, s := range t.index.covering(pc, buf[:0]) {
@@ -118,7 +118,7 @@ func (t *lineTable) find(pc uint64) (row, bool) {
 	return row{}, false
 }
 
-// readFile gives the path of the i-th file of t in pieces.
+// readFile returns the path of the i-th file of t in pieces.
 func (u *unit) readFile(t *lineTable, i uint64) File {
 	f := File{}
 	if t.version < 5 {
@@ -151,7 +151,7 @@ func (u *unit) readFile(t *lineTable, i uint64) File {
 	return f
 }
 
-// name gives a name of the table.
+// name returns a name of the table.
 func (t *lineTable) name(form uint16, off uint32) string {
 	return t.o.text(t.s, value{t.start + uint64(off), form}, t.offSize)
 }

@@ -62,8 +62,8 @@ func TestStandardLibrary(t *testing.T) {
 	}
 }
 
-// compareLines compares all rows, each at its first and last byte, with what
-// Lookup says of the innermost frame.
+// compareLines compares all rows, each at its first and last byte, with the innermost
+// frame of Lookup.
 func compareLines(t *testing.T, std *stddwarf.Data, d *Data) (rows int) {
 	t.Helper()
 	r := std.Reader()
@@ -91,12 +91,12 @@ func compareLines(t *testing.T, std *stddwarf.Data, d *Data) (rows int) {
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			// Of the rows of one address the last one counts. Dropped code is at 0.
+			// If several rows have one address, the last one counts. Dropped code is at 0.
 			if last.File != nil && !last.EndSequence && last.Address < next.Address && last.Address > 0x1000 {
 				rows++
 				file := last.File.Name
 				if !path.IsAbs(file) {
-					file = path.Join(comp, file) // version 5 is not joined by package debug/dwarf
+					file = path.Join(comp, file) // package debug/dwarf does not join the paths of version 5
 				}
 				for _, pc := range []uint64{last.Address, next.Address - 1} {
 					loc, err := d.Lookup(pc)

@@ -5,7 +5,7 @@ package dwarf
 
 import "sync"
 
-// texts are the strings that were made for answers about a unit. Answers share
+// texts are the strings that were made for results about a unit. The results share
 // them.
 type texts struct {
 	mu    sync.Mutex
@@ -17,7 +17,7 @@ type texts struct {
 
 type funcName struct{ name, linkage string }
 
-// unitName gives the name of the unit.
+// unitName returns the name of the unit.
 func (u *unit) unitName() string {
 	u.texts.mu.Lock()
 	defer u.texts.mu.Unlock()
@@ -28,7 +28,7 @@ func (u *unit) unitName() string {
 	return u.texts.unit
 }
 
-// file gives the path of the i-th file of the unit's line table.
+// file returns the path of the i-th file of the unit's line table.
 func (u *unit) file(i uint64) File {
 	u.texts.mu.Lock()
 	defer u.texts.mu.Unlock()
@@ -44,8 +44,7 @@ func (u *unit) file(i uint64) File {
 	return f
 }
 
-// funcName gives the name and the linkage name of the function whose entry is at
-// off.
+// funcName returns the name and the linkage name of the function whose entry is at off.
 func (u *unit) funcName(off uint64) funcName {
 	u.texts.mu.Lock()
 	defer u.texts.mu.Unlock()
@@ -64,12 +63,12 @@ func (u *unit) funcName(off uint64) funcName {
 	return n
 }
 
-// maxHops is how many references from entry to entry are followed. Compilers make
-// three or four; more is a cycle.
+// maxHops is the largest number of references from entry to entry that are followed.
+// Compilers make three or four; more is a cycle.
 const maxHops = 16
 
-// names gives the name and the linkage name of the entry e, which may be at
-// entries that it refers to.
+// names returns the name and the linkage name of the entry e, which may be in entries
+// that it refers to.
 func (u *unit) names(e *entry) (name, linkage string) {
 	var next entry
 	for range maxHops {

@@ -13,7 +13,7 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// The debug sections that are used.
+// The debug sections that are read.
 const (
 	secInfo = iota
 	secAbbrev
@@ -45,13 +45,13 @@ var sectionNames = [numSections]string{
 	secLoclists:   "loclists",
 }
 
-// object is a file with debug sections: the one that is asked about, a split one
-// (.dwo), or the one that dwz has moved common things to.
+// object is a file with debug sections: the object file itself, a split one (.dwo), or
+// the one to which dwz moved what files have in common.
 type object struct {
 	d      *Data
 	file   *kobj.File
 	suffix string // of section names: ".dwo" or ""
-	pairs  bool   // differences of addresses are made by pairs of relocations
+	pairs  bool   // differences of addresses are pairs of relocations
 
 	sections [numSections]struct {
 		once sync.Once
@@ -69,7 +69,7 @@ func newObject(d *Data, f *kobj.File, suffix string) *object {
 
 func bigEndian(f *kobj.File) bool { return f.Order == binary.BigEndian }
 
-// section gives a section, an empty one if there is none or it cannot be read.
+// section returns a section, which is empty if it is missing or cannot be read.
 func (o *object) section(n int) *section {
 	x := &o.sections[n]
 	x.once.Do(func() {
@@ -86,13 +86,13 @@ func (o *object) section(n int) *section {
 	return x.s
 }
 
-// sectionErr gives the reason why a section is empty; nil if there is none.
+// sectionErr returns the reason why a section is empty, or nil if there is none.
 func (o *object) sectionErr(n int) error {
 	o.section(n)
 	return o.sections[n].err
 }
 
-// unitStarts gives the offsets of all units in .debug_info.
+// unitStarts returns the offsets of all units in .debug_info.
 func (o *object) unitStarts() []uint64 {
 	o.listOnce.Do(func() {
 		info := o.section(secInfo)
@@ -112,7 +112,7 @@ func (o *object) unitStarts() []uint64 {
 	return o.list
 }
 
-// unitAt gives the unit that an offset in .debug_info lies in.
+// unitAt returns the unit that contains an offset in .debug_info.
 func (o *object) unitAt(off uint64) (*unit, error) {
 	list := o.unitStarts()
 	i := sort.Search(len(list), func(i int) bool { return list[i] > off }) - 1
@@ -122,7 +122,7 @@ func (o *object) unitAt(off uint64) (*unit, error) {
 	return o.unit(list[i])
 }
 
-// text gives the string that a value in section s is. The forms that need the
+// text returns the string that a value in section s stands for. Forms that need the
 // tables of a unit are left to [unit.text].
 func (o *object) text(s *section, v value, offSize uint8) string {
 	from := secStr

@@ -16,11 +16,11 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// answer is what a tool or this package says about an address, in the tool's
+// answer is the result of a tool or of this package for an address, in the tool's
 // terms: "function file:line" or "function file:line:column" for each frame.
 type answer []string
 
-// binutils gives the name of the addr2line that knows a machine.
+// binutils returns the name of the addr2line that knows a machine.
 func binutils(m elf.Machine) string {
 	prefix := map[elf.Machine]string{
 		elf.EM_AARCH64: "aarch64-linux-gnu-",
@@ -33,8 +33,8 @@ func binutils(m elf.Machine) string {
 	return prefix[m] + "addr2line"
 }
 
-// ask asks a tool about offsets in a section of a file; in a linked file section
-// is "" and the offsets are addresses.
+// ask runs a tool for offsets in a section of a file; in a linked file section is ""
+// and the offsets are addresses.
 func ask(t *testing.T, tool, file, section string, offsets []uint64) []answer {
 	t.Helper()
 	args := []string{"-a", "-f", "-i", "-e", file}
@@ -51,7 +51,7 @@ func ask(t *testing.T, tool, file, section string, offsets []uint64) []answer {
 	if err != nil {
 		t.Fatalf("%s: %v", tool, err)
 	}
-	// The tools count the address that they print in ways of their own.
+	// Each tool prints the address in its own way.
 	answers := make([]answer, 0, len(offsets))
 	name := ""
 	for line := range strings.Lines(string(out)) {
@@ -75,7 +75,7 @@ func ask(t *testing.T, tool, file, section string, offsets []uint64) []answer {
 	return answers
 }
 
-// say gives the answer of this package.
+// say returns the answer of this package.
 func say(d *Data, pc uint64, linkage, column bool) answer {
 	loc, err := d.Lookup(pc)
 	if err != nil {
@@ -99,8 +99,8 @@ func say(d *Data, pc uint64, linkage, column bool) answer {
 	return a
 }
 
-// faults are the fixtures that a tool has no right answers for, as of binutils
-// 2.40 and elfutils 0.188: none at all, or right lines but not all inlined calls.
+// faults are the fixtures for which a tool has no right answers, as of binutils 2.40
+// and elfutils 0.188: none at all, or right lines but not all inlined calls.
 var faults = []struct {
 	fixture, tool string
 	lines         bool // the innermost position is right
@@ -197,8 +197,8 @@ func testSection(t *testing.T, f *kobj.File, d *Data, s *kobj.Section, tool stri
 	}
 }
 
-// TestSameAnswers compares fixtures that differ in the form of their debugging
-// information only.
+// TestSameAnswers compares fixtures that differ only in the form of their debugging
+// information.
 func TestSameAnswers(t *testing.T) {
 	dir := builtFixtures(t)
 	for _, x := range []struct {

@@ -17,8 +17,8 @@ const (
 	rleStartLength  = 7
 )
 
-// rangeQuota is how many ranges are read in one pass over a file, a unit or a
-// function. Compilers give every list one owner; a file in which many entries
+// rangeQuota returns the number of ranges that may be read in one pass over a file, a
+// unit or a function. Compilers give every list one owner. A file in which many entries
 // point to one long list must not cost more than its size allows.
 func (o *object) rangeQuota() int {
 	n := o.section(secRanges).size()/4 + o.section(secRnglists).size() + o.section(secInfo).size()/8
@@ -29,13 +29,13 @@ func errQuota(s *section, off uint64) error {
 	return s.errAt(off, "more ranges than a compiler would make")
 }
 
-// hasRanges reports whether an entry says where its code is.
+// hasRanges reports whether an entry has the ranges of its code.
 func (u *unit) hasRanges(e *entry) bool {
 	return e.get(slotRanges).form != 0 || e.get(slotHighPC).form != 0
 }
 
-// appendRanges appends the ranges of the code of entry e to spans. Ranges of
-// dropped code are left out. What is read is taken off the quota.
+// appendRanges appends the ranges of the code of entry e to spans, except those of
+// dropped code. It subtracts the ranges that it reads from the quota.
 func (u *unit) appendRanges(e *entry, at uint64, spans []span, quota *int) ([]span, error) {
 	if v := e.get(slotRanges); v.form != 0 {
 		return u.appendList(v, at, spans, quota)
@@ -80,8 +80,8 @@ func (u *unit) appendList(v value, at uint64, spans []span, quota *int) ([]span,
 	}
 	o := u.o
 	if u.skeleton != nil {
-		// GNU split units keep their lists in the main file, counted from a base
-		// that does not hold for the skeleton's own.
+		// GNU split units keep their lists in the main file, counted from a base that is not
+		// the base of the skeleton's own.
 		o = u.skeleton.o
 		base, _ := u.skeleton.info.offset(u.skeleton.root.get(slotGNURangesBase), u.skeleton.offSize)
 		off += base
@@ -116,9 +116,8 @@ func (u *unit) appendList(v value, at uint64, spans []span, quota *int) ([]span,
 	return spans, s.errAt(off, "range list cut off")
 }
 
-// rangeBase gives what the offsets in the unit's range lists count from. In a
-// module a base that is not relocated is none: without one, the lists have
-// addresses.
+// rangeBase returns the base of the addresses in the unit's range lists. In a module a
+// base that is not relocated is no base: the lists then have addresses.
 func (u *unit) rangeBase() (base uint64, dead bool) {
 	if u.skeleton != nil {
 		u = u.skeleton
@@ -126,7 +125,7 @@ func (u *unit) rangeBase() (base uint64, dead bool) {
 	return u.low, !u.lowLive && !u.o.d.file.Linked()
 }
 
-// rnglistOffset gives the offset of a list in .debug_rnglists.
+// rnglistOffset returns the offset of a list in .debug_rnglists.
 func (u *unit) rnglistOffset(v value) (uint64, bool) {
 	if v.form != formRnglistx {
 		return u.info.offset(v, u.offSize)

@@ -11,19 +11,18 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// section is the contents of one debug section. The zero value is an empty one:
-// nothing can be read from it.
+// section is the contents of one debug section. The zero value is an empty section.
 type section struct {
 	name string
 	b    []byte
 	data *kobj.Data
 	big  bool
-	rel  bool // values have to be read with their relocations
+	rel  bool // values must be read with their relocations
 }
 
 func (s *section) size() uint64 { return uint64(len(s.b)) }
 
-// errAt gives an error about a place in the section.
+// errAt returns an error about a place in the section.
 func (s *section) errAt(off uint64, format string, args ...any) error {
 	return fmt.Errorf("%w: %s at %#x: %s", ErrFormat, s.name, off, fmt.Sprintf(format, args...))
 }
@@ -121,11 +120,11 @@ func (s *section) sleb(off uint64) (v int64, next uint64, ok bool) {
 	return 0, off, false
 }
 
-// maxString is how long a string can be that is returned: a path, or a name. Those
-// of Rust and C++ can have some kilobytes.
+// maxString is the maximum length of a string that is returned: a path, or a name.
+// Those of Rust and C++ can have some kilobytes.
 const maxString = 1 << 13
 
-// text copies the NUL-terminated string at off; "" if there is none.
+// text copies the NUL-terminated string at off; it is "" if there is none.
 func (s *section) text(off uint64) string {
 	if off >= uint64(len(s.b)) {
 		return ""
@@ -135,15 +134,15 @@ func (s *section) text(off uint64) string {
 	return string(b[:max(bytes.IndexByte(b, 0), 0)])
 }
 
-// cursor reads a part of a section in sequence. After a read beyond the end, bad
-// is set and everything read is 0.
+// cursor reads a part of a section in sequence. After a read beyond the end, bad is set
+// and all values read are 0.
 type cursor struct {
 	s        *section
 	off, end uint64 // end is never beyond the section
 	bad      bool
 }
 
-// cursor gives a cursor over [off, end), cut off at the section's end.
+// cursor returns a cursor over [off, end), cut off at the section's end.
 func (s *section) cursor(off, end uint64) cursor {
 	c := cursor{s: s, off: off, end: min(end, s.size())}
 	if off > c.end {
@@ -230,7 +229,6 @@ func (c *cursor) relocatedULEB() (uint64, kobj.RelocState) {
 	return v, st
 }
 
-// skip passes over n bytes.
 func (c *cursor) skip(n uint64) {
 	if n > c.end-c.off {
 		c.fail()
@@ -239,8 +237,7 @@ func (c *cursor) skip(n uint64) {
 	c.off += n
 }
 
-// skipString passes over a NUL-terminated string. It reports whether it was
-// empty.
+// skipString skips a NUL-terminated string. It reports whether the string was empty.
 func (c *cursor) skipString() (empty bool) {
 	i := bytes.IndexByte(c.s.b[c.off:c.end], 0)
 	if i < 0 {
@@ -251,9 +248,9 @@ func (c *cursor) skipString() (empty bool) {
 	return i == 0
 }
 
-// unitLength reads the length that starts every unit and confines the cursor to
-// the unit. offSize is the size of offsets in it, 4 or 8. A unit that is longer
-// than the section ends with the section.
+// unitLength reads the length at the start of every unit and confines the cursor to the
+// unit. offSize is the size of offsets in it, 4 or 8. A unit that is longer than the
+// section ends with the section.
 func (c *cursor) unitLength() (offSize int) {
 	offSize = 4
 	n, _ := c.relocated(4)

@@ -10,8 +10,7 @@ import (
 	"sync"
 )
 
-// span is a range of addresses [lo, hi) and where what it stands for is
-// described.
+// span is a range of addresses [lo, hi), and the place that describes it.
 type span struct{ lo, hi, at uint64 }
 
 const spanSize = 24
@@ -44,8 +43,8 @@ func newSpanIndex(spans []span) spanIndex {
 	return x
 }
 
-// maxCovering is how many spans are given for one address. Of functions and units
-// there is one, or a few if they are nested.
+// maxCovering is the maximum number of spans returned for one address. Of functions and
+// units there is one, or a few if they are nested.
 const maxCovering = 16
 
 // covering appends the spans that cover addr to buf, the shortest first.

@@ -14,11 +14,11 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// maxSplit is the largest split file that is read. Those of the kernel have some
-// hundred kilobytes.
+// maxSplit is the size of the largest split file that is read. Those of the kernel have
+// some hundred kilobytes.
 const maxSplit = 256 << 20
 
-// openSplit gives the unit with the entries that were split from the skeleton u.
+// openSplit returns the unit with the entries that were split from the skeleton u.
 func (u *unit) openSplit() (*unit, error) {
 	name := u.text(u.root.get(slotDwoName))
 	var first error
@@ -38,8 +38,8 @@ func (u *unit) openSplit() (*unit, error) {
 	return nil, fmt.Errorf("split file of the unit at %#x: %w", u.off, first)
 }
 
-// splitPaths gives where the split file can be: where the compiler put it, and
-// the same names beside the file.
+// splitPaths returns the paths at which the split file can be: where the compiler wrote
+// it, and the same names beside the file.
 func (u *unit) splitPaths(name string) []string {
 	dir := filepath.Dir(u.o.file.DebugFile().Name)
 	comp := u.text(u.root.get(slotCompDir))
@@ -55,8 +55,8 @@ func (u *unit) splitPaths(name string) []string {
 	return append(paths, filepath.Join(dir, filepath.Base(name)))
 }
 
-// ordinary refuses to open what is no ordinary file: a path that comes out of a
-// file may lead to a device, or to one of the kernel's files that wait for events.
+// ordinary returns an error unless path is an ordinary file. A path from a file may
+// lead to a device, or to one of the kernel's files that wait for events.
 func ordinary(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -68,8 +68,8 @@ func ordinary(path string) error {
 	return nil
 }
 
-// readSplit reads a whole file. Split files are not mapped, so that they live as
-// long as the unit that was read from them, and no longer.
+// readSplit reads a whole file. Split files are not mapped, so they live exactly as
+// long as the unit that was read from them.
 func readSplit(path string) ([]byte, error) {
 	if err := ordinary(path); err != nil {
 		return nil, err
@@ -82,8 +82,7 @@ func readSplit(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxSplit))
 }
 
-// findSplit finds the unit in the split file with the contents b whose id is that
-// of u.
+// findSplit finds the unit with the id of u in the split file with the contents b.
 func (u *unit) findSplit(b []byte, path string) (*unit, error) {
 	f, err := kobj.New(b, path)
 	if err != nil {

@@ -28,8 +28,8 @@ func place(t *testing.T, from string, names map[string]string) string {
 	return dir
 }
 
-// TestSplitFiles takes the split files away, or mixes them up: the lines stay, and
-// the functions of the other unit.
+// TestSplitFiles removes or swaps split files: lines stay, and so do the functions of
+// the other unit.
 func TestSplitFiles(t *testing.T) {
 	for _, from := range []string{"split-gcc-dwarf5", "split-clang-14-dwarf5"} {
 		for _, x := range []struct {
@@ -85,8 +85,8 @@ func TestSplitFiles(t *testing.T) {
 	}
 }
 
-// TestAlternateFile takes the file away that dwz has moved names to, or puts
-// another in its place.
+// TestAlternateFile removes the file to which dwz moved names, or replaces it by
+// another.
 func TestAlternateFile(t *testing.T) {
 	f, like := open(t, filepath.Join(modules, "dwz5", "one.elf"))
 	for name, files := range map[string]map[string]string{

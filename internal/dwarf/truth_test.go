@@ -15,15 +15,15 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// TestMarks looks up the instructions whose lines the compiler itself noted down
-// (MARK in queue.h).
+// TestMarks looks up the instructions whose lines the compiler itself recorded (MARK in
+// queue.h).
 func TestMarks(t *testing.T) {
 	for _, name := range fixtures(t, modules) {
 		t.Run(strings.TrimPrefix(name, modules+"/"), func(t *testing.T) { testMarks(t, name) })
 	}
 }
 
-// TestBuiltMarks does the same with fixtures that are built for it.
+// TestBuiltMarks does the same with fixtures that it builds.
 func TestBuiltMarks(t *testing.T) {
 	dir := builtFixtures(t)
 	for _, name := range fixtures(t, dir) {
@@ -67,8 +67,8 @@ func testMarks(t *testing.T, name string) {
 	}
 }
 
-// TestReturnAddresses looks up the return addresses that a program prints together
-// with the lines of the calls.
+// TestReturnAddresses looks up the return addresses that a program prints together with
+// the lines of the calls.
 func TestReturnAddresses(t *testing.T) {
 	need(t, "gcc", "gcc")
 	dir := t.TempDir()
@@ -116,8 +116,8 @@ func TestReturnAddresses(t *testing.T) {
 	}
 }
 
-// callsSource writes a program whose functions call mark with the line and the
-// name of the function they are in, from all kinds of places.
+// callsSource returns a program whose functions call mark, from all kinds of places,
+// with the line and the name of the function they are in.
 func callsSource() string {
 	var b strings.Builder
 	b.WriteString(`#include <stdio.h>

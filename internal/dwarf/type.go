@@ -7,8 +7,8 @@ package dwarf
 type TypeKind uint8
 
 const (
-	KindOther   TypeKind = iota // functions, void, and what is not known
-	KindInteger                 // and characters and truth values
+	KindOther   TypeKind = iota // functions, void, and unknown types
+	KindInteger                 // also characters and booleans
 	KindPointer
 	KindStruct
 	KindUnion
@@ -16,16 +16,16 @@ const (
 	KindEnum
 )
 
-// Type is a type as far as it is of interest for showing memory.
+// Type is the part of a type that is needed to show memory.
 type Type struct {
 	Name     string // as in C: "struct greeting", "char *"
 	Kind     TypeKind
-	Size     uint64 // in bytes; 0 if not known
+	Size     uint64 // in bytes; 0 if unknown
 	Signed   bool   // of integers
 	Char     bool   // of integers
-	Elem     *Type  // of pointers and arrays; a pointer's is without fields but for the outermost
+	Elem     *Type  // of pointers and arrays; only the outermost pointer's has fields
 	Fields   []Field
-	HasFlags bool // of structures: some fields are of bits and left out
+	HasFlags bool // of structures: some fields are bit fields and left out
 }
 
 // Field is a member of a structure or union.
@@ -39,11 +39,11 @@ type Field struct {
 const (
 	maxTypeDepth = 6
 	maxFields    = 512
-	maxTypeSteps = 1 << 13 // entries that are read for one question
+	maxTypeSteps = 1 << 13 // entries that are read for one lookup
 	maxShown     = 64      // bytes of a structure whose fields are read; hex dumps have 32
 )
 
-// Tags and attributes that matter here alone.
+// Tags and attributes that only this file uses.
 const (
 	tagArrayType       = 0x01
 	tagSubroutineType  = 0x15
@@ -72,16 +72,15 @@ const (
 	attrType         = 0x49
 )
 
-// typeReader reads all attributes of the entries of a unit, where entry has those
-// of functions only.
+// typeReader reads all attributes of the entries of a unit. entry has only those of
+// functions.
 type typeReader struct {
 	u     *unit
 	specs map[uint64]*fullAbbrev
 	w     *typeWork
 }
 
-// typeWork is what the readers of several units share while a question is
-// answered.
+// typeWork is shared by the readers of several units during a lookup.
 type typeWork struct {
 	readers map[*unit]*typeReader
 	steps   int
@@ -116,7 +115,7 @@ func (e *fullEntry) get(attr uint16) value {
 	return value{}
 }
 
-// reader gives the reader of a unit.
+// reader returns the reader of a unit.
 func (w *typeWork) reader(u *unit) (*typeReader, error) {
 	if r := w.readers[u]; r != nil {
 		return r, nil
@@ -204,7 +203,7 @@ func (r *typeReader) read(off uint64) (fullEntry, bool) {
 	return e, true
 }
 
-// follow gives the entry that an attribute points to.
+// follow returns the entry that an attribute points to.
 func (r *typeReader) follow(v value) (*typeReader, uint64, fullEntry, bool) {
 	if v.form == 0 {
 		return nil, 0, fullEntry{}, false
@@ -221,7 +220,7 @@ func (r *typeReader) follow(v value) (*typeReader, uint64, fullEntry, bool) {
 	return to, off, e, ok
 }
 
-// number gives a constant attribute.
+// number returns a constant attribute.
 func (r *typeReader) number(v value) (uint64, bool) {
 	if v.form == 0 {
 		return 0, false
@@ -229,7 +228,7 @@ func (r *typeReader) number(v value) (uint64, bool) {
 	return r.u.info.constant(v)
 }
 
-// typeOf gives the type that an attribute points to. Its fields are read if
+// typeOf returns the type that an attribute points to. It reads the type's fields if
 // fields is set.
 func (r *typeReader) typeOf(v value, fields bool, depth int) *Type {
 	if v.form == 0 {
@@ -267,7 +266,7 @@ func (r *typeReader) typeOf(v value, fields bool, depth int) *Type {
 		if t.Size == 0 {
 			t.Size = uint64(to.u.addrSize)
 		}
-		// The fields of what is pointed to are wanted of the outermost only.
+		// Only the outermost pointer needs the fields of its target.
 		t.Elem = to.typeOf(e.get(attrType), fields && depth == 0, depth+1)
 		t.Name = t.Elem.Name + " *"
 		if t.Elem.Kind == KindPointer {
@@ -350,8 +349,8 @@ func (r *typeReader) members(t *Type, off uint64, depth int) {
 			if v := e.get(attrBitSize); v.form != 0 {
 				t.HasFlags = true
 			} else if at >= maxShown {
-				// No field behind it is shown either, but for unions, whose fields
-				// all start at 0.
+				// No field behind it is shown either, except in unions, whose fields all start at
+				// 0.
 			} else if ok || e.get(attrMemberOffset).form == 0 {
 				t.Fields = append(t.Fields, Field{r.u.text(e.get(attrName)), at, r.typeOf(e.get(attrType), true, depth+1)})
 			}

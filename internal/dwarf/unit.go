@@ -28,7 +28,7 @@ type unit struct {
 
 	root           entry
 	low            uint64 // base of ranges, 0 if there is none
-	lowLive        bool   // low is an address that code has
+	lowLive        bool   // low is an address of code in the file
 	strOffsetsBase uint64
 	addrBase       uint64
 	rnglistsBase   uint64
@@ -57,8 +57,8 @@ type unit struct {
 	trees  map[uint64]*tree // by offset of the function's entry
 }
 
-// entry is one debugging information entry (DIE): the values that are of
-// interest, not decoded yet.
+// entry is one debugging information entry (DIE): the values that are needed, not
+// decoded yet.
 type entry struct {
 	off    uint64  // in .debug_info
 	attrs  uint64  // its first attribute
@@ -68,7 +68,7 @@ type entry struct {
 	values [numSlots]value
 }
 
-// get gives the value of an attribute, the zero value if there is none.
+// get returns the value of an attribute, or the zero value if there is none.
 func (e *entry) get(s slot) value {
 	if e.has&(1<<s) == 0 {
 		return value{}
@@ -83,7 +83,7 @@ func (e *entry) tag() uint16 {
 	return e.abbrev.tag
 }
 
-// read reads the entry at off. On error, e has what was read.
+// read reads the entry at off. On error, e has the values read so far.
 func (u *unit) read(off uint64, e *entry) error {
 	c := u.info.cursor(off, u.end)
 	e.off, e.abbrev, e.has = off, nil, 0
@@ -185,9 +185,9 @@ func (o *object) header(off uint64) (*unit, uint64, error) {
 	return u, abbrevOff, nil
 }
 
-// load reads the header and the root entry of the unit at off. With light, the
-// unit is good for nothing but its root entry. It also gives how many bytes of
-// abbreviations it read.
+// load reads the header and the root entry of the unit at off. If light is set, only
+// the root entry of the unit can be used. load also returns the number of bytes of
+// abbreviations that it read.
 func (o *object) load(off uint64, light bool) (*unit, uint64, error) {
 	u, abbrevOff, err := o.header(off)
 	if err != nil {
@@ -213,8 +213,8 @@ func (o *object) load(off uint64, light bool) (*unit, uint64, error) {
 	return u, read, nil
 }
 
-// bases reads the attributes of the root entry that others depend on, which may
-// stand before them.
+// bases reads those attributes of the root entry that others depend on, even others in
+// front of them.
 func (u *unit) bases() {
 	base := func(s slot, header uint64) uint64 {
 		if v, ok := u.info.offset(u.root.get(s), u.offSize); ok {
@@ -222,8 +222,8 @@ func (u *unit) bases() {
 		}
 		return header
 	}
-	// Without the attribute, which is the rule in split files, the tables begin
-	// behind the header of their section.
+	// Without the attribute, as is usual in split files, the tables begin behind the
+	// header of their section.
 	var offsetsHeader, listsHeader uint64
 	if u.version >= 5 {
 		offsetsHeader, listsHeader = 8, 12
@@ -243,8 +243,8 @@ func (u *unit) bases() {
 	}
 }
 
-// address gives the address that a value is. It is not ok if the address is not
-// known or that of code that the linker dropped.
+// address returns a value that is an address. It is not ok if the address is unknown or
+// that of code that the linker dropped.
 func (u *unit) address(v value) (uint64, bool) {
 	s, off := u.info, v.off
 	if v.form != formAddr {
@@ -260,7 +260,7 @@ func (u *unit) address(v value) (uint64, bool) {
 	return u.addressAt(s, off)
 }
 
-// indexed gives where the i-th address of the unit's address table is.
+// indexed returns where the i-th address of the unit's address table is.
 func (u *unit) indexed(i uint64) (s *section, off uint64, ok bool) {
 	if u.skeleton != nil {
 		u = u.skeleton
@@ -277,8 +277,8 @@ func (u *unit) addressAt(s *section, off uint64) (uint64, bool) {
 	return addr, ok && !u.o.d.dead(addr, st, int(u.addrSize))
 }
 
-// text gives the string that an attribute is, "" if it is not there or cannot be
-// read.
+// text returns the string that an attribute stands for, or "" if the attribute is
+// missing or cannot be read.
 func (u *unit) text(v value) string {
 	switch v.form {
 	case formStrx, formStrx1, formStrx2, formStrx3, formStrx4, formGNUStrIndex:
@@ -296,7 +296,7 @@ func (u *unit) text(v value) string {
 	return u.o.text(u.info, v, u.offSize)
 }
 
-// reference gives the entry that an attribute points to.
+// reference returns the entry that an attribute points to.
 func (u *unit) reference(v value) (*unit, uint64, bool) {
 	var off uint64
 	var ok bool
@@ -331,8 +331,8 @@ func (u *unit) reference(v value) (*unit, uint64, bool) {
 	return u, u.off + off, true
 }
 
-// entryAt gives the unit that an offset in .debug_info belongs to, which often is
-// the one that refers to it.
+// entryAt returns the unit that an offset in .debug_info belongs to. Often that is the
+// unit that refers to it.
 func (o *object) entryAt(from *unit, off uint64) (*unit, uint64, bool) {
 	if from != nil && off >= from.die && off < from.end {
 		return from, off, true

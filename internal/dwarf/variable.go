@@ -14,16 +14,16 @@ type Variable struct {
 	Name      string
 	Function  string // that it belongs to
 	Type      *Type
-	Inlined   int  // how many functions are between: 0 for those of the innermost
+	Inlined   int  // functions in between: 0 for variables of the innermost
 	Parameter bool // of the function
-	Received  bool // from the call on it is where calls leave their result
+	Received  bool // from the call on, it is where calls leave their result
 }
 
-// maxVariables bounds the variables of one question.
+// maxVariables bounds the variables of one lookup.
 const maxVariables = 256
 
-// Variables gives the variables of the functions that a call belongs to, those of
-// the innermost inlined function first. The call returns to ret.
+// Variables returns the variables of the functions that a call belongs to, those of the
+// innermost inlined function first. The call returns to ret.
 func (d *Data) Variables(ret uint64) ([]Variable, error) {
 	var vars []Variable
 	err := d.visit(ret-1, func(u *unit) (bool, error) {
@@ -57,7 +57,7 @@ func (r *typeReader) variables(vars []Variable, off uint64, inlined int, ret uin
 		return vars
 	}
 	function := r.u.funcName(off).name
-	// other is how deep we are in entries that are none of the function's own.
+	// other is the depth inside entries that do not belong to the function itself.
 	depth, other := 0, 0
 	for next := e.next; len(vars) < maxVariables; {
 		e, ok := r.read(next)
@@ -108,8 +108,8 @@ func (r *typeReader) variable(vars []Variable, e fullEntry, function string, inl
 	return append(vars, v)
 }
 
-// resultRegister gives the number that DWARF has for the register in which a
-// function of the machine returns a pointer.
+// resultRegister returns DWARF's number of the register in which a function of the
+// machine returns a pointer.
 func resultRegister(m elf.Machine) (byte, bool) {
 	switch m {
 	case elf.EM_X86_64, elf.EM_386, elf.EM_AARCH64, elf.EM_ARM:
@@ -126,8 +126,8 @@ func resultRegister(m elf.Machine) (byte, bool) {
 	return 0, false
 }
 
-// received reports whether a location list puts the variable, from the address
-// ret on, where a call leaves its result.
+// received reports whether a location list puts the variable, from the address ret on,
+// where a call leaves its result.
 func (r *typeReader) received(v value, ret uint64) bool {
 	reg, ok := resultRegister(r.u.o.file.Machine)
 	if !ok || v.form != formSecOffset && v.form != formLoclistx && v.form != formData4 && v.form != formData8 {
@@ -154,8 +154,8 @@ const (
 	lleStartLength
 )
 
-// locations calls fn with where each entry of a location list starts to hold, and
-// its expression. It passes over what is damaged or in a split file.
+// locations calls fn with the start address and the expression of each entry of a
+// location list. It skips entries that are damaged or in a split file.
 func (u *unit) locations(v value, fn func(lo uint64, expr []byte)) {
 	if v.form == formLoclistx || u.skeleton != nil {
 		return // of clang and of split files
