@@ -19,13 +19,12 @@ import (
 	"time"
 )
 
-// Debuginfod loads files by build ID from servers that speak elfutils' protocol of
-// this name (debuginfod(8), WEBAPI), and keeps them where elfutils' own clients do.
-// The exported fields must not change once it is in use. It is safe for concurrent
-// use.
+// Debuginfod downloads files by build ID from servers that speak elfutils' protocol of
+// that name (debuginfod(8), WEBAPI). It keeps them where elfutils' own clients do. The
+// exported fields must not change once it is in use. It is safe for concurrent use.
 type Debuginfod struct {
-	URLs     []string      // servers, asked one after the other
-	Cache    string        // folder of loaded files; "" for the one of elfutils' clients
+	URLs     []string      // servers, tried one after the other
+	Cache    string        // folder of downloaded files; "" for the one of elfutils' clients
 	MaxSize  int64         // of a file, in bytes; 0 is DefaultMaxSize
 	MaxTime  time.Duration // for a file; 0 is DefaultMaxTime
 	Timeout  time.Duration // for every 100 KiB; 0 is DefaultTimeout
@@ -45,26 +44,26 @@ const (
 	DefaultRetries = 2
 )
 
-// failure is why a server did not answer, and when.
+// failure is why and when a server did not answer.
 type failure struct {
 	err error
 	at  time.Time
 }
 
-// leaveAlone is how long a server is not asked that did not answer. Otherwise every
-// frame would have to wait for it.
+// leaveAlone is how long a server that did not answer is not tried again. Otherwise
+// every frame would have to wait for it.
 const leaveAlone = 10 * time.Minute
 
-// What is asked for.
+// The kinds of files.
 const (
 	kindDebug = "debuginfo"
 	kindCode  = "executable"
 )
 
-// EnvironmentDebuginfod gives the client that the environment asks for, by the
-// variables of debuginfod-client-config(7); nil if $DEBUGINFOD_URLS is not set. A
-// value that is no number counts as not set. Tags such as "ima:enforcing" in between
-// are not URLs, and signatures are not checked.
+// EnvironmentDebuginfod returns the client that is configured by the variables of
+// debuginfod-client-config(7), or nil if $DEBUGINFOD_URLS is not set. A value that is
+// not a number counts as not set. Tags in between, such as "ima:enforcing", are not
+// URLs, and signatures are not checked.
 func EnvironmentDebuginfod() *Debuginfod {
 	urls := slices.DeleteFunc(strings.Fields(os.Getenv("DEBUGINFOD_URLS")), func(s string) bool { return strings.HasPrefix(s, "ima:") })
 	if len(urls) == 0 {
@@ -91,12 +90,12 @@ func EnvironmentDebuginfod() *Debuginfod {
 	return d
 }
 
-// maxSeconds is a year, which is as good as for ever and no overflow.
+// maxSeconds is a year, which is practically for ever and does not overflow.
 const maxSeconds = 365 * 24 * 3600
 
-// Get gives the path of the file of a kind for a build ID: out of the cache, or from
-// the first server that has it. The error matches [fs.ErrNotExist] if no server has
-// it.
+// Get returns the path of the file of a kind for a build ID. The file is from the
+// cache, or from the first server that has it. The error matches [fs.ErrNotExist] if no
+// server has it.
 func (d *Debuginfod) Get(id, kind string) (path string, err error) {
 	id = cleanID(id)
 	if id == "" {
@@ -129,10 +128,11 @@ func (d *Debuginfod) Get(id, kind string) (path string, err error) {
 	return "", fmt.Errorf("debuginfod: %s of %s: %w", kind, id, errors.Join(all...))
 }
 
-// errRefused: the limits or the callback end it, and to try again is of no use.
+// errRefused: the limits or the callback ended the download, so there is no use in
+// retrying.
 var errRefused = errors.New("not loaded")
 
-// fetch loads a file from one server.
+// fetch downloads a file from one server.
 func (d *Debuginfod) fetch(server string, e entry) error {
 	d.mu.Lock()
 	failed, ok := d.down[server]
@@ -162,10 +162,10 @@ func (d *Debuginfod) fetch(server string, e entry) error {
 	}
 }
 
-// window is how many bytes have to arrive within the timeout.
+// window is the number of bytes that must arrive within the timeout.
 const window = 100 << 10
 
-// load asks one server once, and puts what comes into the cache.
+// load tries one server once, and stores the response in the cache.
 func (d *Debuginfod) load(ctx context.Context, server string, e entry) error {
 	url := strings.TrimSuffix(server, "/") + "/buildid/" + e.id + "/" + e.kind
 	timeout, maxSize := cmp.Or(d.Timeout, DefaultTimeout), cmp.Or(d.MaxSize, DefaultMaxSize)
@@ -180,7 +180,7 @@ func (d *Debuginfod) load(ctx context.Context, server string, e entry) error {
 	return err
 }
 
-// transfer does the request. It calls alive whenever a window has arrived.
+// transfer makes the request. It calls alive whenever a window has arrived.
 func (d *Debuginfod) transfer(ctx context.Context, url string, maxSize int64, e entry, alive func()) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -195,7 +195,7 @@ func (d *Debuginfod) transfer(ctx context.Context, url string, maxSize int64, e 
 	defer resp.Body.Close()
 	total := resp.ContentLength
 	if total < 0 {
-		// What is packed on the way has its size here.
+		// For a compressed response the size is in this header.
 		if total, err = strconv.ParseInt(resp.Header.Get("X-Debuginfod-Size"), 10, 64); err != nil {
 			total = -1
 		}
@@ -226,7 +226,7 @@ func (d *Debuginfod) transfer(ctx context.Context, url string, maxSize int64, e 
 	})
 }
 
-// progress counts what arrives.
+// progress counts the bytes that arrive.
 type progress struct {
 	url   string
 	total int64
@@ -252,7 +252,7 @@ func (p *progress) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// report tells the user's function, whose error ends it all.
+// report calls the user's function. If that returns an error, the download ends.
 func (p *progress) report(done int64) error {
 	p.last = time.Now()
 	if p.tell == nil {

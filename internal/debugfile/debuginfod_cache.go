@@ -17,23 +17,23 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// entry is a file in the cache that elfutils' clients keep, as theirs do it
+// entry is a file in the cache of elfutils' clients, laid out as they do it
 // (debuginfod_query_server_by_buildid in debuginfod/debuginfod-client.c, 0.188):
 //
 //	CACHE/BUILDID/debuginfo       a file, mode 0400, in a folder of mode 0700
-//	CACHE/BUILDID/debuginfo.XXX   while it is loaded
+//	CACHE/BUILDID/debuginfo.XXX   while it is downloaded
 //	CACHE/BUILDID/executable      of size 0: no server had it, at the time of its last change
-//	CACHE/cache_miss_s            for how many seconds that is believed, 600 if there is no such file
+//	CACHE/cache_miss_s            number of seconds for which that is believed, 600 if there is no such file
 //
-// What was not used for a week elfutils' clients clear away, by the time of the last
-// access. Nothing is cleared here.
+// elfutils' clients remove files that were not used for a week, by the time of the last
+// access. This package removes none.
 type entry struct {
 	id, kind string
 	cache    string // the folder
 	path     string // of the file in it
 }
 
-// entry gives the cache's entry for a file.
+// entry returns the cache's entry for a file.
 func (d *Debuginfod) entry(id, kind string) (entry, error) {
 	dir, err := d.Cache, error(nil)
 	if dir == "" {
@@ -42,7 +42,7 @@ func (d *Debuginfod) entry(id, kind string) (entry, error) {
 	return entry{id, kind, dir, filepath.Join(dir, id, kind)}, err
 }
 
-// cacheFolder gives the folder of elfutils' clients.
+// cacheFolder returns the folder of elfutils' clients.
 func cacheFolder() (string, error) {
 	if dir := os.Getenv("DEBUGINFOD_CACHE_PATH"); dir != "" {
 		return dir, nil
@@ -57,15 +57,15 @@ func cacheFolder() (string, error) {
 	dir := os.Getenv("XDG_CACHE_HOME")
 	if dir == "" {
 		if err != nil {
-			return "", fmt.Errorf("no folder for loaded files: %w", err)
+			return "", fmt.Errorf("no folder for downloaded files: %w", err)
 		}
 		dir = filepath.Join(home, ".cache")
 	}
 	return filepath.Join(dir, "debuginfod_client"), nil
 }
 
-// lookup reports whether the entry is known: the file is there, or the error says
-// that no server had it.
+// lookup reports whether the entry is known: either the file is there, or the error
+// says that no server had it.
 func (e entry) lookup() (known bool, err error) {
 	info, err := os.Stat(e.path)
 	if err != nil {
@@ -76,7 +76,7 @@ func (e entry) lookup() (known bool, err error) {
 		if e.verify(e.path) != nil {
 			return false, nil
 		}
-		// So that it is not cleared away: access times are not always kept.
+		// This keeps it from being removed: access times are not always recorded.
 		_ = os.Chtimes(e.path, now, time.Time{})
 		return true, nil
 	}
@@ -87,7 +87,7 @@ func (e entry) lookup() (known bool, err error) {
 	return false, nil
 }
 
-// missTime is how long it is believed that no server has a file.
+// missTime returns how long the cache believes that no server has a file.
 func (e entry) missTime() time.Duration {
 	b, err := os.ReadFile(filepath.Join(e.cache, "cache_miss_s"))
 	if err == nil {
@@ -98,20 +98,19 @@ func (e entry) missTime() time.Duration {
 	return 10 * time.Minute
 }
 
-// miss notes that no server has the file.
+// miss records that no server has the file.
 func (e entry) miss() {
 	if err := os.MkdirAll(filepath.Dir(e.path), 0o700); err != nil {
 		return
 	}
-	// Where that cannot be noted the servers are asked again.
+	// If this cannot be recorded, the servers are asked again.
 	if file, err := os.OpenFile(e.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666); err == nil {
 		_ = file.Close()
 	}
 }
 
-// store makes the file of what write writes, if that has the build ID. Others see
-// all of it or nothing. The time of its last change is the server's, if that is
-// known.
+// store makes the file from the output of write, if that has the right build ID. Others
+// see all of it or nothing. The time of its last change is the server's, if known.
 func (e entry) store(modified time.Time, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(e.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -124,7 +123,7 @@ func (e entry) store(modified time.Time, write func(io.Writer) error) (err error
 	defer func() {
 		if err != nil {
 			_ = os.Remove(file.Name())
-			_ = os.Remove(dir) // if there is nothing else in it
+			_ = os.Remove(dir) // if nothing else is in it
 		}
 	}()
 	err = write(localWriter{file})
@@ -149,7 +148,7 @@ func (e entry) store(modified time.Time, write func(io.Writer) error) (err error
 	return nil
 }
 
-// localWriter tells errors of writing from those of the server.
+// localWriter distinguishes write errors from those of the server.
 type localWriter struct{ io.Writer }
 
 // Write implements [io.Writer].
@@ -161,7 +160,7 @@ func (w localWriter) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// verify reports an error if a file is not the one that was asked for.
+// verify returns an error if a file is not the one that was asked for.
 func (e entry) verify(path string) error {
 	f, err := kobj.Open(path)
 	if err != nil {
@@ -169,7 +168,7 @@ func (e entry) verify(path string) error {
 	}
 	defer f.Close()
 	if id := f.BuildID(); id != e.id {
-		return fmt.Errorf("what was loaded has the build ID %s, not %s", cmp.Or(id, "(none)"), e.id)
+		return fmt.Errorf("the downloaded file has the build ID %s, not %s", cmp.Or(id, "(none)"), e.id)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestCacheFolder has the order of elfutils' clients.
+// TestCacheFolder checks the order of elfutils' clients.
 func TestCacheFolder(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
@@ -34,7 +34,8 @@ func TestCacheFolder(t *testing.T) {
 	check("/somewhere")
 }
 
-// TestMissTime believes a note for as long as the cache's settings say.
+// TestMissTime checks that a recorded miss is believed as long as the cache's settings
+// say.
 func TestMissTime(t *testing.T) {
 	d := &Debuginfod{Cache: t.TempDir()}
 	e, err := d.entry("0123", kindDebug)
@@ -57,7 +58,7 @@ func TestMissTime(t *testing.T) {
 	}
 }
 
-// TestDamagedCache does not use a file that is not what its name says.
+// TestDamagedCache checks that a file whose contents do not match its name is not used.
 func TestDamagedCache(t *testing.T) {
 	d := &Debuginfod{Cache: t.TempDir()}
 	e, err := d.entry(idOf(t, "module"), kindDebug)

@@ -23,10 +23,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// nobody is a server that is not there.
+// nobody is a server that does not exist.
 const nobody = "http://127.0.0.1:9"
 
-// serve runs elfutils' server, which has the files of a folder, and gives its URL.
+// serve runs elfutils' server, which has the files of a folder, and returns its URL.
 func serve(t *testing.T, dir string, ids ...string) string {
 	t.Helper()
 	need(t, "debuginfod", "debuginfod", "debuginfod-find")
@@ -50,7 +50,7 @@ func serve(t *testing.T, dir string, ids ...string) string {
 		_ = server.Wait()
 	})
 	url := fmt.Sprintf("http://127.0.0.1:%d", port)
-	for _, id := range ids { // until it has looked at all of the folder
+	for _, id := range ids { // until it has read the whole folder
 		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 			resp, err := http.Get(url + "/buildid/" + id + "/debuginfo")
 			if err == nil {
@@ -68,7 +68,8 @@ func serve(t *testing.T, dir string, ids ...string) string {
 	return url
 }
 
-// TestDebuginfod loads from elfutils' server, into a cache that its client uses too.
+// TestDebuginfod downloads from elfutils' server, into a cache that elfutils' client
+// uses too.
 func TestDebuginfod(t *testing.T) {
 	id := idOf(t, "module")
 	served := plant(t, map[string]string{"a/x.debug": "module.debug", "b/vmlinux.debug": "vmlinux.debug", "b/vmlinux": "vmlinux.code"})
@@ -111,8 +112,8 @@ func TestDebuginfod(t *testing.T) {
 		t.Errorf("debuginfod-find gives %q", got)
 	}
 
-	// And we take what the other client has loaded: code and debugging information of
-	// an image that nothing is here of.
+	// And we use what the other client has downloaded: code and debugging information of
+	// an image of which no file is here.
 	image := idOf(t, "vmlinux")
 	find(t, url, cache, "debuginfo", image)
 	find(t, url, cache, "executable", image)
@@ -127,7 +128,7 @@ func TestDebuginfod(t *testing.T) {
 		t.Errorf("files (-want +got):\n%s", diff)
 	}
 
-	// What no server has is noted in the cache, for both.
+	// A file that no server has is recorded in the cache, for both.
 	d := &Debuginfod{URLs: []string{url}, Cache: cache}
 	missing := strings.Repeat("0123456789", 4)
 	if _, err := d.Get(missing, kindDebug); !errors.Is(err, fs.ErrNotExist) {
@@ -142,7 +143,7 @@ func TestDebuginfod(t *testing.T) {
 	}
 }
 
-// find runs elfutils' client and gives the path that it prints.
+// find runs elfutils' client and returns the path that it prints.
 func find(t *testing.T, url, cache, kind, id string) string {
 	t.Helper()
 	cmd := exec.Command("debuginfod-find", kind, id)
@@ -154,7 +155,7 @@ func find(t *testing.T, url, cache, kind, id string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// TestDebuginfodFaults asks servers that do what a real one does only when it fails.
+// TestDebuginfodFaults uses servers that do what a real one does only when it fails.
 func TestDebuginfodFaults(t *testing.T) {
 	id := idOf(t, "module")
 	good, err := os.ReadFile(piece(t, "module.debug"))
@@ -227,7 +228,7 @@ func TestDebuginfodFaults(t *testing.T) {
 	}
 }
 
-// TestLeaveAlone does not ask a server twice that is not there.
+// TestLeaveAlone checks that a missing server is not tried twice.
 func TestLeaveAlone(t *testing.T) {
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

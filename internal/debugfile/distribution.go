@@ -11,8 +11,7 @@ import (
 	"strings"
 )
 
-// distribution tells how to get the debugging information of a distribution's
-// kernels.
+// distribution says how to get the debugging information of a distribution's kernels.
 type distribution struct {
 	id      string // in os-release
 	release string // pattern of its kernels' releases: others are not from the distribution
@@ -44,8 +43,8 @@ var distributions = []distribution{
 		"there is no package; DEBUGINFOD_URLS=https://debuginfod.archlinux.org may help"},
 }
 
-// remedy says how to get the debugging information of the kernel, "" if that is not
-// known.
+// remedy says how to get the debugging information of the kernel. It returns "" if that
+// is unknown.
 func (f *Finder) remedy() string {
 	release := f.Kernel()
 	for _, id := range f.osIDs() {
@@ -70,8 +69,8 @@ func (f *Finder) remedy() string {
 	return ""
 }
 
-// osIDs tells which distribution this is and which ones it is like, the nearest
-// first; nothing if that is not known. See os-release(5).
+// osIDs returns the ID of this distribution and the IDs of those that it is like, the
+// nearest first. It returns none if they are unknown. See os-release(5).
 func (f *Finder) osIDs() []string {
 	for _, path := range [...]string{"/etc/os-release", "/usr/lib/os-release"} {
 		file, err := os.Open(f.at(path))
@@ -87,14 +86,14 @@ func (f *Finder) osIDs() []string {
 	return nil
 }
 
-// parseOSRelease gives the words of ID and ID_LIKE: lower-case letters, digits, '.',
+// parseOSRelease returns the words of ID and ID_LIKE: lower-case letters, digits, '.',
 // '_' and '-'.
 func parseOSRelease(b []byte) []string {
 	values := make(map[string]string)
 	for line := range bytes.Lines(b) {
 		key, value, ok := strings.Cut(strings.TrimSpace(string(line)), "=")
 		if ok && (key == "ID" || key == "ID_LIKE") {
-			// Nothing of what may be in there needs the shell's quoting, but for blanks.
+			// No allowed value needs the shell's quoting, except for blanks.
 			values[key] = strings.Trim(value, `"'`)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// note gives an ELF note with a build ID, as /sys/kernel/notes has it.
+// note returns an ELF note with a build ID, like those in /sys/kernel/notes.
 func note(t *testing.T, id string) string {
 	t.Helper()
 	b, err := hex.DecodeString(id)
@@ -23,7 +23,7 @@ func note(t *testing.T, id string) string {
 	return "=\x04\x00\x00\x00" + string([]byte{byte(len(b)), 0, 0, 0}) + "\x03\x00\x00\x00GNU\x00" + string(b)
 }
 
-// TestRunning compares with what runs.
+// TestRunning compares with the running kernel.
 func TestRunning(t *testing.T) {
 	const (
 		running = "proc/sys/kernel/osrelease"
@@ -70,7 +70,8 @@ func TestRunning(t *testing.T) {
 	}
 }
 
-// TestMisfits puts together only what belongs together, and says what does not.
+// TestMisfits checks that only files that belong together are joined, and that errors
+// name those that do not.
 func TestMisfits(t *testing.T) {
 	const dir, debug = "lib/modules/REL/extra/", "usr/lib/debug/lib/modules/REL/extra/"
 	tests := []struct {
@@ -99,7 +100,7 @@ func TestMisfits(t *testing.T) {
 	}
 }
 
-// TestNothing says where it looked.
+// TestNothing checks that errors list the places that were searched.
 func TestNothing(t *testing.T) {
 	root := t.TempDir()
 	f := &Finder{Root: root, Release: release, Dirs: []string{filepath.Join(root, "mine")}}

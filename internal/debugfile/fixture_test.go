@@ -24,8 +24,8 @@ const (
 	linked  = "../../testdata/modules/arches/x86_64.ko"
 )
 
-// need skips a test whose programs are not there, or fails it where everything has
-// to be there.
+// need skips a test whose programs are missing, or fails it where all programs must be
+// installed.
 func need(t testing.TB, packages string, tools ...string) {
 	t.Helper()
 	for _, tool := range tools {
@@ -39,8 +39,8 @@ func need(t testing.TB, packages string, tools ...string) {
 	}
 }
 
-// parts are the files that the tests put into trees: modules and kernel images,
-// whole, stripped, and their debug files, made of the fixtures by the tools that
+// parts are the files that the tests put into trees: modules and kernel images, whole,
+// stripped, and their debug files. They are made of the fixtures by the tools that
 // distributions use.
 //
 //	module, module.code, module.debug    and the stripped one packed: module.code.xz, .gz, .zst
@@ -66,7 +66,7 @@ for f in module.code module vmlinux.code; do
 done
 `
 
-// piece gives the path of one of the parts, which nobody changes.
+// piece returns the path of one of the parts, which nothing changes.
 func piece(t testing.TB, name string) string {
 	t.Helper()
 	need(t, "binutils elfutils xz-utils zstd", "objcopy", "ld", "eu-strip", "xz", "gzip", "zstd")
@@ -95,7 +95,7 @@ func piece(t testing.TB, name string) string {
 }
 
 func TestMain(m *testing.M) {
-	// Nothing is loaded from servers that the user of this machine has set.
+	// Nothing is downloaded from servers that the user of this machine has configured.
 	os.Unsetenv("DEBUGINFOD_URLS")
 	code := m.Run()
 	if parts.dir != "" {
@@ -104,7 +104,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// plant makes a tree of files. What a path has is the name of a part, the target of
+// plant makes a tree of files. The value of a path is the name of a part, the target of
 // a link behind "->", or text behind "=". REL in both stands for the release.
 func plant(t testing.TB, tree map[string]string) string {
 	t.Helper()
@@ -136,7 +136,7 @@ func plant(t testing.TB, tree map[string]string) string {
 	return root
 }
 
-// idOf gives the build ID of a part.
+// idOf returns the build ID of a part.
 func idOf(t testing.TB, name string) string {
 	t.Helper()
 	f, err := kobj.Open(piece(t, name))
@@ -147,10 +147,10 @@ func idOf(t testing.TB, name string) string {
 	return f.BuildID()
 }
 
-// byIDPath gives the path of a link by build ID below a folder .build-id.
+// byIDPath returns the path of a link by build ID below a folder .build-id.
 func byIDPath(id string) string { return id[:2] + "/" + id[2:] }
 
-// relative gives a path below root with slashes, and REL for the release.
+// relative returns a path below root with slashes, and REL for the release.
 func relative(t testing.TB, root, path string) string {
 	t.Helper()
 	rel, err := filepath.Rel(root, path)
@@ -160,7 +160,7 @@ func relative(t testing.TB, root, path string) string {
 	return strings.ReplaceAll(filepath.ToSlash(rel), release, "REL")
 }
 
-// walked lists the folders that a Finder walked through.
+// walked returns the folders that a Finder walked through.
 func walked(f *Finder, root string) []string {
 	var dirs []string
 	for dir, d := range f.folders {

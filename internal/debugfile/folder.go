@@ -16,24 +16,24 @@ import (
 	"sync"
 )
 
-// folder is what is known of a folder. Modules are by name; "" is the kernel image.
+// folder is what is known about a folder. Modules are by name; "" is the kernel image.
 type folder struct {
 	walk  sync.Once
 	files map[string][]string // object files at any depth
 
 	read   sync.Once
-	listed map[string]string // paths in the folder, as its list says
+	listed map[string]string // paths in the folder, from its list
 }
 
-// maxFiles is how many object files are remembered of a folder; a distribution has
-// some 4,000 modules.
+// maxFiles is how many object files of a folder are remembered; a distribution has some
+// 4,000 modules.
 const maxFiles = 1 << 17
 
-// ModuleName gives a module's name as the kernel prints it.
+// ModuleName returns a module's name as the kernel prints it.
 func ModuleName(s string) string { return strings.ReplaceAll(s, "-", "_") }
 
-// objectName gives the module name of an object file's name; it is "" for a kernel
-// image. It is not ok if the file is neither.
+// objectName returns the module name for the name of an object file; it is "" for a
+// kernel image. It is not ok if the file is neither.
 func objectName(base string) (name string, ok bool) {
 	base, debug := strings.CutSuffix(stripPacked(base), ".debug")
 	if stem, ok := strings.CutSuffix(base, ".ko"); ok {
@@ -46,7 +46,7 @@ func objectName(base string) (name string, ok bool) {
 	return "", base == "vmlinux" || strings.HasPrefix(base, "vmlinux-")
 }
 
-// stripPacked cuts off what the name of a packed file ends in.
+// stripPacked cuts off the suffix of a packed file's name.
 func stripPacked(base string) string {
 	for _, suffix := range [...]string{".gz", ".xz", ".zst"} {
 		if stem, ok := strings.CutSuffix(base, suffix); ok {
@@ -61,8 +61,8 @@ func exists(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// inDir gives the files of a module in a folder that the user named, or dir itself
-// if it is such a file. The build ID may be "".
+// inDir returns the files of a module in a folder that the user named, or dir itself if
+// it is one of these files. The build ID may be "".
 func (f *Finder) inDir(dir, module, id string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		info, err := os.Stat(dir)
@@ -72,7 +72,7 @@ func (f *Finder) inDir(dir, module, id string) iter.Seq[string] {
 		if !info.IsDir() {
 			name, ok := objectName(filepath.Base(dir))
 			if !ok {
-				// The user named it, so it is a kernel image by another name.
+				// The user named it, so it is a kernel image with another name.
 				name = ""
 			}
 			if name == module {
@@ -80,7 +80,7 @@ func (f *Finder) inDir(dir, module, id string) iter.Seq[string] {
 			}
 			return
 		}
-		// The usual places first, which saves a walk.
+		// Looking in the usual places first often saves a walk.
 		var usual []string
 		if id != "" {
 			usual = append(usual, filepath.Join(".build-id", id[:2], id[2:]+".debug"))
@@ -116,7 +116,7 @@ func (f *Finder) inDir(dir, module, id string) iter.Seq[string] {
 	}
 }
 
-// filesIn gives the files of a module that lie in this very folder.
+// filesIn returns the files of a module in this folder, not in subfolders.
 func filesIn(dir, module string) []string {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -131,8 +131,8 @@ func filesIn(dir, module string) []string {
 	return paths
 }
 
-// modulesIn gives the modules that there are files of in a folder, or that dir
-// itself is a file of.
+// modulesIn returns the modules that have files in a folder, or whose file dir itself
+// is.
 func (f *Finder) modulesIn(dir string) iter.Seq[string] {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return func(yield func(string) bool) {
@@ -144,7 +144,7 @@ func (f *Finder) modulesIn(dir string) iter.Seq[string] {
 	return maps.Keys(f.below(dir))
 }
 
-// folder gives what is remembered of a folder.
+// folder returns what is remembered about a folder.
 func (f *Finder) folder(dir string) *folder {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -159,15 +159,15 @@ func (f *Finder) folder(dir string) *folder {
 	return d
 }
 
-// below gives the object files in a folder and its subfolders. Symbolic links are
+// below returns the object files in a folder and its subfolders. Symbolic links are
 // followed to files, and to dir itself, but not to folders in it.
 func (f *Finder) below(dir string) map[string][]string {
 	d := f.folder(dir)
 	d.walk.Do(func() {
 		d.files = make(map[string][]string)
 		n := 0
-		// What cannot be read is passed over: another place may do. A separator at the
-		// end makes dir be followed if it is a link.
+		// What cannot be read is skipped: another place may do. The separator at the end
+		// makes WalkDir follow dir if it is a link.
 		_ = filepath.WalkDir(dir+string(filepath.Separator), func(path string, entry fs.DirEntry, err error) error {
 			if err != nil || entry.IsDir() {
 				return nil
@@ -184,12 +184,13 @@ func (f *Finder) below(dir string) map[string][]string {
 	return d.files
 }
 
-// maxList is how much of a folder's list is read; that of a distribution has 600 KB.
+// maxList is how much of a folder's list is read, in bytes; that of a distribution has
+// 600 KB.
 const maxList = 16 << 20
 
-// listed gives where the modules of a folder are, as the list in it says: that of an
+// listed returns where the modules of a folder are, from the list in it: that of an
 // installed kernel (modules.dep, by depmod) or of a build tree (modules.order). It
-// saves a walk through thousands of files. The paths are in the folder as a rule.
+// saves a walk through thousands of files. The paths are usually in the folder.
 func (f *Finder) listed(dir string) map[string]string {
 	d := f.folder(dir)
 	d.read.Do(func() {
@@ -198,7 +199,7 @@ func (f *Finder) listed(dir string) map[string]string {
 			if err != nil {
 				continue
 			}
-			// What was read before an error is of use.
+			// The part before an error is still useful.
 			b, _ := io.ReadAll(io.LimitReader(file, maxList))
 			_ = file.Close()
 			d.listed = parseList(b)
@@ -209,9 +210,9 @@ func (f *Finder) listed(dir string) map[string]string {
 }
 
 // parseList reads modules.dep, whose lines are a path, a colon and further paths
-// (modules.dep(5)), or modules.order, whose lines are paths of .ko files, and since
-// Linux 6.2 of the .o files that these are made from (scripts/Makefile.build). Names
-// are as the kernel prints them.
+// (modules.dep(5)), or modules.order. The lines of the latter are paths of .ko files,
+// and since Linux 6.2 of the .o files that these are made from
+// (scripts/Makefile.build). Names are as the kernel prints them.
 func parseList(b []byte) map[string]string {
 	list := make(map[string]string)
 	for line := range bytes.Lines(b) {

@@ -31,7 +31,7 @@ import (
 // release), and modules.dep there says in which.
 const debugRoot = "/usr/lib/debug"
 
-// images are where the kernel image of a release is; REL stands for it.
+// images are the paths of the kernel image of a release; REL stands for the release.
 var images = []string{
 	debugRoot + "/boot/vmlinux-REL",
 	debugRoot + "/lib/modules/REL/vmlinux",
@@ -42,18 +42,18 @@ var images = []string{
 	"/boot/vmlinux-REL",
 }
 
-// variants are what the name of a file may have at the end, at every place.
+// variants are the suffixes that the name of a file may have, at every place.
 var variants = []string{"", ".debug", ".gz", ".xz", ".zst"}
 
-// candidate is a path that may be that of a file, and the number of its source: of
-// Dirs, which the standard places come behind.
+// candidate is a path that may be that of a file, and the number of its source: an
+// index of Dirs, or a number behind them for the standard places.
 type candidate struct {
 	path   string
 	source int
 }
 
-// candidates gives the files that may be those that are searched for, in the order
-// of preference, and notes where it looked.
+// candidates returns the possible files, in the order of preference, and records where
+// it looked.
 func (f *Finder) candidates(s *search) iter.Seq[candidate] {
 	return func(yield func(candidate) bool) {
 		if strings.ContainsAny(s.module, "/\\\x00") {
@@ -75,7 +75,7 @@ func (f *Finder) candidates(s *search) iter.Seq[candidate] {
 	}
 }
 
-// standard gives those in the standard places.
+// standard returns the candidates in the standard places.
 func (f *Finder) standard(s *search) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		id := s.wanted
@@ -108,12 +108,12 @@ func (f *Finder) standard(s *search) iter.Seq[string] {
 	}
 }
 
-// modules gives those of a module in the standard places.
+// modules returns the candidates for a module in the standard places.
 func (f *Finder) modules(s *search, release string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		installed := f.at("/lib/modules/" + release)
 		debug := []string{f.at(debugRoot + "/lib/modules/" + release), f.at(debugRoot + "/usr/lib/modules/" + release)}
-		// The debug file first: it often has all that the other has.
+		// The debug file comes first: often it has everything that the other has.
 		for _, dir := range append(debug, installed) {
 			s.look(dir)
 		}
@@ -122,8 +122,8 @@ func (f *Finder) modules(s *search, release string) iter.Seq[string] {
 		if path != "" && filepath.IsLocal(path) && exists(filepath.Join(installed, path)) {
 			inside := filepath.Dir(path)
 			folders := []string{filepath.Join(debug[0], inside), filepath.Join(debug[1], inside), filepath.Join(installed, inside)}
-			// In a build tree they lie as in the folder kernel. It is looked at last,
-			// because it may have been built anew.
+			// In a build tree they are laid out as in the folder kernel. It is searched last,
+			// because it may have been rebuilt.
 			if inTree, ok := strings.CutPrefix(filepath.ToSlash(inside)+"/", "kernel/"); ok {
 				build := filepath.Join(installed, "build")
 				s.look(build)
@@ -148,8 +148,8 @@ func (f *Finder) modules(s *search, release string) iter.Seq[string] {
 	}
 }
 
-// byID gives the path of a file in the folder that has links by build ID, "" if the
-// ID is not known. See "Separate Debug Files" in gdb's manual.
+// byID returns the path of a file in the folder of links by build ID, or "" if the ID
+// is unknown. See "Separate Debug Files" in gdb's manual.
 func (f *Finder) byID(id, suffix string) string {
 	if id == "" {
 		return ""
@@ -157,9 +157,8 @@ func (f *Finder) byID(id, suffix string) string {
 	return f.at(filepath.Join(debugRoot, ".build-id", id[:2], id[2:]+suffix))
 }
 
-// codePlaces gives where the file with the code of a build ID may be. RPM makes a
-// link beside that of the debug file, or in /usr/lib (%_build_id_links in its
-// macros).
+// codePlaces returns where the file with the code of a build ID may be. RPM makes a
+// link beside that of the debug file, or in /usr/lib (%_build_id_links in its macros).
 func (f *Finder) codePlaces(id string) iter.Seq[string] {
 	if id == "" {
 		return slices.Values([]string(nil))
@@ -167,10 +166,10 @@ func (f *Finder) codePlaces(id string) iter.Seq[string] {
 	return slices.Values([]string{f.byID(id, ""), f.at(filepath.Join("/usr/lib/.build-id", id[:2], id[2:]))})
 }
 
-// debugPlaces gives where the debug file of a stripped file may be: at the place of
-// its build ID, and at those of its debug link, as in gdb's manual. Without a link it
-// has the file's name with .debug, as elfutils has it (find_debuginfo_in_path in
-// libdwfl/find-debuginfo.c), or the very same.
+// debugPlaces returns where the debug file of a stripped file may be: at the place of
+// its build ID, and at those of its debug link, as in gdb's manual. Without a link, the
+// debug file has the file's name with .debug, as in elfutils (find_debuginfo_in_path in
+// libdwfl/find-debuginfo.c), or the same name.
 func (f *Finder) debugPlaces(code *kobj.File) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if path := f.byID(code.BuildID(), ".debug"); path != "" && !yield(path) {
@@ -201,8 +200,8 @@ func (f *Finder) debugPlaces(code *kobj.File) iter.Seq[string] {
 	}
 }
 
-// realPath resolves symbolic links, so that what is relative to a file is found
-// where it really lies.
+// realPath resolves symbolic links, so that paths relative to a file start where the
+// file really is.
 func realPath(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real

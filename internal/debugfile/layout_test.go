@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// found is what was found, by paths below the root.
+// found is the result of a search, by paths below the root.
 type found struct {
 	File  string   // with the code
 	Debug string   // the attached debug file, "" if there is none
@@ -182,8 +182,8 @@ func TestLayouts(t *testing.T) {
 	}
 }
 
-// TestByWantedID finds files by a build ID that is asked for, in the standard place
-// and in folders of the user's.
+// TestByWantedID finds files by a given build ID, in the standard place and in folders
+// of the user.
 func TestByWantedID(t *testing.T) {
 	id := idOf(t, "module")
 	links := map[string]string{

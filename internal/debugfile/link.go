@@ -14,8 +14,8 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// debugLink gives the name and the checksum of a stripped file's debug file, from
-// its section .gnu_debuglink.
+// debugLink returns the name and the checksum of a stripped file's debug file, from its
+// section .gnu_debuglink.
 func debugLink(f *kobj.File) (name string, crc uint32, ok bool) {
 	s := f.Section(".gnu_debuglink")
 	if s == nil {
@@ -28,9 +28,9 @@ func debugLink(f *kobj.File) (name string, crc uint32, ok bool) {
 	return parseDebugLink(b, f.Order)
 }
 
-// parseDebugLink reads the contents of .gnu_debuglink: a name without folders, a
-// NUL, up to three bytes to a multiple of four, and a CRC of the debug file ("Separate
-// Debug Files" in gdb's manual).
+// parseDebugLink reads the contents of .gnu_debuglink: a name without folders, a NUL,
+// up to three bytes to a multiple of four, and a CRC of the debug file ("Separate Debug
+// Files" in gdb's manual).
 func parseDebugLink(b []byte, order binary.ByteOrder) (name string, crc uint32, ok bool) {
 	end := bytes.IndexByte(b, 0)
 	at := (end + 4) &^ 3
@@ -44,10 +44,10 @@ func parseDebugLink(b []byte, order binary.ByteOrder) (name string, crc uint32, 
 	return name, order.Uint32(b[at:]), true
 }
 
-// Alternates opens the files, one after the other, that may be the one that dwz has
-// moved common parts of f's debugging information to: name and build ID, in hex, are
-// as f has them. It is for the caller to look whether a file is the right one, and to
-// close it. An error at the end lists where one was looked for.
+// Alternates opens, one after the other, the files that may be the one to which dwz
+// moved common parts of f's debugging information. The name and the build ID, in hex,
+// are those in f. The caller must check whether a file is the right one, and close it.
+// An error at the end lists the places that were searched.
 //
 // The places are those of gdb (dwz_search_other_debugdirs in its dwarf2/dwz.c) and of
 // elfutils (find_debug_altlink in libdwfl): the name, relative to where f really is,

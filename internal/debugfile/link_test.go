@@ -52,8 +52,8 @@ func FuzzParseDebugLink(f *testing.F) {
 	})
 }
 
-// TestAlternates has the places where a dwz file may be, all with a file: all are
-// given, in order, and then an error that lists them.
+// TestAlternates puts a file at every place where a dwz file may be: all are returned,
+// in order, and then an error that lists them.
 func TestAlternates(t *testing.T) {
 	id := idOf(t, "other")
 	root := plant(t, map[string]string{

@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// missing is the error for what was not found. It matches [fs.ErrNotExist] and the
-// reasons.
+// missing is the error for a file or information that was not found. It matches
+// [fs.ErrNotExist] and the reasons.
 type missing struct {
 	what    string
 	looked  []string // places
-	because []error  // what else speaks against what was found; nil ones do not count
+	because []error  // the reasons for rejecting what was found; nil ones do not count
 	remedy  string   // "" if none is known
 }
 
 var _ error = (*missing)(nil)
 
-// Error tells what is missing, where it was looked for and what to do.
+// Error says what is missing, where the Finder looked for it and what to do.
 func (m *missing) Error() string {
 	var b strings.Builder
 	b.WriteString(m.what)
@@ -40,7 +40,7 @@ func (m *missing) Error() string {
 	return b.String()
 }
 
-// Unwrap gives the reasons.
+// Unwrap returns the reasons.
 func (m *missing) Unwrap() []error {
 	all := []error{fs.ErrNotExist}
 	if err := errors.Join(m.because...); err != nil {
@@ -49,7 +49,7 @@ func (m *missing) Unwrap() []error {
 	return all
 }
 
-// missing makes the error for what the search did not find, "file" or "debugging
+// missing returns the error for what the search did not find, "file" or "debugging
 // information". The part that was chosen is nil if there is none.
 func (s *search) missing(what string, chosen *part) error {
 	m := &missing{what: fmt.Sprintf("no %s of the kernel image (vmlinux)", what), looked: s.looked, remedy: s.f.remedy()}

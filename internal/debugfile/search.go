@@ -14,27 +14,27 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// search is the search for the files of one module, "" being the kernel image.
+// search is the search for the files of one module; "" is the kernel image.
 type search struct {
 	f       *Finder
 	module  string
-	wanted  string // build ID that is asked for, "" if none is
-	running string // build ID of what runs, if none is asked for; "" if it is not known
+	wanted  string // build ID that was asked for, "" if none was
+	running string // build ID of the running kernel or module, if none was asked for; "" if unknown
 	remote  bool
 
 	looked  []string // places, for errors
 	tried   map[string]bool
 	parts   []*part
 	misfits []misfit
-	refused []error // what servers said
+	refused []error // errors of servers
 	failed  error   // the first file that could not be read
 }
 
-// part is an open file that may be what is looked for, or half of it.
+// part is an open file that may be the right one, or half of it.
 type part struct {
 	file     *kobj.File
 	id       string // its build ID, "" if it has none
-	expected string // the build ID that it should have, "" if that is not known
+	expected string // the build ID that it should have, "" if unknown
 	source   int    // which of Dirs it is from; standard places are the last source
 	foreign  bool   // a debug file whose stripped file, from the same source, is of another build
 }
@@ -45,22 +45,22 @@ type misfit struct {
 	err  error
 }
 
-// Bounds of what one search keeps: folders may hold any number of builds.
+// Bounds of what one search keeps: folders may have any number of builds.
 const (
 	maxParts   = 16
 	maxMisfits = 4
 	maxLooked  = 64
 )
 
-// look notes a place that was looked at.
+// look records a place that was searched.
 func (s *search) look(place string) {
 	if len(s.looked) < maxLooked && !slices.Contains(s.looked, place) {
 		s.looked = append(s.looked, place)
 	}
 }
 
-// rank says how good a part is. The right build goes before an unknown one, and
-// both before another one; then debugging information, symbols and code count.
+// rank returns how good a part is. The right build ranks above an unknown one, and both
+// above another one; then debugging information, symbols and code count.
 func (p *part) rank() int {
 	rank := 0
 	if p.file.HasCode() {
@@ -86,7 +86,7 @@ func (p *part) complete() bool {
 	return p.rank()&7 == 7 && (p.expected == "" || p.expected == p.id)
 }
 
-// best gives the best part, of equal ones the first; nil if there is none.
+// best returns the best part, the first of equal ones; nil if there is none.
 func (s *search) best() *part {
 	var best *part
 	for _, p := range s.parts {
@@ -97,7 +97,7 @@ func (s *search) best() *part {
 	return best
 }
 
-// take gives a part to the caller, who closes its file.
+// take hands a part to the caller, who must close its file.
 func (s *search) take(p *part) *part {
 	s.parts = slices.DeleteFunc(s.parts, func(q *part) bool { return q == p })
 	return p
@@ -115,8 +115,7 @@ func (s *search) local() *part {
 	for c := range s.f.candidates(s) {
 		expected := s.wanted
 		if expected == "" && c.source == len(s.f.Dirs) {
-			// The files of the release that runs, as opposed to those that the user
-			// names.
+			// The files of the running release, as opposed to those that the user names.
 			expected = s.running
 		}
 		if p := s.try(c.path, expected, c.source); p != nil {
@@ -126,8 +125,8 @@ func (s *search) local() *part {
 	return nil
 }
 
-// linked looks for the other half of the best part in the places that the part
-// itself tells.
+// linked looks for the other half of the best part in the places that the part itself
+// names.
 func (s *search) linked() *part {
 	p := s.best()
 	if p == nil {
@@ -184,8 +183,8 @@ func (s *search) tryAll(places iter.Seq[string], p *part) *part {
 	return nil
 }
 
-// try opens a file and puts it together with another half, if there is one. It
-// gives the part if nothing better can be found; the caller closes its file.
+// try opens a file and joins it with another half, if there is one. It returns the part
+// if nothing better can be found; the caller must close its file.
 func (s *search) try(path, expected string, source int) *part {
 	if s.tried[path] {
 		return nil
@@ -220,7 +219,7 @@ func (s *search) try(path, expected string, source int) *part {
 	return nil
 }
 
-// join puts a stripped file and its debug file together; nil if they are not that.
+// join joins a stripped file and its debug file. It returns nil if they are not that.
 func (s *search) join(a, b *part) *part {
 	code, debug := a, b
 	if a.file.HasDebug() {
@@ -237,8 +236,8 @@ func (s *search) join(a, b *part) *part {
 		if len(s.misfits) < maxMisfits {
 			s.misfits = append(s.misfits, misfit{code.file.Name, err})
 		}
-		// What lies side by side should be of one build, and the stripped file is the
-		// one that is loaded.
+		// Files side by side should be of one build, and the stripped file is the one that is
+		// loaded.
 		if code.source == debug.source && !errors.Is(err, errNoProof) {
 			debug.foreign = true
 		}
@@ -251,12 +250,12 @@ func (s *search) join(a, b *part) *part {
 	return joined
 }
 
-// errNoProof: two files have nothing to compare.
+// errNoProof: the two files have nothing to compare.
 var errNoProof = errors.New("there is neither a build ID nor a checksum to compare")
 
-// belongs says why a debug file is not that of a stripped file, nil if it is. The
-// build ID decides; the checksum is for files without one, as in elfutils' validate
-// (libdwfl/find-debuginfo.c).
+// belongs returns the reason why a debug file is not that of a stripped file, or nil if
+// it is. The build ID decides; the checksum is for files without one, as in elfutils'
+// validate (libdwfl/find-debuginfo.c).
 func belongs(code, debug *kobj.File) error {
 	if a, b := code.BuildID(), debug.BuildID(); a != "" && b != "" {
 		if a != b {

@@ -18,10 +18,10 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// open opens an object file, which may be packed with gzip, xz or zstd, by whatever
-// name.
+// open opens an object file, which may be packed with gzip, xz or zstd. The name of the
+// file does not matter.
 func (f *Finder) open(path string) (*kobj.File, error) {
-	// Paths that come out of files may lead to devices and pipes.
+	// Paths from files may lead to devices and pipes.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -54,20 +54,20 @@ func (f *Finder) open(path string) (*kobj.File, error) {
 	return kobj.New(b, path)
 }
 
-// maxUnpacked is how many times its packed size a file may have, and maxWindow how
-// far back in what was unpacked it may refer, in bytes: that memory is taken before
-// anything is unpacked. The kernel packs modules with windows of up to 2 MiB
-// (scripts/Makefile.modinst); xz -9 has 64 MiB.
-// Each block of an .xz file has a window of its own: those of all are no more than
-// maxWindows bytes, or 8 times what was unpacked.
+// maxUnpacked is the largest allowed ratio of a file's size to its packed size.
+// maxWindow is how far back in the unpacked data a file may refer, in bytes: that
+// memory is allocated before anything is unpacked. The kernel packs modules with
+// windows of up to 2 MiB (scripts/Makefile.modinst); xz -9 has 64 MiB. Each block of an
+// .xz file has a window of its own. Together they are no more than maxWindows bytes, or
+// 8 times the unpacked size.
 const (
 	maxUnpacked = 64
 	maxWindow   = 64 << 20
 	maxWindows  = 1 << 30
 )
 
-// unpacker gives a reader of what begins with these bytes; nil if it is not packed.
-// No more than limit bytes will be read of what it unpacks.
+// unpacker returns a reader for data that begins with these bytes; nil if it is not
+// packed. The reader unpacks no more than limit bytes.
 func unpacker(magic []byte) func(r io.Reader, limit int64) (io.ReadCloser, error) {
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
@@ -86,11 +86,13 @@ func unpacker(magic []byte) func(r io.Reader, limit int64) (io.ReadCloser, error
 	return nil
 }
 
-// small is what is unpacked without knowing how much it is, in bytes: most modules.
+// small is the size, in bytes, up to which data is unpacked without knowing its size.
+// Most modules are smaller.
 const small = 4 << 20
 
-// unpacked unpacks a file of a size. What is large is unpacked twice, the first time
-// to count its bytes: no memory is taken for what is refused in the end.
+// unpacked unpacks a file of the given size. Large files are unpacked twice, the first
+// time to count their bytes: no memory is allocated for a file that is refused in the
+// end.
 func unpacked(r io.ReadSeeker, unpack func(io.Reader, int64) (io.ReadCloser, error), size int64) ([]byte, error) {
 	limit := min(size, math.MaxInt32/maxUnpacked)*maxUnpacked + 4096
 	again := func(use func(io.Reader) error) error {

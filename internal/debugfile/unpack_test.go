@@ -29,13 +29,13 @@ func pack(t testing.TB, b []byte, name string, args ...string) []byte {
 	return out
 }
 
-// unpackBytes unpacks what may be packed.
+// unpackBytes unpacks bytes that may be packed.
 func unpackBytes(b []byte) ([]byte, error) {
 	return unpacked(bytes.NewReader(b), unpacker(b), int64(len(b)))
 }
 
-// TestUnpack unpacks what programs have packed, in all forms that the kernel's build
-// and people use.
+// TestUnpack unpacks the output of packing programs, in all forms that the kernel's
+// build and people use.
 func TestUnpack(t *testing.T) {
 	want, err := os.ReadFile(hello)
 	if err != nil {
@@ -55,7 +55,8 @@ func TestUnpack(t *testing.T) {
 	}
 }
 
-// TestUnpackRefuses wants errors for what is damaged or would take too much memory.
+// TestUnpackRefuses wants errors for damaged data and for data that would take too much
+// memory.
 func TestUnpackRefuses(t *testing.T) {
 	module, err := os.ReadFile(hello)
 	if err != nil {
@@ -93,7 +94,8 @@ func TestUnpackRefuses(t *testing.T) {
 	}
 }
 
-// tinyBlocks gives an .xz file of n blocks of four bytes, each with a window of 64 MiB.
+// tinyBlocks returns an .xz file of n blocks of four bytes, each with a window of 64
+// MiB.
 func tinyBlocks(n int) []byte {
 	head := []byte{2, 0, 0x21, 1, 28, 0, 0, 0}
 	head = binary.LittleEndian.AppendUint32(head, crc32.ChecksumIEEE(head))
@@ -103,13 +105,14 @@ func tinyBlocks(n int) []byte {
 	return append(append(b, bytes.Repeat(append(head, chunk...), n)...), 0)
 }
 
-// tinyFrames gives a .zst file of n frames of four bytes, each with a window of 64 MiB.
+// tinyFrames returns a .zst file of n frames of four bytes, each with a window of 64
+// MiB.
 func tinyFrames(n int) []byte {
 	return bytes.Repeat([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, 16 << 3, 1 | 4<<3, 0, 0, 0x7f, 'E', 'L', 'F'}, n)
 }
 
-// TestUnpackManyWindows takes memory for what is unpacked, not for what the file says
-// of its windows.
+// TestUnpackManyWindows checks that memory depends on the unpacked size, not on the
+// windows that the file announces.
 func TestUnpackManyWindows(t *testing.T) {
 	want := strings.Repeat(elf.ELFMAG, 3)
 	if got, err := unpackBytes(tinyBlocks(3)); err != nil || string(got) != want {
@@ -129,8 +132,8 @@ func TestUnpackManyWindows(t *testing.T) {
 	}
 }
 
-// TestUnpackLarge unpacks what is larger than what is unpacked in one go, and takes no
-// memory for what is too large.
+// TestUnpackLarge unpacks more than is unpacked in one go, and checks that data that is
+// too large takes no memory.
 func TestUnpackLarge(t *testing.T) {
 	large := append([]byte(elf.ELFMAG), make([]byte, 3*small)...)
 	for i := 0; i < len(large); i += 50 {
@@ -167,7 +170,8 @@ func FuzzUnpack(f *testing.F) {
 	})
 }
 
-// TestUnpackedAgain unpacks a file once, as long as nobody writes to it.
+// TestUnpackedAgain checks that a file is unpacked only once, as long as nobody writes
+// to it.
 func TestUnpackedAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.ko.gz")
 	var f Finder

@@ -5,7 +5,7 @@ package debugfile
 
 import "sync"
 
-// unpackedFiles keeps what was unpacked, because files are opened again and again.
+// unpackedFiles keeps unpacked contents, because files are opened repeatedly.
 type unpackedFiles struct {
 	mu    sync.Mutex
 	files map[packedFile]*unpackedFile
@@ -22,15 +22,15 @@ type packedFile struct {
 
 type unpackedFile struct {
 	b    []byte
-	err  error  // why there are none
-	used uint64 // when last
+	err  error  // why there are no contents
+	used uint64 // clock at the last use
 }
 
-// maxKept is how many bytes are kept of what was unpacked. A distribution's modules
+// maxKept is how many bytes of unpacked contents are kept. A distribution's modules
 // have 10 to 500 KB without debugging information.
 const maxKept = 256 << 20
 
-// get gives the contents of a file, or why there are none, if that is kept.
+// get returns the contents of a file, or the error for it, if they are kept.
 func (u *unpackedFiles) get(key packedFile) (b []byte, known bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -43,8 +43,8 @@ func (u *unpackedFiles) get(key packedFile) (b []byte, known bool, err error) {
 	return file.b, true, file.err
 }
 
-// put keeps the contents of a file, or why there are none, in place of those that
-// were not used for the longest time.
+// put keeps the contents of a file, or the error for it, in place of the least recently
+// used ones.
 func (u *unpackedFiles) put(key packedFile, b []byte, err error) {
 	if err != nil {
 		b = nil

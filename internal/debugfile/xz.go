@@ -19,9 +19,9 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// xzReader reads the blocks of an .xz file, whose frame it parses by itself: package
-// xz would allocate what the header of a block asks for, which is up to 4 GiB. See
-// "The .xz File Format", version 1.2.1, https://tukaani.org/xz/xz-file-format.txt.
+// xzReader reads the blocks of an .xz file. It parses the file format itself: package
+// xz would allocate the size in a block's header, which is up to 4 GiB. See "The .xz
+// File Format", version 1.2.1, https://tukaani.org/xz/xz-file-format.txt.
 type xzReader struct {
 	r     *bufio.Reader
 	limit int64 // no more will be read
@@ -58,10 +58,9 @@ func newXZReader(r io.Reader, limit int64) (io.ReadCloser, error) {
 	return x, nil
 }
 
-// Close does nothing.
 func (x *xzReader) Close() error { return nil }
 
-// Read gives what is in the blocks, one after the other.
+// Read returns the contents of the blocks, one after the other.
 func (x *xzReader) Read(p []byte) (int, error) {
 	for {
 		if x.done {
@@ -88,7 +87,7 @@ func (x *xzReader) Read(p []byte) (int, error) {
 	}
 }
 
-// cutOff makes the end of the file an error: only the index ends what is packed.
+// cutOff makes the end of the file an error: only the index ends the packed data.
 func cutOff(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF
@@ -96,8 +95,8 @@ func cutOff(err error) error {
 	return err
 }
 
-// open reads the header of the next block, of which there is none if the index
-// follows. The index and what is behind it tell nothing that is not known then.
+// open reads the header of the next block. If the index follows, there is none. The
+// index and the rest behind it add nothing that is not known by then.
 func (x *xzReader) open() error {
 	size, err := x.r.ReadByte()
 	if err != nil {
@@ -126,9 +125,10 @@ func (x *xzReader) open() error {
 			rest = rest[n:]
 		}
 	}
-	// One filter, LZMA2, whose property is one byte: a window of 2 or 3 times a power
-	// of two. What the kernel unpacks has no others in front of it (lib/decompress_unxz.c
-	// knows those for code, which `make modules_install` does not use).
+	// One filter, LZMA2, whose property is one byte: a window of 2 or 3 times a power of
+	// two. Data that the kernel unpacks has no other filters in front of it
+	// (lib/decompress_unxz.c knows those for code, which `make modules_install` does not
+	// use).
 	if flags&0x3f != 0 || len(rest) < 3 || rest[0] != 0x21 || rest[1] != 1 || rest[2] > 40 {
 		return fmt.Errorf("xz filters: %w", errors.ErrUnsupported)
 	}
@@ -148,7 +148,7 @@ func (x *xzReader) open() error {
 	return err
 }
 
-// packed is what a block reads, which counts.
+// packed is the input of a block, and counts it.
 type packed struct{ x *xzReader }
 
 // Read implements [io.Reader].
