@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-// Package terminal tells terminals from files and pipes.
+// Package terminal distinguishes terminals from files and pipes.
 package terminal
 
 import "syscall"

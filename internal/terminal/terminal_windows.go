@@ -5,7 +5,7 @@ package terminal
 
 import "golang.org/x/sys/windows"
 
-// A console shows escape sequences as they are unless it is told to understand them.
+// A console prints escape sequences literally unless the program enables them.
 func terminal(fd uintptr) bool {
 	var mode uint32
 	err := windows.GetConsoleMode(windows.Handle(fd), &mode)

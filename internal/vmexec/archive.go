@@ -94,7 +94,7 @@ func (a *archive) tree(name, host string) {
 	}
 }
 
-// folder makes name and all above it: the kernel does not do that by itself.
+// folder makes name and all folders above it; the kernel does not make those itself.
 func (a *archive) folder(name string) {
 	if a.err != nil || a.made[name] {
 		return

@@ -5,15 +5,15 @@
 //
 //	CGO_ENABLED=0 go test -exec 'vmexec -init INIT -kernel BZIMAGE' -run TestIntegration .
 //
-// The go command starts it in the folder of the package under test. Vmexec packs
-// the test binary, that folder's testdata, the files given with -file and INIT
-// (this module's program init, built for the architecture of the test binary) into
-// an initramfs, boots it, copies what the test prints and exits as the test did. A
-// guest that ends in another way is a failure, with the end of its console shown.
+// The go command starts it in the folder of the package under test. Vmexec packs the
+// test binary, that folder's testdata, the files given with -file and INIT (this
+// module's program init, built for the architecture of the test binary) into an
+// initramfs. It boots that, copies the test's output and exits as the test did. If a
+// guest ends in another way, vmexec fails and shows the end of the console.
 //
-// The test runs as root, with all of proc, sysfs and devtmpfs, and no network. It
-// finds the files at the paths given, and what it leaves in the folder /out is
-// copied to the folder that -out names.
+// The test runs as root, with all of proc, sysfs and devtmpfs, and no network. It finds
+// the files at the given paths. Files that it leaves in the folder /out are copied to
+// the folder that -out names.
 package main
 
 import (
@@ -71,7 +71,7 @@ func main() {
 	os.Exit(status)
 }
 
-// run boots the guest and gives the test's exit status.
+// run boots the guest and returns the test's exit status.
 func run(o options, test string, args []string) (int, error) {
 	dir, err := os.MkdirTemp("", "vmexec")
 	if err != nil {
@@ -110,7 +110,7 @@ func run(o options, test string, args []string) (int, error) {
 // boot runs QEMU until the guest powers off, and copies its three serial ports.
 func boot(o options, archive string, ports ...io.Writer) error {
 	qemu := exec.Command("qemu-system-x86_64", // boots 32-bit kernels, too
-		// Software emulation is the same on every host; hardware help is not.
+		// Software emulation is the same on every host; hardware acceleration is not.
 		"-machine", "q35", "-cpu", "max", "-accel", "tcg", "-smp", "2", "-m", o.memory,
 		"-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
 		"-kernel", o.kernel, "-initrd", archive,

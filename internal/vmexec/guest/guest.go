@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-// Package guest is what vmexec on the host and init in the guest agree on.
+// Package guest defines what vmexec on the host and init in the guest share.
 package guest
 
 import (
@@ -21,7 +21,7 @@ const (
 
 // The guest's serial ports; the first is the kernel's console.
 const (
-	TestPort = "/dev/ttyS1" // what the test prints, then the status line
+	TestPort = "/dev/ttyS1" // the test's output, then the status line
 	FilePort = "/dev/ttyS2" // a cpio archive of the files in Out
 )
 
@@ -35,14 +35,14 @@ type Config struct {
 // statusPrefix begins the last line on TestPort. No test prints a NUL by accident.
 const statusPrefix = "\x00vmexec: exit status "
 
-// StatusLine ends what the guest prints on TestPort.
+// StatusLine returns the last line that the guest prints on TestPort.
 func StatusLine(status int) string { return fmt.Sprintf("%s%d\n", statusPrefix, status) }
 
-// A StatusFilter passes on to W what the test prints, without the status line.
+// A StatusFilter passes the test's output on to W, without the status line.
 type StatusFilter struct {
 	W      io.Writer
 	Ended  bool // the status line came
-	Status int  // what it said
+	Status int  // the status in that line
 	line   []byte
 }
 

@@ -3,8 +3,8 @@
 
 //go:build linux
 
-// Init is the first process of the guests that vmexec boots: it mounts what a
-// test expects, runs it, sends its output and files to the host and powers off.
+// Init is the first process of the guests that vmexec boots. It mounts the file systems
+// that a test expects, runs it, sends its output and files to the host and powers off.
 package main
 
 import (
@@ -101,7 +101,7 @@ func runTest(port *os.File, config guest.Config) (status int, err error) {
 	return 0, err
 }
 
-// openPort opens a serial port for bytes to pass as they are.
+// openPort opens a serial port that passes bytes unchanged.
 func openPort(name string) (*os.File, error) {
 	port, err := os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -121,7 +121,7 @@ func openPort(name string) (*os.File, error) {
 	return port, nil
 }
 
-// drain waits until all that was written to the port has left it.
+// drain waits until all bytes that were written to the port have left it.
 func drain(port *os.File) error { return unix.IoctlSetInt(int(port.Fd()), unix.TCSBRK, 1) }
 
 func sendFiles() error {
