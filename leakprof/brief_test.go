@@ -11,7 +11,7 @@ import (
 	"github.com/google/pprof/profile"
 )
 
-// brief gives a profile in a line for each sample.
+// brief returns a profile as text, one line for each sample.
 func brief(p *profile.Profile) string {
 	var b strings.Builder
 	for _, c := range p.Comments {

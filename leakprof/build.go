@@ -35,13 +35,14 @@ type builder struct {
 	key       []byte
 }
 
-// shared is a backtrace by where it is in memory: leaks of one report share equal ones.
+// shared identifies a backtrace by its place in memory: leaks of one report share equal
+// ones.
 type shared struct {
 	first *kmemleak.Frame
 	n     int
 }
 
-// stack is what a backtrace becomes.
+// stack is the profile's form of a backtrace.
 type stack struct {
 	id        int
 	locations []*profile.Location
@@ -116,7 +117,7 @@ func (b *builder) add(l kmemleak.Leak) {
 	sample.Value[1] = sum(sample.Value[1], l.Size)
 }
 
-// stack gives what a backtrace becomes. Most leaks of a report share a few.
+// stack returns the profile's form of a backtrace. Most leaks of a report share a few.
 func (b *builder) stack(backtrace []kmemleak.Frame) stack {
 	var at shared
 	if len(backtrace) > 0 {
@@ -160,11 +161,11 @@ func (b *builder) newStack(backtrace []kmemleak.Frame) stack {
 	return s
 }
 
-// maxDropped is how many functions are hidden.
+// maxDropped is the maximum number of functions that are hidden.
 const maxDropped = 256
 
-// drop has pprof hide what allocates, as it does in heap profiles: then it is the owner
-// of a leak that has the bytes.
+// drop makes pprof hide functions that allocate, as it does in heap profiles. The bytes
+// are then those of the leak's owner.
 func (b *builder) drop() {
 	var names []string
 	for name := range b.above {
@@ -176,11 +177,11 @@ func (b *builder) drop() {
 	b.profile.DropFrames = strings.Join(names[:min(len(names), maxDropped)], "|")
 }
 
-// location gives the location of a call, with what was inlined there.
+// location returns the location of a call, with the functions that were inlined there.
 func (b *builder) location(c *kmemleak.Call) *profile.Location {
 	loc := &profile.Location{Mapping: b.mapping(c)}
 	if c.Frame.Addr != 0 {
-		loc.Address = c.Frame.Addr - 1 // in the call, where profiles have it: see legacy_profile.go of package profile
+		loc.Address = c.Frame.Addr - 1 // inside the call, as in all profiles: see legacy_profile.go of package profile
 	}
 	system := c.Frame.Func
 	switch {
@@ -226,7 +227,8 @@ func (b *builder) function(k functionKey) *profile.Function {
 	return f
 }
 
-// mapping gives the mapping of the module that a call is in, nil if that is not known.
+// mapping returns the mapping of the module that a call is in, or nil if that is
+// unknown.
 func (b *builder) mapping(c *kmemleak.Call) *profile.Mapping {
 	if c.Frame.Func == "" && c.Confidence < kmemleak.Assumed {
 		return nil
@@ -234,7 +236,7 @@ func (b *builder) mapping(c *kmemleak.Call) *profile.Mapping {
 	k := mappingKey{c.Module, cmp.Or(c.Frame.BuildID, b.loaded[c.Module])}
 	m := b.mappings[k]
 	if m == nil {
-		// Names are known or nobody knows them: pprof is not to look for any.
+		// Names are either known or cannot be found: pprof need not look for any.
 		m = &profile.Mapping{ID: uint64(len(b.profile.Mapping)) + 1, File: clean(cmp.Or(k.module, "vmlinux")), BuildID: clean(k.buildID), HasFunctions: true}
 		b.mappings[k] = m
 		b.profile.Mapping = append(b.profile.Mapping, m)
@@ -252,7 +254,8 @@ func (b *builder) mapping(c *kmemleak.Call) *profile.Mapping {
 	return m
 }
 
-// fileBuildID gives the build ID of an object file, "" if it has none or is packed.
+// fileBuildID returns the build ID of an object file, or "" if it has none or is
+// packed.
 func (b *builder) fileBuildID(name string) string {
 	id, ok := b.files[name]
 	if !ok {

@@ -13,7 +13,7 @@ import (
 	"github.com/kmemleak/kmemleak/leakprof"
 )
 
-// A profile is a plain value, which a program can look at before it writes it.
+// A profile is a plain value, which a program can examine before writing it.
 func ExampleNew() {
 	file, err := os.Open("../testdata/reports/hello_kernel-6.12-x86_64.txt")
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// FuzzWrite makes a profile of what any text holds: pprof has to be able to read it,
+// FuzzWrite makes a profile of the leaks in any text: pprof must be able to read it,
 // and nothing may be lost.
 func FuzzWrite(f *testing.F) {
 	for _, build := range builds {
@@ -42,7 +42,7 @@ func FuzzWrite(f *testing.F) {
 	})
 }
 
-// FuzzNew makes a profile of what no text holds, but a program may.
+// FuzzNew makes a profile of leaks that no text has, but a program may have.
 func FuzzNew(f *testing.F) {
 	f.Add("insmod", 1, uint64(64), int64(time.Hour), "greet.constprop.0", "hello_kernel", "15d499", "hello.c", uint64(0), uint64(0x19), uint64(0x60), 53, false, uint8(3))
 	f.Add("\xff\n", -1, uint64(1<<63), int64(-1), "_ZN1aE", "-", "\x00", "\u202e", uint64(1<<64-2), uint64(1<<64-1), uint64(1), -7, true, uint8(0))

@@ -1,36 +1,37 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-// Package leakprof makes a profile of leaks, in the format of pprof: what a heap
-// profile is for a program, this is for what a kernel has lost. "go tool pprof -http"
-// shows it as a flame graph, a list and in the source, and Grafana Pyroscope and Parca
-// collect it from many machines; docs/profiles.md shows how.
+// Package leakprof makes a profile of leaks, in the format of pprof. It is for the
+// memory that a kernel has lost what a heap profile is for a program. "go tool pprof
+// -http" shows it as a flame graph, as a list and in the source. Grafana Pyroscope and
+// Parca collect profiles from many machines; docs/profiles.md shows how.
 //
 // A sample is the leaks with the same backtrace and labels. Its values are
 //
 //	leaked_objects  count
-//	leaked_space    bytes, which is shown if nothing else is asked for
+//	leaked_space    bytes; shown by default
 //
 // named after the inuse_objects and inuse_space of Go's heap profiles, and its labels
+// are
 //
 //	comm    name of the thread that allocated, if it has one; control characters are dots
 //	pid     its ID as the kernel prints it, 0 for interrupts; a number
 //	age     "under 1m", "1m to 10m", "10m to 1h", "1h to 1d", "over 1d", or "unknown"
-//	module  whose leak it is, see [kmemleak.OwnerCall]; "kernel" for the kernel image
+//	module  owner of the leak, see [kmemleak.OwnerCall]; "kernel" for the kernel image
 //
-// # What is known of a frame
+// # What is known about a frame
 //
 // Functions that were inlined, and those that the kernel has lost, are frames like any
 // other. A frame has file and line only if they may be taken as a fact
-// ([kmemleak.Assumed] or more), and a bare address that stays unknown has no name. The
-// address is the printed one less 1, which is in the call, and 0 if none was printed.
-// Nothing at all is known of the one frame of a leak without a backtrace.
+// ([kmemleak.Assumed] or more). A bare address that stays unknown has no name. The
+// address is the printed one less 1, which is in the call, and 0 if none was printed. A
+// leak without a backtrace has one frame about which nothing is known.
 //
-// Functions that allocate for others are part of the profile, and pprof is told to hide
-// them, so that the bytes are those of whom the memory was for.
+// Functions that allocate for others are part of the profile, but the profile tells
+// pprof to hide them. The bytes are then those of the function that the memory was for.
 //
-// There is a mapping for the kernel image and for each module, with the build ID of the
-// report, of [kmemleak.Symbolizer.Modules], or of the file that the lines are from.
+// There is a mapping for the kernel image and for each module. Its build ID is from the
+// report, from [kmemleak.Symbolizer.Modules], or from the file that the lines are from.
 package leakprof
 
 import (
@@ -45,31 +46,32 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// Options says how to make a profile. The zero value, and nil for a pointer to it, is
-// good for a start.
+// Options says how to make a profile. The zero value is a good start, and so is a nil
+// pointer.
 type Options struct {
-	// Symbolizer finds functions, files and lines. Without, there are those that a
-	// tool has put into the frames.
+	// Symbolizer finds functions, files and lines. If it is nil, the profile has those
+	// that a tool has put into the frames.
 	Symbolizer *kmemleak.Symbolizer
 
-	// Time is when the leaks were looked for. The zero time is left out, which servers
-	// that collect profiles do not like.
+	// Time is when the leaks were looked for. A zero time is left out; servers that
+	// collect profiles do not like that.
 	Time time.Time
 
-	// Clock tells the age of leaks where the report does not, as of Time. The zero
-	// Clock knows nothing.
+	// Clock is used to compute the age of leaks, as of Time, if the report does not have
+	// it. The zero Clock knows nothing.
 	Clock kmemleak.Clock
 
-	// Err is why nobody could look for leaks or why some may be missing, nil if
-	// somebody looked. It becomes a comment: "go tool pprof -comments" shows it.
+	// Err is the reason why leaks could not be looked for, or why some may be missing. It
+	// is nil if the search was complete. It becomes a comment: "go tool pprof -comments"
+	// shows it.
 	Err error
 }
 
-// New makes a profile. The order of the samples is that of the leaks, and the same leaks
-// give the same profile.
+// New makes a profile. The samples are in the order of the leaks, and the same leaks
+// result in the same profile.
 //
-// It is well-formed whatever the leaks are. A sum that 63 bits do not hold is the largest
-// number that they do.
+// The profile is well-formed whatever the leaks are. A sum that does not fit into 63
+// bits is the largest number that does.
 func New(leaks []kmemleak.Leak, o *Options) *profile.Profile {
 	b := newBuilder(o)
 	for _, l := range leaks {
@@ -79,13 +81,13 @@ func New(leaks []kmemleak.Leak, o *Options) *profile.Profile {
 	return b.profile
 }
 
-// Write writes the profile that New makes, compressed with gzip as pprof has it. The
+// Write writes the profile that New makes, compressed with gzip as pprof does it. The
 // error is that of w.
 func Write(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	return New(leaks, o).Write(w)
 }
 
-// age gives the bucket that a leak's age is in.
+// age returns the bucket of a leak's age.
 func (b *builder) age(l kmemleak.Leak) string {
 	age := l.Age
 	if age == 0 && !b.Time.IsZero() {
@@ -120,7 +122,7 @@ func clean(s string) string {
 	}, s)
 }
 
-// owner gives the label of the module that a leak belongs to.
+// owner returns the label of the module that a leak belongs to.
 func owner(calls []kmemleak.Call) string {
 	i, _ := kmemleak.OwnerCall(calls)
 	switch {

@@ -60,7 +60,7 @@ func symbolizer(t testing.TB, build string) *kmemleak.Symbolizer {
 	return s
 }
 
-// written gives a profile as others read it.
+// written returns a profile after writing and reading it.
 func written(t testing.TB, leaks []kmemleak.Leak, o *Options) *profile.Profile {
 	t.Helper()
 	var first, second bytes.Buffer
@@ -265,8 +265,8 @@ func TestMappings(t *testing.T) {
 	}
 }
 
-// TestElided leaves out a function that the kernel did not print, if it is not certain
-// that it was there.
+// TestElided checks that a function that the kernel did not print is left out if it is
+// uncertain whether it was there.
 func TestElided(t *testing.T) {
 	const build = "6.12-x86_64"
 	leak := capture(t, build)[2] // its call of myfunc, which was left by a jump, is not printed
@@ -275,7 +275,7 @@ func TestElided(t *testing.T) {
 	if got := brief(written(t, []kmemleak.Leak{leak}, &Options{Symbolizer: s})); !strings.Contains(got, " myfunc@") {
 		t.Errorf("no myfunc: %s", got)
 	}
-	// The file is of another build, then.
+	// The file is then of another build.
 	leak.Backtrace = append(slices.Clip(leak.Backtrace), kmemleak.Frame{Func: "myfunc", Offset: 0x9, Size: 0x20, Module: "hello_kernel"})
 	want := "1 4096 age=unknown comm=test module=unknown pid=663: kmemleak_vmalloc __vmalloc_node_range vmalloc 0xffffffffc01d3016 do_one_initcall " +
 		"do_init_module init_module_from_file __x64_sys_finit_module do_syscall_64 entry_SYSCALL_64_after_hwframe myfunc\n"

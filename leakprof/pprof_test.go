@@ -36,10 +36,10 @@ func profileFile(t *testing.T) string {
 	return name
 }
 
-// pprof makes ready a run of the program that profiles are for.
+// pprof prepares a run of the program that profiles are for.
 func pprof(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	path, err := exec.Command("go", "tool", "-n", "pprof").Output() // which builds it
+	path, err := exec.Command("go", "tool", "-n", "pprof").Output() // this builds it
 	if err != nil {
 		skip := t.Skipf
 		if os.Getenv("KMEMLEAK") == "require" {
@@ -52,7 +52,7 @@ func pprof(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// TestPprof shows the profile with the program that it is for.
+// TestPprof prints the profile with the program that it is for.
 func TestPprof(t *testing.T) {
 	name := profileFile(t)
 	tests := []struct {
@@ -83,7 +83,7 @@ func TestPprof(t *testing.T) {
 
 var screenshots = flag.String("screenshots", "", "have chromium draw pprof's pages, for `folder` docs")
 
-// pages are what pprof -http shows.
+// pages are the pages of pprof -http.
 var pages = []struct {
 	path, picture string
 	height        int // of the picture
@@ -114,14 +114,14 @@ func lines(t *testing.T, s string) string {
 	})
 }
 
-// TestPages looks at what pprof shows in a browser.
+// TestPages checks what pprof shows in a browser.
 func TestPages(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := l.Addr().String()
-	l.Close() // pprof wants to know the port, and does not tell the one it takes
+	l.Close() // pprof must be given a port, because it does not print the one that it chooses
 	server := pprof(t, "-http="+addr, "-no_browser", profileFile(t))
 	var log strings.Builder
 	server.Stdout, server.Stderr = &log, &log
