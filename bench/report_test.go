@@ -19,8 +19,8 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// simpleParse reads a report as one would write it in an afternoon: a Scanner and
-// a regular expression for each kind of line. It gives the same leaks for the
+// simpleParse reads a report the way one would write it in an afternoon: with a Scanner
+// and a regular expression for each kind of line. It returns the same leaks for the
 // benchmark's report.
 func simpleParse(r io.Reader) ([]kmemleak.Leak, error) {
 	var leaks []kmemleak.Leak
@@ -78,7 +78,7 @@ var (
 	frameLine     = regexp.MustCompile(`^    (?:\[<[0-9a-f]+>\] )?([\w.]+)\+0x([0-9a-f]+)/0x([0-9a-f]+)(?: \[(\w+)\])?$`)
 )
 
-// report gives n leaks of about 1000 bytes with 500 different backtraces.
+// report returns n leaks of about 1000 bytes with 500 different backtraces.
 func report(n int) []byte {
 	var b bytes.Buffer
 	for i := range n {
@@ -96,9 +96,9 @@ func report(n int) []byte {
 	return b.Bytes()
 }
 
-// BenchmarkReport says how many times faster Parse is. Both are measured in turn,
-// and the quickest of each run counts, so that other work on the machine disturbs
-// both alike.
+// BenchmarkReport measures how many times faster Parse is. Both are measured in turn,
+// and the quickest of each run counts, so that other work on the machine disturbs both
+// alike.
 func BenchmarkReport(b *testing.B) {
 	text := report(20_000)
 	want, err := simpleParse(bytes.NewReader(text))

@@ -23,16 +23,16 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// usage is what one run of a program took.
+// usage is what one run of a program used.
 type usage struct {
 	Wall, CPU time.Duration
 	Peak      int64 // resident bytes, shared pages included
 	Output    []byte
 }
 
-// TestMain runs the program that KMEMLEAK_MEASURE names, if there is one, in place
-// of the tests, and prints its usage. The kernel counts the peak of whoever starts
-// a program as the program's, so who starts it has to be small.
+// TestMain runs the program that KMEMLEAK_MEASURE names, if it is set, in place of the
+// tests, and prints its usage. The kernel counts the peak of the process that starts a
+// program as the program's, so that process must be small.
 func TestMain(m *testing.M) {
 	if os.Getenv("KMEMLEAK_MEASURE") == "" {
 		os.Exit(m.Run())
@@ -69,22 +69,22 @@ func measure(stdin []byte, args ...string) (usage, error) {
 type contender struct {
 	name    string
 	args    []string
-	object  []string // what the object file's name follows
+	object  []string // comes before the name of the object file
 	frames  bool     // reads frames, not addresses
-	section bool     // is to be told the section of a module
+	section bool     // needs the section of a module
 }
 
-// work is what all of them are measured at.
+// work is one task on which all contenders are measured.
 type work struct {
 	name string
 	path string
 	all  []site
-	peak int64 // that we are to stay below, in bytes
+	peak int64 // our upper limit, in bytes
 }
 
-// TestSpeed measures whole processes, with the files in the page cache. The
-// quickest of several runs counts. An answer is the same as ours if the innermost
-// file's name and the line are.
+// TestSpeed measures whole processes, with the files in the page cache. The quickest of
+// several runs counts. A result is the same as ours if the innermost file's name and
+// the line are.
 func TestSpeed(t *testing.T) {
 	dir := objects(t)
 	resolve := filepath.Join(t.TempDir(), "resolve")
@@ -138,7 +138,7 @@ func TestSpeed(t *testing.T) {
 	}
 }
 
-// works gives what is measured.
+// works returns the measurements to make.
 func works(t *testing.T, dir string) []work {
 	draw := func(path string, n int, function string) (many, one []site) {
 		file, err := os.Open(path)
@@ -173,9 +173,9 @@ func works(t *testing.T, dir string) []work {
 	}
 }
 
-// quickest gives the shortest of up to 10 runs of each contender. They take turns,
-// so that other work on the machine disturbs all alike; who has had 20 seconds
-// gets no further turn.
+// quickest returns the shortest of up to 10 runs of each contender. They take turns, so
+// that other work on the machine disturbs all alike. A contender that has used 20
+// seconds gets no further turn.
 func quickest(contenders []contender, w work) ([]usage, error) {
 	best, spent := make([]usage, len(contenders)), make([]time.Duration, len(contenders))
 	for turn := range 10 {
@@ -212,7 +212,7 @@ func (c contender) run(w work) (usage, error) {
 	return measure(stdin.Bytes(), append(append(args, c.object...), w.path)...)
 }
 
-// BenchmarkAgain is the same frame for a second time.
+// BenchmarkAgain symbolizes the same frame a second time.
 func BenchmarkAgain(b *testing.B) {
 	dir := objects(b)
 	all, err := sites(filepath.Join(dir, "vmlinux"), 1)

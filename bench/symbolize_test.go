@@ -37,7 +37,7 @@ var (
 	every = flag.Int("every", 1, "take only every `n`th module")
 )
 
-// objects gives the folder of Debian's debugging information.
+// objects returns the folder of Debian's debugging information.
 func objects(tb testing.TB) string {
 	tb.Helper()
 	dir := os.Getenv("KMEMLEAK_OBJECTS")
@@ -47,7 +47,7 @@ func objects(tb testing.TB) string {
 	return dir
 }
 
-// site is a place that a call returns to, and how the kernel prints it.
+// site is a place that a call returns to, and the kernel's form of it.
 type site struct {
 	section string
 	addr    uint64 // of the return address, as tools with -j count: from the section's start
@@ -55,9 +55,9 @@ type site struct {
 	frame   kmemleak.Frame
 }
 
-// sites gives up to n places that calls return to, all different. They are drawn
-// from the relocations of the code, by means of the standard library; each section
-// is served in turn, so that small ones get their share.
+// sites returns up to n places that calls return to, all different. They are drawn from
+// the relocations of the code, using the standard library. Sections take turns, so that
+// small ones get their share.
 func sites(path string, n int) ([]site, error) {
 	f, err := kobj.Open(path)
 	if err != nil {
@@ -91,7 +91,7 @@ func sites(path string, n int) ([]site, error) {
 	return all, nil
 }
 
-// calls gives the offsets behind the call instructions of each section.
+// calls returns the offsets behind the call instructions of each section.
 func calls(path string) (map[int][]uint64, error) {
 	e, err := elf.Open(path)
 	if err != nil {
@@ -130,16 +130,16 @@ func calls(path string) (map[int][]uint64, error) {
 	return found, nil
 }
 
-// printed makes the frame that Linux 6.1 prints for a return address.
+// printed returns the frame that Linux 6.1 prints for a return address.
 func printed(f *kobj.File, sec *kobj.Section, off uint64, path string) (site, bool) {
 	if f.CallBefore(sec, off).Callee == "__fentry__" {
-		return site{}, false // is no call in a running kernel
+		return site{}, false // is not a call in a running kernel
 	}
 	sym, ok := f.SymbolAt(sec, off)
 	if off >= sec.Size || !ok || sym.Section != sec {
-		// As in call traces, which name the function of the call.
+		// Call traces name the function that contains the call.
 		if sym, ok = f.SymbolAt(sec, off-1); !ok || sym.Section != sec {
-			return site{}, false // code to patch others with
+			return site{}, false // code that is used to patch other code
 		}
 	}
 	z := f.Sizes(sym)
@@ -165,7 +165,7 @@ type place struct {
 	line, column   int
 }
 
-// chain is what a symbolizer answers, the innermost function first.
+// chain is the result of a symbolizer, the innermost function first.
 type chain []place
 
 func ours(all []kmemleak.Pos) chain {
@@ -178,7 +178,7 @@ func ours(all []kmemleak.Pos) chain {
 
 var placeLine = regexp.MustCompile(`^(.*?):(\d+|\?)(?::(\d+))?(?: \(.*\))?$`)
 
-// ask gives the answers of eu-addr2line or addr2line about places in one section.
+// ask returns the results of eu-addr2line or addr2line for places in one section.
 func ask(tool, path string, all []site) ([]chain, error) {
 	var in bytes.Buffer
 	for _, x := range all {
@@ -204,8 +204,8 @@ func ask(tool, path string, all []site) ([]chain, error) {
 	return answers, nil
 }
 
-// parse reads pairs of lines, a function's and a place's. In front of each answer
-// is a line with the address, or behind it an empty one.
+// parse reads pairs of lines, a function's and a place's. Each result has a line with
+// the address in front of it, or an empty one behind it.
 func parse(out []byte) ([]chain, error) {
 	var answers []chain
 	function, open := "", false
@@ -241,8 +241,8 @@ func parse(out []byte) ([]chain, error) {
 	return answers, lines.Err()
 }
 
-// without gives the chain without what the two tools have no opinion on or write
-// in their own way.
+// without returns the chain without the parts that the two tools leave out or write in
+// their own way.
 func (c chain) without(columns, spelling, names bool) chain {
 	c = slices.Clone(c)
 	for i := range c {
@@ -259,7 +259,7 @@ func (c chain) without(columns, spelling, names bool) chain {
 	return c
 }
 
-// places is a chain as far as all three tools tell it.
+// places returns the part of a chain that all three tools print.
 func (c chain) places() chain { return c.without(true, true, true) }
 
 func (c chain) same(d chain) bool { return slices.Equal(c, d) }
@@ -289,7 +289,7 @@ const (
 	wrong       = "wrong: both others agree, and we are sure of something else"
 )
 
-// opinion is what the three say of one frame.
+// opinion has the results of all three for one frame.
 type opinion struct {
 	path string
 	site
@@ -297,7 +297,8 @@ type opinion struct {
 	ours, eu, bu chain // bu only if the first two differ
 }
 
-// class says in what we and eu-addr2line differ, and whom addr2line is with.
+// class says how we and eu-addr2line differ, and which of the two addr2line agrees
+// with.
 func (x *opinion) class() string {
 	a, b := x.ours, x.eu
 	switch {
@@ -344,7 +345,7 @@ func (x *opinion) String() string {
 		filepath.Base(x.path), x.section, x.addr, x.frame, x.call.Confidence, x.call.Err, x.ours, x.eu, x.bu)
 }
 
-// compare asks all about up to n frames of a file.
+// compare runs all three for up to n frames of a file.
 func compare(s *kmemleak.Symbolizer, path string, n int) ([]opinion, error) {
 	all, err := sites(path, n)
 	if err != nil {
@@ -389,8 +390,8 @@ func compare(s *kmemleak.Symbolizer, path string, n int) ([]opinion, error) {
 	return opinions, nil
 }
 
-// TestAgreement compares with eu-addr2line, and where the two differ with
-// addr2line, over frames of all modules and of the kernel image.
+// TestAgreement compares with eu-addr2line over frames of all modules and of the kernel
+// image; where the two differ it also compares with addr2line.
 func TestAgreement(t *testing.T) {
 	const ofModule, ofImage = 6, 2000
 	dir := objects(t)

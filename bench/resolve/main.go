@@ -1,10 +1,9 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-// Resolve is the least program that symbolizes on all processors: it reads frames, one
-// a line, and prints the functions and places of each, in the object file that is its
-// argument.
-// Its time and memory are compared with those of other programs for that.
+// Resolve is the smallest program that symbolizes on all processors. It reads frames,
+// one per line, and prints the functions and places of each. Its argument is the object
+// file. It exists to compare its time and memory with those of other programs.
 package main
 
 import (
