@@ -10,25 +10,25 @@ import (
 )
 
 // A command is one of kmemleak's. What it does, its usage, the man page and the
-// completion all come from here.
+// completion are all made from this.
 type command struct {
 	name  string
-	args  string // what comes after the flags; "" if nothing does
-	short string // what it does, in a line
-	text  string // the rest: paragraphs, of which those that are indented stay as they are
+	args  string // arguments after the flags; "" if there are none
+	short string // what it does, in one line
+	text  string // the rest: paragraphs; indented ones stay as they are
 
-	// words are what an argument may be; nil if arguments are files.
+	// words returns the possible values of an argument; nil if arguments are files.
 	words func() []string
 
-	// define defines the flags and gives what the command does with them.
+	// define defines the flags and returns the action of the command.
 	define func(*flag.FlagSet) action
 }
 
-// An action runs a command with the arguments behind its flags. It gives the number
+// An action runs a command with the arguments behind its flags. It returns the number
 // of leaks found, or of new ones; with an error that number does not count.
 type action func(ctx context.Context, std stdio, args []string) (leaks int, err error)
 
-// commands gives the table, in the order in which it is shown.
+// commands returns the table, in the order in which it is shown.
 func commands() []command {
 	return []command{
 		find, scan, clearCommand, watch,
@@ -54,7 +54,7 @@ func commandNames() []string {
 	return names
 }
 
-// flags gives the flags of a command, with their default values.
+// flags returns the flags of a command, with their default values.
 func (c command) flags() []*flag.Flag {
 	set := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	c.define(set)
@@ -63,7 +63,7 @@ func (c command) flags() []*flag.Flag {
 	return flags
 }
 
-// usage gives the command line in a few words.
+// usage returns the command line in a few words.
 func (c command) usage() string {
 	words := []string{"kmemleak", c.name}
 	if len(c.flags()) > 0 {
@@ -75,8 +75,8 @@ func (c command) usage() string {
 	return strings.Join(words, " ")
 }
 
-// noArguments is the error for arguments that a command does not take, nil if there
-// are none.
+// noArguments returns the error for arguments that a command does not take, or nil if
+// there are none.
 func noArguments(args []string) error {
 	if len(args) == 0 {
 		return nil

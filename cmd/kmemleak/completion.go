@@ -35,7 +35,7 @@ func completion() command {
 	}
 }
 
-// flagValues gives what a flag may be set to, nil if that may be anything.
+// flagValues returns the possible values of a flag, or nil if any value is possible.
 func flagValues(f *flag.Flag) []string {
 	if c, ok := f.Value.(*choice); ok {
 		return c.values
@@ -49,7 +49,7 @@ func isBool(f *flag.Flag) bool {
 }
 
 // writeBash writes a function that completes commands, flags and their values, and
-// leaves the names of files to the shell.
+// leaves file names to the shell.
 func writeBash(w io.Writer) {
 	fmt.Fprintf(w, `_kmemleak() {
 	local cur=${COMP_WORDS[COMP_CWORD]} list=
@@ -81,7 +81,7 @@ complete -o default -F _kmemleak kmemleak
 `)
 }
 
-// writeZsh has zsh use what is for bash.
+// writeZsh makes zsh use the completion for bash.
 func writeZsh(w io.Writer) {
 	fmt.Fprintln(w, "autoload -U +X bashcompinit && bashcompinit")
 	writeBash(w)

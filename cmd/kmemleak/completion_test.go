@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// completions is what shells are asked, and the answers.
+// completions are lines to complete, and the results.
 var completions = []struct {
 	line string // up to the cursor
 	want []string
@@ -32,14 +32,14 @@ var completions = []struct {
 func TestCompletion(t *testing.T) {
 	for _, tt := range []struct {
 		shell string
-		// ask gives a program that prints what a line is completed to.
+		// ask returns a program that prints the completions of a line.
 		ask func(script, line string) string
 	}{
 		{"bash", func(script, line string) string {
 			return askBash(script, line) + "\n_kmemleak\nprintf '%s\\n' \"${COMPREPLY[@]}\""
 		}},
 		{"zsh", func(script, line string) string {
-			// The options are those with which bashcompinit calls functions.
+			// These are the options with which bashcompinit calls functions.
 			return "compdef() { :; }\n" + askBash(script, line) +
 				"\nemulate sh\nsetopt kshglob noshglob braceexpand nokshautoload\n_kmemleak\nprintf '%s\\n' \"${COMPREPLY[@]}\""
 		}},
@@ -53,14 +53,14 @@ func TestCompletion(t *testing.T) {
 				t.Fatal(got.Err)
 			}
 			dir := t.TempDir()
-			t.Setenv("HOME", dir) // for fish, which wants one
+			t.Setenv("HOME", dir) // for fish, which needs one
 			script := filepath.Join(dir, "script")
 			if err := os.WriteFile(script, []byte(got.Out), 0o666); err != nil {
 				t.Fatal(err)
 			}
 			for _, c := range completions {
 				answer := strings.Fields(tool(t, tt.shell, "", tt.shell, "-c", tt.ask(script, c.line)))
-				// Zsh's compgen leaves it to others to see what fits.
+				// Zsh's compgen leaves it to the caller to select what fits.
 				last := c.line[strings.LastIndex(c.line, " ")+1:]
 				answer = slices.DeleteFunc(answer, func(s string) bool { return tt.shell == "zsh" && !strings.HasPrefix(s, last) })
 				slices.Sort(answer)
@@ -72,13 +72,13 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// askBash sets what bash sets for a line.
+// askBash sets the variables that bash sets for a line.
 func askBash(script, line string) string {
 	words := strings.Split("kmemleak "+line, " ")
 	return fmt.Sprintf("source %s\nCOMP_WORDS=('%s')\nCOMP_CWORD=%d", script, strings.Join(words, "' '"), len(words)-1)
 }
 
-// Behind -- stands another command, and its flags are not ours.
+// Behind -- there is another command, and its flags are not ours.
 func TestCompletionOfCommand(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "script")
 	if err := os.WriteFile(script, []byte(runWith(t, "", "completion", "bash").Out), 0o666); err != nil {

@@ -62,7 +62,7 @@ which can be told across boots and builds of a kernel.
 	},
 }
 
-// writeDiff is for people.
+// writeDiff writes the differences as text for people.
 func writeDiff(w io.Writer, added, gone []kmemleak.Leak, s *kmemleak.Symbolizer) error {
 	if _, err := fmt.Fprintf(w, "%d new, %d gone\n", len(added), len(gone)); err != nil || len(added) == 0 {
 		return err
@@ -75,7 +75,7 @@ func diffPlaces(before, after []kmemleak.Leak) (added, gone []kmemleak.Leak) {
 	return without(after, before), without(before, after)
 }
 
-// without gives the leaks that are not from a place of the others.
+// without returns the leaks that are not from a place of the others.
 func without(leaks, others []kmemleak.Leak) (rest []kmemleak.Leak) {
 	places := make(map[string]bool)
 	for _, l := range others {

@@ -16,7 +16,7 @@ import (
 	"github.com/kmemleak/kmemleak/leakfmt"
 )
 
-// maxHZ is beyond what any kernel's configuration offers.
+// maxHZ is more than any kernel's configuration offers.
 const maxHZ = 10_000
 
 var explain = command{
@@ -93,7 +93,7 @@ so. In the end it is told what the marks mean.
 	},
 }
 
-// pick gives the leaks with an address or a fingerprint.
+// pick returns the leaks with an address or a fingerprint.
 func pick(leaks []kmemleak.Leak, which string) (picked []kmemleak.Leak) {
 	addr, err := strconv.ParseUint(strings.TrimPrefix(which, "0x"), 16, 64)
 	for _, l := range leaks {
@@ -104,7 +104,7 @@ func pick(leaks []kmemleak.Leak, which string) (picked []kmemleak.Leak) {
 	return picked
 }
 
-// writeObjects writes what the kernel knows now of one object of each place.
+// writeObjects writes what the kernel now knows about one object of each place.
 func writeObjects(w io.Writer, leaks []kmemleak.Leak) error {
 	var d kmemleak.Detector
 	for _, c := range kmemleak.Group(leaks) {
@@ -116,7 +116,7 @@ func writeObjects(w io.Writer, leaks []kmemleak.Leak) error {
 	return nil
 }
 
-// objectText says what became of a leaked object, as far as dump can tell.
+// objectText says what became of a leaked object, as far as dump knows.
 func objectText(l kmemleak.Leak, dump func(uint64) (kmemleak.Object, error)) string {
 	o, err := dump(l.Addr)
 	switch {

@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 )
 
-// writeFile puts a file in place at once, when it is complete: who reads it, such as
-// node_exporter, sees the old one or the new one. What is no regular file, such as
-// /dev/stderr, is written to as it is.
+// writeFile replaces a file as a whole when the new one is complete: readers such as
+// node_exporter see the old file or the new one. If name is not a regular file, such as
+// /dev/stderr, it is written to directly.
 func writeFile(name string, write func(io.Writer) error) error {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		file, err := os.OpenFile(name, os.O_WRONLY, 0)
@@ -22,7 +22,7 @@ func writeFile(name string, write func(io.Writer) error) error {
 		}
 		return errors.Join(write(file), file.Close())
 	}
-	// Not os.CreateTemp, which makes files that nobody else may read.
+	// os.CreateTemp would make a file that nobody else may read.
 	part := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%d", filepath.Base(name), os.Getpid()))
 	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {

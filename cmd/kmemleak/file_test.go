@@ -44,7 +44,7 @@ func TestWriteFile(t *testing.T) {
 		t.Errorf("error %v for a folder that is not there", err)
 	}
 	if runtime.GOOS != "windows" {
-		// Renaming something to it would replace the device.
+		// Renaming a file to it would replace the device.
 		if err := writeFile(os.DevNull, text("new")); err != nil {
 			t.Error(err)
 		}

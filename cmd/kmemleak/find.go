@@ -142,15 +142,15 @@ func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []
 	return options, nil
 }
 
-// untilInterrupted gives a context that ends with the first signal that asks the
-// program to; the second one ends the program.
+// untilInterrupted returns a context that ends with the first signal to stop; the
+// second one ends the program.
 func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }
 
-// showProgress shows that of a search.
+// showProgress shows the progress of a search.
 func showProgress(std stdio) kmemleak.Option {
 	return kmemleak.WithProgress(func(now kmemleak.Progress) {
 		switch now.Stage {
@@ -166,7 +166,7 @@ func showProgress(std stdio) kmemleak.Option {
 	})
 }
 
-// commandError is how the command failed that find ran.
+// commandError is the error of the command that find ran.
 type commandError struct {
 	name string
 	err  error
@@ -175,7 +175,8 @@ type commandError struct {
 func (e commandError) Error() string { return fmt.Sprintf("%s: %v", e.name, e.err) }
 func (e commandError) Unwrap() error { return e.err }
 
-// runCommand runs the command of find. A command that ran and failed is a commandError.
+// runCommand runs the command of find. If it ran and failed, the error is a
+// commandError.
 func runCommand(ctx context.Context, std stdio, args []string) error {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std.in, std.err, std.err
@@ -188,7 +189,7 @@ func runCommand(ctx context.Context, std stdio, args []string) error {
 	return err
 }
 
-// merge gives modules, and those that were loaded before and are no more.
+// merge returns modules, and those of before that are no longer loaded.
 func merge(modules, before []kmemleak.Module) []kmemleak.Module {
 	for _, b := range before {
 		if !slices.ContainsFunc(modules, func(m kmemleak.Module) bool { return m.Name == b.Name }) {

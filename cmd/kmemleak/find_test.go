@@ -21,7 +21,7 @@ func TestRunCommand(t *testing.T) {
 		name      string
 		args      []string
 		err, said string
-		failed    bool // the command, not what runs it
+		failed    bool // the command itself failed
 	}{
 		{"success", []string{"sh", "-c", "echo on stdout; cat; echo on stderr >&2"}, "", "on stdout\non stdin\non stderr\n", false},
 		{"failure", []string{"sh", "-c", "exit 7"}, "sh: exit status 7", "", true},
@@ -44,7 +44,7 @@ func TestRunCommand(t *testing.T) {
 	}
 }
 
-// An interrupted command has not failed by itself: nobody could look.
+// An interrupted command has not failed by itself: the search could not take place.
 func TestRunCommandInterrupted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -54,8 +54,8 @@ func TestRunCommandInterrupted(t *testing.T) {
 	}
 }
 
-// Modules that the command has unloaded are known, and those that it has loaded anew
-// are where they were last.
+// Modules that the command has unloaded are known, and modules that it has reloaded are
+// at their last place.
 func TestMerge(t *testing.T) {
 	at := func(name string, addr uint64) kmemleak.Module {
 		return kmemleak.Module{Name: name, Sections: map[string]uint64{".text": addr}}

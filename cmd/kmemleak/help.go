@@ -43,7 +43,7 @@ func help() command {
 	}
 }
 
-// writeAll writes what write writes, whose errors it tells.
+// writeAll writes the output of write and returns the error of writing.
 func writeAll(w io.Writer, write func(io.Writer)) error {
 	var b bytes.Buffer
 	write(&b)
@@ -51,7 +51,7 @@ func writeAll(w io.Writer, write func(io.Writer)) error {
 	return err
 }
 
-// writeUsage writes what there is to know of all commands.
+// writeUsage writes a summary of all commands.
 func writeUsage(w io.Writer) {
 	fmt.Fprintf(w, "kmemleak: %s\n\nusage: kmemleak command [flags] [arguments]\n\n", title)
 	for _, c := range commands() {
@@ -60,7 +60,7 @@ func writeUsage(w io.Writer) {
 	fmt.Fprintf(w, "\n%s\n\nExit status:\n\n%s\n\nMore of a command: kmemleak help command\n", intro, statusText)
 }
 
-// writeHelp writes what there is to know of a command.
+// writeHelp writes everything about a command.
 func writeHelp(w io.Writer, c command) {
 	fmt.Fprintf(w, "usage: %s\n\n%s%s.\n", c.usage(), strings.ToUpper(c.short[:1]), c.short[1:])
 	if c.text != "" {

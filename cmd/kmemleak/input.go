@@ -15,7 +15,7 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// input is where a command reads leaks from.
+// input is the source of a command's leaks.
 type input struct {
 	empty bool
 }
@@ -28,11 +28,11 @@ func (in *input) define(flags *flag.FlagSet) {
 	flags.BoolVar(&in.empty, "empty", false, "an input without a report means that there are no leaks")
 }
 
-// errNoReport says that an input without leaks is no proof that there are none.
+// errNoReport: an input without leaks does not prove that there are none.
 var errNoReport = errors.New("there is no report of kmemleak in it, which is not the same as no leaks (-empty says that it is)")
 
-// read reads files. Leaks and an error are what could be read, and why there may be
-// more.
+// read reads files. It returns the leaks that could be read, and an error if there may
+// be more.
 func (in *input) read(std stdio, files []string) (leaks []kmemleak.Leak, err error) {
 	if len(files) == 0 {
 		files = []string{"-"}
@@ -78,13 +78,14 @@ func readFile(std stdio, name string) ([]kmemleak.Leak, []error) {
 	return readLeaks(bufio.NewReader(file), func(n int) { std.progress.set("reading %s, %d leaks", filepath.Base(name), n) })
 }
 
-// maxComplaints is how many damaged records are named.
+// maxComplaints is the number of damaged records that are named.
 const maxComplaints = 8
 
-// readLeaks reads all that it can; progress is told how many leaks there are so far.
+// readLeaks reads everything that it can; progress is called with the number of leaks
+// so far.
 func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak, failed []error) {
 	progress(0)
-	const mark = "\ufeff" // of some editors
+	const mark = "\ufeff" // some editors write it
 	if start, _ := r.Peek(len(mark)); string(start) == mark {
 		_, _ = r.Discard(len(mark))
 	}

@@ -17,12 +17,12 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// These tests run on kernels made for them, see make integration.
+// These tests run on kernels made for them; see make integration.
 
-const modulePath = "/leaky.ko" // put there by make integration
+const modulePath = "/leaky.ko" // make integration puts it there
 
-// TestMain is also the command that find runs, if the environment names a file that is
-// to be written and what into it: there is no other program where these tests run.
+// TestMain is also the command that find runs, if the environment names a file and what
+// to write to it: there is no other program where these tests run.
 func TestMain(m *testing.M) {
 	name, text, ok := strings.Cut(os.Getenv("KMEMLEAK_WRITE"), " ")
 	if !ok {
@@ -50,8 +50,8 @@ func needs(t *testing.T, boot string) {
 	}
 }
 
-// loadLeaky loads the module, which loses what is written to its parameters, and gives
-// a command line that does.
+// loadLeaky loads the module, which loses what is written to its parameters, and
+// returns a command line that writes to one.
 func loadLeaky(t *testing.T) (lose func(parameter string, n int) []string) {
 	t.Helper()
 	needs(t, "")
@@ -78,9 +78,9 @@ func loadLeaky(t *testing.T) (lose func(parameter string, n int) []string) {
 	}
 }
 
-// eventually runs f until it finds no problem, some times at most: a stale value in
-// the kernel's memory may hide a leak for a while, and no test may expect less leaks
-// for that.
+// eventually runs f until it finds no problem, but only a few times. A stale value in
+// the kernel's memory may hide a leak for a while; a test must not expect fewer leaks
+// because of that.
 func eventually(t *testing.T, f func() (problem string)) {
 	t.Helper()
 	var problem string
@@ -93,8 +93,8 @@ func eventually(t *testing.T, f func() (problem string)) {
 	t.Error(problem)
 }
 
-// TestIntegrationCommandFind finds what a command leaks, and saves, compares and
-// explains it.
+// TestIntegrationCommandFind finds the leaks of a command, and saves, compares and
+// explains them.
 func TestIntegrationCommandFind(t *testing.T) {
 	lose := loadLeaky(t)
 	first, second := filepath.Join(t.TempDir(), "first.jsonl"), filepath.Join(t.TempDir(), "second.jsonl")
@@ -120,7 +120,7 @@ func TestIntegrationCommandFind(t *testing.T) {
 		t.Errorf("owner %+v", line.Owner)
 	}
 
-	// Others lose something, too, and what was known is left out or seen as known.
+	// Others lose something, too, and known leaks are left out or shown as known.
 	eventually(t, func() string {
 		got := runWith(t, "", append(append(flags, second), lose("other", 2)...)...)
 		if got.Status != statusLeaks {
@@ -170,7 +170,7 @@ func TestIntegrationCommandScan(t *testing.T) {
 		runLose(t, lose("leak", 4))
 		time.Sleep(5100 * time.Millisecond) // the minimum age
 		got := runWith(t, "", "scan", "-dir", modulePath, "-format", "json")
-		// What was hidden before may turn up now.
+		// Leaks that were hidden before may appear now.
 		if n := ofLeaky(t, got.Out); got.Status != statusLeaks || got.Err != "" || n < 4 {
 			return fmt.Sprintf("%d leaks, want 4; status %d, %s", n, got.Status, got.Err)
 		}
@@ -207,7 +207,7 @@ func TestIntegrationCommandWatch(t *testing.T) {
 	}
 }
 
-// runLose runs what loadLeaky gives, without looking for leaks.
+// runLose runs the command line of loadLeaky, without looking for leaks.
 func runLose(t *testing.T, command []string) {
 	t.Helper()
 	if err := runCommand(t.Context(), stdio{in: strings.NewReader(""), out: os.Stdout, err: os.Stderr}, command[1:]); err != nil {
@@ -215,8 +215,7 @@ func runLose(t *testing.T, command []string) {
 	}
 }
 
-// ofLeaky counts the leaks of the module among lines of JSON, in which none may be
-// twice.
+// ofLeaky counts the leaks of the module among lines of JSON. None may be there twice.
 func ofLeaky(t *testing.T, lines string) (n int) {
 	t.Helper()
 	seen := make(map[[2]uint64]bool)
@@ -236,7 +235,7 @@ func ofLeaky(t *testing.T, lines string) (n int) {
 	return n
 }
 
-// TestIntegrationCommandSnapshot notes where modules are.
+// TestIntegrationCommandSnapshot records where modules are.
 func TestIntegrationCommandSnapshot(t *testing.T) {
 	loadLeaky(t)
 	got := runWith(t, "", "snapshot")
@@ -249,8 +248,8 @@ func TestIntegrationCommandSnapshot(t *testing.T) {
 	}
 }
 
-// TestIntegrationCommandOff is told by all commands that look, and none of them says
-// that there are no leaks.
+// TestIntegrationCommandOff checks that all commands that look for leaks report that
+// kmemleak is off, and that none of them says that there are no leaks.
 func TestIntegrationCommandOff(t *testing.T) {
 	needs(t, "kmemleak=off")
 	for _, args := range [][]string{

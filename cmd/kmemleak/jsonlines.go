@@ -16,9 +16,9 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// isJSON reports whether an input is what leakfmt.JSONLines writes, whose lines begin
-// with one of two members, or what a program has made of it. Logs may be JSON as
-// well.
+// isJSON reports whether an input is the output of leakfmt.JSONLines, whose lines begin
+// with one of two members, or that output after another program has changed it. Logs
+// may be JSON as well.
 func isJSON(r *bufio.Reader) bool {
 	start, _ := r.Peek(128)
 	return leakJSON.Match(start)
@@ -29,9 +29,9 @@ var leakJSON = regexp.MustCompile(`^\s*(\[\s*)?\{\s*"(addr|error)"`)
 // errJSON: the lines are not those that leakfmt.JSONLines writes.
 var errJSON = errors.New("not one JSON object in each line (jq -c makes that)")
 
-// jsonLeaks reads what leakfmt.JSONLines writes, in the way of [kmemleak.Extract]: a
-// line that says that somebody could not look is an error, as is one that cannot be
-// read, and the iteration goes on.
+// jsonLeaks reads the output of leakfmt.JSONLines, in the way of [kmemleak.Extract]. A
+// line that says that the search could not take place is an error, and so is a line
+// that cannot be read; the iteration continues.
 func jsonLeaks(r io.Reader) iter.Seq2[kmemleak.Leak, error] {
 	return func(yield func(kmemleak.Leak, error) bool) {
 		lines := bufio.NewReader(r)
@@ -57,7 +57,7 @@ func jsonLeaks(r io.Reader) iter.Seq2[kmemleak.Leak, error] {
 	}
 }
 
-// jsonLine is what a line has that tells what it is.
+// jsonLine has the members that identify a line.
 type jsonLine struct {
 	Addr  string `json:"addr"`
 	Error string `json:"error"`

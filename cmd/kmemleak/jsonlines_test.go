@@ -79,10 +79,10 @@ and 2 lines more`},
 	}
 }
 
-// addError makes the line of a leak that of a damaged one.
+// addError turns the line of a leak into that of a damaged one.
 func addError(line string) string { return strings.TrimSuffix(line, "}\n") + `,"error":"cut"}` + "\n" }
 
-// What was read is printed and read again as the same.
+// Leaks that were read are the same after printing and reading them again.
 func FuzzJSONLeaks(f *testing.F) {
 	var b bytes.Buffer
 	leaks := []kmemleak.Leak{{Addr: 1, Size: 8, Comm: "\xff", Backtrace: []kmemleak.Frame{{Func: "f", Offset: 1, Size: 2}}}}

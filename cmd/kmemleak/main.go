@@ -1,9 +1,9 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-// Kmemleak finds memory leaks of the Linux kernel, reads reports of them and names
-// the source lines: see kmemleak help, or the man page kmemleak.1, which is made
-// of the same text.
+// Kmemleak finds memory leaks of the Linux kernel, reads reports of them and names the
+// source lines. See kmemleak help, or the man page kmemleak.1, which is made of the
+// same text.
 package main
 
 import (
@@ -21,24 +21,24 @@ func main() {
 	os.Exit(run(context.Background(), os.Args[1:], stdio{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
-// stdio is what a command reads and writes. It calls progress.clear before it writes
-// after progress.set.
+// stdio is what a command reads and writes. The command calls progress.clear before it
+// writes after progress.set.
 type stdio struct {
 	in       io.Reader
 	out, err io.Writer
 	progress *progress
 }
 
-// Exit statuses. The worst there is counts: a command that could not look exits with
+// Exit statuses. The worst one counts: a command that could not look exits with
 // statusError whatever it has found.
 const (
 	statusNone    = 0 // looked, and no leaks
 	statusLeaks   = 1
-	statusError   = 2 // could not look, or not at all of it
+	statusError   = 2 // could not look, or only at part of the input
 	statusCommand = 3 // no leaks, but the command that find ran has failed
 )
 
-// run is the program: it gives its exit status.
+// run is the program. It returns its exit status.
 func run(ctx context.Context, args []string, std stdio) int {
 	if len(args) == 0 {
 		writeUsage(std.err)
@@ -80,9 +80,10 @@ type usageError struct{ text string }
 
 func (e usageError) Error() string { return e.text }
 
-// fail reports an error and gives the exit status for it.
+// fail reports an error and returns its exit status.
 func (c command) fail(std stdio, err error) int {
-	// The library's errors begin with what was done, which may be the command's name.
+	// The library's errors begin with the name of the operation, which may be the
+	// command's name.
 	for line := range strings.Lines(strings.TrimPrefix(err.Error(), c.name+": ")) {
 		fmt.Fprintf(std.err, "kmemleak %s: %s\n", c.name, strings.TrimSuffix(line, "\n"))
 	}

@@ -27,10 +27,10 @@ const (
 	helloDir = hello + "/" + build
 )
 
-// Tests ask no servers of the network for debugging information.
+// Tests do not ask servers of the network for debugging information.
 func init() { os.Unsetenv("DEBUGINFOD_URLS") }
 
-// result is what a run of the program gives.
+// result is the result of a run of the program.
 type result struct {
 	Status   int
 	Out, Err string
@@ -66,8 +66,8 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// tool runs another program, and gives what it prints. Where it is missing the test is
-// skipped, which is a failure with KMEMLEAK=require.
+// tool runs another program and returns its output. If the program is missing the test
+// is skipped, or fails with KMEMLEAK=require.
 func tool(t *testing.T, debian, stdin, name string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
@@ -86,7 +86,7 @@ func tool(t *testing.T, debian, stdin, name string, args ...string) string {
 	return string(out)
 }
 
-// logged gives a report as it stands in the kernel's log of some machine.
+// logged returns a report as it is in the kernel's log of some machine.
 func logged(report string) string {
 	var b strings.Builder
 	b.WriteString("[   10.000001] hello_kernel: loading out-of-tree module taints kernel.\n")
@@ -198,7 +198,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// What stands in the file is the same as on standard output, and appears at once.
+// The contents of the file are the same as on standard output, and appear all at once.
 func TestRunOutputFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "leaks.xml")
 	got := runWith(t, readFileText(t, report), "symbolize", "-release", "0", "-dir", helloDir, "-snapshot", modules, "-format", "junit", "-o", name)
@@ -213,7 +213,7 @@ type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space") }
 
-// Whoever keeps what is printed has to know that it is not all there.
+// Programs that keep the output must learn that it is not complete.
 func TestFullDisk(t *testing.T) {
 	for _, args := range [][]string{
 		{"help"}, {"help", "find"}, {"help", "-man"}, {"completion", "zsh"}, {"version"},

@@ -79,7 +79,7 @@ func paragraphs(b *strings.Builder, text string) {
 	}
 }
 
-// roff escapes text. A minus at the start of a word is one, and no hyphen.
+// roff escapes text. A minus at the start of a word is a minus, not a hyphen.
 func roff(s string) string {
 	s = strings.ReplaceAll(s, `\`, `\e`)
 	lines := strings.Split(s, "\n")

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The man page of the repository is up to date, and groff has nothing to say of it.
+// The man page of the repository is up to date, and groff does not complain about it.
 func TestMan(t *testing.T) {
 	page := runWith(t, "", "help", "-man").Out
 	if *update {

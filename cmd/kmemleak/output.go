@@ -42,14 +42,15 @@ func (o *output) defineFile(flags *flag.FlagSet) {
 	flags.StringVar(&o.file, "o", "", "write to this `file`, at once when all is known, and not to standard output")
 }
 
-// report writes leaks with why there may be more, and gives both as an action does.
+// report writes leaks and the reason why there may be more, and returns both as an
+// action does.
 func (o *output) report(std stdio, leaks []kmemleak.Leak, err error, options leakfmt.Options) (int, error) {
 	options.Err = err
 	lookUp(std, options.Symbolizer, leaks)
 	return len(leaks), errors.Join(err, o.write(std, leaks, &options))
 }
 
-// check refuses to show a person what is for programs only.
+// check returns an error if a format for programs would be shown to a person.
 func (o *output) check(std stdio) error {
 	if o.format.value == "pprof" && o.file == "" && terminal.Is(std.out) {
 		return usageError{"a profile is not for terminals (try: -o leaks.pb.gz)"}
@@ -57,8 +58,9 @@ func (o *output) check(std stdio) error {
 	return nil
 }
 
-// write writes leaks. That nobody could look, without any leak, is left to the message
-// on standard error, unless a program or a file is to know it, and has a way to.
+// write writes leaks. If the search could not take place and there are no leaks, that
+// is left to the message on standard error, unless a program or a file needs to know it
+// and the format can express it.
 func (o *output) write(std stdio, leaks []kmemleak.Leak, options *leakfmt.Options) error {
 	if len(leaks) == 0 && options.Err != nil && (o.format.value == "pprof" || o.format.value == "text" && o.file == "") {
 		return nil
@@ -66,7 +68,7 @@ func (o *output) write(std stdio, leaks []kmemleak.Leak, options *leakfmt.Option
 	return o.to(std, func(w io.Writer) error { return formats[o.format.value](w, leaks, options) })
 }
 
-// to has something written to where the flags say.
+// to calls write with the destination that the flags name.
 func (o *output) to(std stdio, write func(io.Writer) error) error {
 	if o.file == "" {
 		return write(std.out)

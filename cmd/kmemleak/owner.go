@@ -10,9 +10,9 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// notOf gives a function that reports whether a leak is known to be of none of the
-// modules. Other than with [kmemleak.InModule], frames that have lost their module
-// are looked up, and a leak of an unknown owner may be of any.
+// notOf returns a function that reports whether a leak is known to be of none of the
+// modules. Unlike [kmemleak.InModule], it looks up frames that have lost their module.
+// A leak of an unknown owner may be of any module.
 func notOf(modules []string, s *kmemleak.Symbolizer) func(kmemleak.Leak) bool {
 	names := make([]string, len(modules))
 	for i, name := range modules {

@@ -34,7 +34,7 @@ func TestNotOf(t *testing.T) {
 		{"the module", []string{"hello-kernel"}, &kmemleak.Symbolizer{Dirs: []string{helloDir}, Modules: known.Modules}, 9},
 		{"one of two", []string{"ext4", "hello_kernel"}, &kmemleak.Symbolizer{Dirs: []string{helloDir}, Modules: known.Modules}, 9},
 		{"another module", []string{"ext4"}, &kmemleak.Symbolizer{Dirs: []string{helloDir}, Modules: known.Modules}, 1},
-		// The owner of one leak of the eight has no name.
+		// The owner of one of the eight leaks has no name.
 		{"the module, without its file", []string{"hello_kernel"}, &kmemleak.Symbolizer{}, 9},
 		{"another module, without the file", []string{"ext4"}, &kmemleak.Symbolizer{}, 2},
 	} {

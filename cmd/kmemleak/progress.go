@@ -12,19 +12,19 @@ import (
 	"github.com/kmemleak/kmemleak/internal/terminal"
 )
 
-// A progress shows on a terminal what goes on, if that takes over a second. On
+// A progress shows on a terminal what is going on, if that takes over a second. On
 // anything else it shows nothing. All methods may be called from several goroutines.
 type progress struct {
 	w    io.Writer
 	stop chan bool // nil if nothing is ever shown
 
 	mu    sync.Mutex
-	text  string    // "" if there is nothing to tell
-	begun time.Time // when there was first something to tell
+	text  string    // "" if there is nothing to show
+	begun time.Time // when there was first something to show
 	shown bool
 }
 
-// patience is what may take place without a word.
+// patience is how long something may take before it is shown.
 const patience = time.Second
 
 // startProgress begins; the caller must call end.
@@ -37,7 +37,7 @@ func startProgress(w io.Writer) *progress {
 	return p
 }
 
-// set tells what goes on from now on.
+// set sets the text to show from now on.
 func (p *progress) set(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -47,7 +47,7 @@ func (p *progress) set(format string, args ...any) {
 	p.text = fmt.Sprintf(format, args...)
 }
 
-// detail tells more of what goes on, if anything does.
+// detail adds to the text, if there is one.
 func (p *progress) detail(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -56,7 +56,7 @@ func (p *progress) detail(format string, args ...any) {
 	}
 }
 
-// clear wipes out what is shown: others are going to write.
+// clear erases the text, because others are about to write.
 func (p *progress) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,7 +67,7 @@ func (p *progress) clear() {
 	}
 }
 
-// end clears for good.
+// end clears the text for good.
 func (p *progress) end() {
 	p.clear()
 	if p.stop != nil {
@@ -95,7 +95,7 @@ func (p *progress) show() {
 	if p.text == "" || takes < patience {
 		return
 	}
-	// A line that the terminal wraps could not be wiped out.
+	// A line that the terminal wraps could not be erased.
 	const width = 60
 	text := []rune(p.text)
 	text = text[:min(len(text), width)]

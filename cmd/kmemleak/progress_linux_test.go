@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pty gives both sides of a new pseudo-terminal.
+// pty returns both sides of a new pseudo-terminal.
 func pty(t *testing.T) (outside, inside *os.File) {
 	t.Helper()
 	outside, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -41,13 +41,14 @@ func pty(t *testing.T) (outside, inside *os.File) {
 	return outside, inside
 }
 
-// A terminal is told what goes on if that takes over a second, and has it wiped out.
+// A terminal shows what is going on if that takes over a second, and it is erased
+// afterwards.
 func TestProgress(t *testing.T) {
 	text := readFileText(t, report)
 	for _, tt := range []struct {
 		name  string
 		takes time.Duration
-		want  []string // in this order; nothing else than those if it is empty
+		want  []string // in this order; nothing but these if it is empty
 	}{
 		{"quick", patience * 3 / 5, nil},
 		{"slow", patience + patience/2, []string{"\rreading standard input, 0 leaks, 1s\x1b[K", "\r\x1b[K"}},
@@ -82,7 +83,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// TestProgressLoading loads a module from a server that takes its time.
+// TestProgressLoading downloads a module from a slow server.
 func TestProgressLoading(t *testing.T) {
 	module := readFileText(t, helloDir+"/hello-kernel.ko")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -119,7 +120,7 @@ func TestPprofTerminal(t *testing.T) {
 	}
 }
 
-// readTo reads up to a word, which it leaves out.
+// readTo reads up to a word and returns the text before it.
 func readTo(t *testing.T, r io.Reader, word string) string {
 	t.Helper()
 	var got []byte

@@ -18,7 +18,7 @@ import (
 	"github.com/kmemleak/kmemleak/internal/debugfile"
 )
 
-// symbols is where source lines come from.
+// symbols is the source of the source lines.
 type symbols struct {
 	dirs, sources     list
 	release, snapshot string
@@ -43,7 +43,7 @@ func (s *symbols) defineElsewhere(flags *flag.FlagSet) {
 	flags.StringVar(&s.snapshot, "snapshot", "", "`file` of kmemleak snapshot, which tells what bare addresses are")
 }
 
-// symbolizer gives one as the flags say. The caller closes it.
+// symbolizer returns a Symbolizer as the flags say. The caller must close it.
 func (s *symbols) symbolizer(std stdio) (*kmemleak.Symbolizer, error) {
 	made := &kmemleak.Symbolizer{Dirs: s.dirs, Release: s.release, Debuginfod: debuginfod(std)}
 	names := slices.Clone(s.dirs)
@@ -57,7 +57,8 @@ func (s *symbols) symbolizer(std stdio) (*kmemleak.Symbolizer, error) {
 		}
 		names = append(names, name)
 	}
-	// Where nothing is, nothing would be found without a word.
+	// Without this check, a path that does not exist would find nothing and cause no
+	// error.
 	for _, name := range names {
 		if _, err := os.Stat(name); err != nil {
 			return nil, err
@@ -74,7 +75,7 @@ func (s *symbols) symbolizer(std stdio) (*kmemleak.Symbolizer, error) {
 	return made, nil
 }
 
-// debuginfod gives what the environment asks for, with progress.
+// debuginfod returns the client that the environment configures, with progress.
 func debuginfod(std stdio) *kmemleak.Debuginfod {
 	d := debugfile.EnvironmentDebuginfod()
 	if d == nil {
@@ -92,8 +93,8 @@ func debuginfod(std stdio) *kmemleak.Debuginfod {
 	}
 }
 
-// lookUp has a Symbolizer find out what it will be asked for, while progress can still
-// be shown: it may have to unpack large files, or to load them.
+// lookUp makes a Symbolizer look up everything that it will be asked for, while
+// progress can still be shown: it may have to unpack large files, or to download them.
 func lookUp(std stdio, s *kmemleak.Symbolizer, leaks []kmemleak.Leak) {
 	defer std.progress.clear()
 	std.progress.set("looking for source lines")
@@ -123,21 +124,21 @@ func readSnapshot(name string) (snapshot kmemleak.Snapshot, err error) {
 	return snapshot, nil
 }
 
-// useLoaded tells a Symbolizer where modules lie now.
+// useLoaded tells a Symbolizer where modules are now.
 func useLoaded(std stdio, s *kmemleak.Symbolizer, leaks []kmemleak.Leak) {
 	modules, err := kmemleak.LoadedModules()
 	s.Modules = modules
 	noteModules(std, leaks, err)
 }
 
-// noteModules says that it is not known where modules lie, if that matters.
+// noteModules reports that it is unknown where modules are, if that matters.
 func noteModules(std stdio, leaks []kmemleak.Leak, err error) {
 	if err != nil && len(leaks) > 0 {
 		fmt.Fprintf(std.err, "kmemleak: bare addresses may remain, since it is not known where modules lie: %v\n", err)
 	}
 }
 
-// clock gives that of this machine, or one that knows nothing.
+// clock returns the clock of this machine, or one that knows nothing.
 func clock() kmemleak.Clock {
 	file, err := os.Open("/proc/timer_list")
 	if err != nil {

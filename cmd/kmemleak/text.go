@@ -3,7 +3,7 @@
 
 package main
 
-// What usage, help and man page say besides the commands, in the form of
+// The parts of usage, help and man page that are not about a command, in the form of
 // command.text.
 const (
 	title = "find memory leaks of the Linux kernel and name the source lines"

@@ -25,8 +25,8 @@ var version = command{
 	},
 }
 
-// versionText tells what was built, of what and with what; info is nil for programs
-// that were built without modules.
+// versionText says what was built, of what and with what. info is nil for programs that
+// were built without modules.
 func versionText(info *debug.BuildInfo) string {
 	if info == nil {
 		return "kmemleak of an unknown version"

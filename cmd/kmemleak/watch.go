@@ -42,7 +42,7 @@ node_exporter:
 			if err := noArguments(args); err != nil {
 				return 0, err
 			}
-			if _, err := from.symbolizer(std); err != nil { // tell at once
+			if _, err := from.symbolizer(std); err != nil { // report it at once
 				return 0, err
 			}
 			ctx, stop := untilInterrupted(ctx)
@@ -64,7 +64,7 @@ type watcher struct {
 	seen []kmemleak.Leak
 }
 
-// run makes rounds until ctx ends, or there is no use.
+// run makes rounds until ctx ends, or until another round is of no use.
 func (w *watcher) run(ctx context.Context, interval time.Duration) (leaks int, err error) {
 	rounds, failed := 0, 0
 	for {
@@ -98,19 +98,19 @@ func final(err error) bool {
 		errors.Is(err, fs.ErrPermission) || errors.As(err, new(writeError))
 }
 
-// writeError is why leaks could not be written.
+// writeError is the reason why leaks could not be written.
 type writeError struct{ error }
 
 func (e writeError) Unwrap() error { return e.error }
 
-// round looks once.
+// round looks for leaks once.
 func (w *watcher) round(ctx context.Context) error {
 	leaks, err := w.detector.Find(ctx, showProgress(w.std))
 	w.std.progress.clear()
 	if ctx.Err() != nil && err != nil {
-		return err // half of the truth is none
+		return err // an incomplete result is none
 	}
-	// Modules come and go: there is a Symbolizer for each round.
+	// Modules come and go, so each round has its own Symbolizer.
 	s, symbolsErr := w.from.symbolizer(w.std)
 	if symbolsErr != nil {
 		fmt.Fprintf(w.std.err, "kmemleak watch: %v\n", symbolsErr)
@@ -125,7 +125,7 @@ func (w *watcher) round(ctx context.Context) error {
 	lookUp(w.std, s, leaks)
 	var failed error
 	switch {
-	case !w.text: // programs read there that nobody could look, too
+	case !w.text: // for programs, this failure is part of the output
 		options.Err = err
 		failed = leakfmt.JSONLines(w.std.out, added, options)
 	case len(added) > 0:
