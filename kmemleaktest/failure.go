@@ -16,13 +16,13 @@ import (
 	"github.com/kmemleak/kmemleak/leakfmt"
 )
 
-// report tells the test what was found.
+// report passes the result of a search on to the test.
 func report(t T, o *options, f kmemleak.Finding, err error) {
 	t.Helper()
 	if note := vanishedNote(f.Vanished); note != "" {
 		t.Logf("kmemleak: %s", note)
 	}
-	// Once there are scans the kernel did have kmemleak: that it is off now is not
+	// After a scan it is certain that the kernel had kmemleak. That it is off now is not
 	// for SkipIfUnavailable.
 	if err != nil && f.Scans == 0 {
 		unavailable(t, o, err)
@@ -40,18 +40,18 @@ func report(t T, o *options, f kmemleak.Finding, err error) {
 	}
 }
 
-// shown keeps failures short: the whole report is in a file. Leaks come decoded, see
-// [kmemleak.WithSymbolizer].
+// shown keeps failures short: the whole report is in a file. The leaks are decoded
+// already, see [kmemleak.WithSymbolizer].
 var shown = &leakfmt.Options{Detail: leakfmt.Brief, MaxGroups: 5, MaxFrames: 16, Color: leakfmt.Never}
 
 // failure describes leaks in some dozen lines.
 func failure(leaks []kmemleak.Leak) string {
 	var b strings.Builder
-	_ = leakfmt.Text(&b, leaks, shown) // a Builder has no errors
+	_ = leakfmt.Text(&b, leaks, shown) // a Builder returns no errors
 	return b.String()
 }
 
-// vanishedNote says what was reported as leaked for a while.
+// vanishedNote describes objects that were reported as leaked for a while.
 func vanishedNote(vanished []kmemleak.Vanished) string {
 	if len(vanished) == 0 {
 		return ""
@@ -70,9 +70,9 @@ func vanishedNote(vanished []kmemleak.Vanished) string {
 		strings.Join(parts, ", "), leakfmt.Owner(vanished[0].Leak, shown))
 }
 
-// save writes the whole report to the test's artifact folder. Unless go test was
-// told to keep that (-artifacts), or where there is none, it also writes it to a
-// file that outlives the test, and gives the path of that.
+// save writes the whole report to the test's artifact folder. If there is no such
+// folder, or go test does not keep it (-artifacts), save also writes the report to a
+// file that outlives the test, and returns the path of that file.
 func save(t T, leaks []kmemleak.Leak) (path string, err error) {
 	if a, ok := t.(interface{ ArtifactDir() string }); ok {
 		path = filepath.Join(a.ArtifactDir(), "kmemleak.txt")

@@ -17,10 +17,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// These tests run on kernels made for them, see make integration, and run themselves
-// once more as the tests of a user, TestUser…, whose output they look at.
+// These tests run on kernels made for them; see make integration. They run themselves
+// once more as the tests of a user, TestUser…, and examine the output.
 
-const modulePath = "/leaky.ko" // put there by make integration
+const modulePath = "/leaky.ko" // make integration puts it there
 
 var userSuite Suite
 
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// user skips a test that is none unless it is run by another one.
+// user skips a user's test unless another test runs it.
 func user(t *testing.T) {
 	if os.Getenv("KMEMLEAK_USER") == "" {
 		t.Skip("is run by others")
@@ -107,7 +107,7 @@ func needs(t *testing.T, boot string) {
 	}
 }
 
-// loadLeaky loads the module and has it lose objects that no test is to be blamed for.
+// loadLeaky loads the module and makes it lose objects for which no test is to blame.
 func loadLeaky(t *testing.T) {
 	t.Helper()
 	needs(t, "")
@@ -127,7 +127,7 @@ func loadLeaky(t *testing.T) {
 	lose(t, "leak", 5)
 }
 
-// userTest gives the command that runs a user's test.
+// userTest returns the command that runs a user's test.
 func userTest(mode, name string, env ...string) *exec.Cmd {
 	c := exec.Command(os.Args[0], "-test.run=^"+name+"$")
 	c.Env = append(os.Environ(), append(env, "KMEMLEAK_USER="+mode)...)
@@ -141,9 +141,9 @@ func run(t *testing.T, mode, name string, env ...string) (output string, passed 
 	return string(out), err == nil
 }
 
-// eventually runs f until it finds no problem, some times at most: a stale value in
-// the kernel's memory may hide a leak for a while, and no test may expect less leaks
-// for that.
+// eventually runs f until it finds no problem, but only a few times. A stale value in
+// the kernel's memory may hide a leak for a while; a test must not expect fewer leaks
+// because of that.
 func eventually(t *testing.T, f func() (problem string)) {
 	t.Helper()
 	var problem string
@@ -156,10 +156,10 @@ func eventually(t *testing.T, f func() (problem string)) {
 	t.Error(problem)
 }
 
-// changing is what differs from run to run.
+// changing matches what differs from run to run.
 var changing = regexp.MustCompile(`_test.go:\d+|thread \d+|\(\d+\.\d+s\)|/tmp/[^ \n]*|\+0x[0-9a-f]+/0x[0-9a-f]+`)
 
-// TestIntegrationFailure is what a user sees.
+// TestIntegrationFailure checks the output that a user sees.
 func TestIntegrationFailure(t *testing.T) {
 	loadLeaky(t)
 	var out string

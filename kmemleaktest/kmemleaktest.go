@@ -3,31 +3,32 @@
 
 // Package kmemleaktest fails Go tests that make the kernel leak memory.
 //
-// One test, with what was allocated since the defer statement:
+// To check one test, for memory that was allocated since the defer statement:
 //
 //	func TestDriver(t *testing.T) {
 //		defer kmemleaktest.VerifyNone(t, kmemleaktest.IgnoreCurrent())
 //		…
 //	}
 //
-// All tests of a package at once, which costs the 5 s that a search takes only once:
+// To check all tests of a package at once, so that the 5 s of a search are spent only
+// once:
 //
 //	func TestMain(m *testing.M) { kmemleaktest.VerifyTestMain(m) }
 //
-// And all at once, with each leak assigned to the test in which it was allocated:
+// To check all at once, with each leak assigned to the test in which it was allocated,
 // see [Suite].
 //
-// A kernel is one for the whole machine. What else goes on while a test runs may
-// leak, too, and is then blamed on the test: use options such as
-// [kmemleak.InModule] to look at your own part only. Tests that run in parallel
-// cannot be told apart, and failures say so. Packages that go test runs at the
-// same time wait for each other with [IgnoreCurrent], [VerifyTestMain] and
-// [Suite], which hold the machine's lock from beginning to end.
+// The whole machine has one kernel. Anything else that runs during a test may leak,
+// too, and the test is then blamed: use options such as [kmemleak.InModule] to select
+// your own part only. Tests that run in parallel cannot be distinguished, and failures
+// say so. Packages that go test runs at the same time wait for each other with
+// [IgnoreCurrent], [VerifyTestMain] and [Suite], which hold the machine's lock from
+// beginning to end.
 //
-// No test passes because nobody could look: where kmemleak is missing, switched off
-// or out of reach tests fail, and the failure says what to do. With
-// [SkipIfUnavailable] they are skipped; KMEMLEAK=require in the environment makes
-// them fail again, for machines that are there to run them.
+// No test passes because the search could not take place. If kmemleak is missing,
+// switched off or out of reach, tests fail, and the failure says what to do. With
+// [SkipIfUnavailable] they are skipped. KMEMLEAK=require in the environment makes them
+// fail again, for machines whose purpose is to run them.
 package kmemleaktest
 
 import (
@@ -42,7 +43,7 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// T is what of [testing.TB] is needed.
+// T is the part of [testing.TB] that this package needs.
 type T interface {
 	Helper()
 	Name() string
@@ -53,14 +54,14 @@ type T interface {
 
 // VerifyNone fails the test if the kernel leaked memory. It takes at least 6 s.
 //
-// It reports what was allocated since this program started, and with
-// [IgnoreCurrent] since that was called; use defer. Options narrow it further, see
-// [kmemleak.Detector.Find]. To drive another kernel give [On].
+// It reports memory that was allocated since this program started. With [IgnoreCurrent]
+// it reports memory that was allocated since that was called; use defer. Options narrow
+// it further, see [kmemleak.Detector.Find]. Use [On] for another kernel.
 //
-// Leaks that vanish while they are confirmed are logged and do not fail the test.
-// The failure shows the largest groups of leaks; the whole report is left in the
-// test's artifact folder, or where there is none (before Go 1.26, or without
-// go test -artifacts) in a temporary file, and the failure names it.
+// Leaks that vanish while they are confirmed are logged and do not fail the test. The
+// failure shows the largest groups of leaks and names a file with the whole report.
+// That file is in the test's artifact folder. If there is none (before Go 1.26, or
+// without go test -artifacts), it is a temporary file.
 func VerifyNone(t T, opts ...kmemleak.Option) {
 	t.Helper()
 	o := newOptions(opts)
@@ -80,30 +81,31 @@ func VerifyNone(t T, opts ...kmemleak.Option) {
 	report(t, o, f, err)
 }
 
-// verifying counts the searches that go on.
+// verifying counts the searches in progress.
 var verifying atomic.Int32
 
-// IgnoreCurrent has [VerifyNone] ignore what was allocated before IgnoreCurrent was
-// called: the arguments of a deferred call are evaluated by the defer statement. It
-// also takes the machine's lock, so that tests of other packages wait, which that
-// VerifyNone gives back. Use it for one VerifyNone only.
+// IgnoreCurrent makes [VerifyNone] ignore memory that was allocated before
+// IgnoreCurrent was called: the arguments of a deferred call are evaluated by the defer
+// statement. It also takes the machine's lock, so that tests of other packages wait;
+// the VerifyNone that it is passed to releases the lock. Use it for one VerifyNone
+// only.
 func IgnoreCurrent() kmemleak.Option {
 	s := begin(new(kmemleak.Detector))
 	return &startOption{Option: nothing, start: s}
 }
 
-// SkipIfUnavailable skips the test, or all tests with [VerifyTestMain], where
-// kmemleak cannot be used: it is not built into the kernel, switched off, or closed
-// to this user. Other errors are failures still. KMEMLEAK=require in the
-// environment makes the option void.
+// SkipIfUnavailable skips the test, or all tests with [VerifyTestMain], if kmemleak
+// cannot be used: it is not built into the kernel, switched off, or closed to this
+// user. Other errors are still failures. With KMEMLEAK=require in the environment the
+// option has no effect.
 func SkipIfUnavailable() kmemleak.Option { return skipOption{nothing} }
 
-// On gives the detector to use instead of the local kernel's, such as one with a
-// transport to another machine. Since when to look is then for
-// [kmemleak.Since] or [kmemleak.Within] to say.
+// On sets the detector to use instead of the local kernel's, such as one with a
+// transport to another machine. Use [kmemleak.Since] or [kmemleak.Within] to say from
+// when leaks count.
 func On(d *kmemleak.Detector) kmemleak.Option { return &onOption{nothing, d} }
 
-// The options of this package are for VerifyNone to see; to Find they mean nothing.
+// The options of this package are for VerifyNone; they mean nothing to Find.
 type (
 	skipOption struct{ kmemleak.Option }
 	onOption   struct {
@@ -159,7 +161,7 @@ type start struct {
 // begin takes the machine's lock and makes a start.
 func begin(d *kmemleak.Detector) *start {
 	s := &start{unlock: func() {}}
-	// A kernel that cannot look says so best by a probe.
+	// A probe reports best why a kernel cannot look for leaks.
 	if s.err = d.Probe(); s.err != nil {
 		return s
 	}
@@ -180,7 +182,7 @@ func begin(d *kmemleak.Detector) *start {
 	return s
 }
 
-// program is when this program started, as good as can be told.
+// program is when this program started, as exactly as possible.
 var program = func() *start {
 	s := new(start)
 	var mark uint64
@@ -190,7 +192,7 @@ var program = func() *start {
 	return s
 }()
 
-// startOf gives the start that options ask for.
+// startOf returns the start that options ask for.
 func startOf(o *options) *start {
 	switch {
 	case o.start != nil:
@@ -198,7 +200,8 @@ func startOf(o *options) *start {
 	case o.detector.Transport != nil:
 		return new(start)
 	case program.err != nil:
-		// Why there is no counter to read is most likely why there is no kmemleak.
+		// If there is no counter to read, the reason is most likely the same as for a missing
+		// kmemleak.
 		if err := o.detector.Probe(); err != nil {
 			return &start{err: err}
 		}
@@ -206,7 +209,7 @@ func startOf(o *options) *start {
 	return program
 }
 
-// deadline gives a context that ends in time for a failure to be told, if t has a
+// deadline returns a context that ends early enough to report a failure, if t has a
 // deadline.
 func deadline(t T) (context.Context, context.CancelFunc) {
 	const grace = 5 * time.Second
@@ -219,12 +222,12 @@ func deadline(t T) (context.Context, context.CancelFunc) {
 	return context.WithCancel(context.Background())
 }
 
-// isUnavailable tells the causes that SkipIfUnavailable is for.
+// isUnavailable reports whether the cause of an error is one for SkipIfUnavailable.
 func isUnavailable(err error) bool {
 	return errors.Is(err, kmemleak.ErrUnavailable) || errors.Is(err, kmemleak.ErrDisabled) || errors.Is(err, fs.ErrPermission)
 }
 
-// required says that no test may be skipped.
+// required reports whether no test may be skipped.
 func required() bool { return os.Getenv("KMEMLEAK") == "require" }
 
 // unavailable fails or skips the test for an error that came before the search.
@@ -237,7 +240,7 @@ func unavailable(t T, o *options, err error) {
 	t.Errorf("kmemleak: %v", hint(o, err))
 }
 
-// hint adds what a test can do about err.
+// hint returns the text of err and what a test can do about it.
 func hint(o *options, err error) string {
 	switch {
 	case !isUnavailable(err):

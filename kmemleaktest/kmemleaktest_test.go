@@ -22,7 +22,7 @@ var (
 	_ M  = (*testing.M)(nil)
 )
 
-// recorder is a T that notes what it is told.
+// recorder is a T that records its calls.
 type recorder struct {
 	dir      string // of artifacts
 	logs     []string
@@ -101,7 +101,7 @@ func TestVerifyNone(t *testing.T) {
 		opts        []kmemleak.Option
 		require     bool
 		error, skip []string // what it must say; nil: nothing
-		lines       int      // of the failure at most
+		lines       int      // maximum number of the failure's lines
 	}{
 		{name: "no leak"},
 		{name: "one leak", machine: machine{report: leak(1, 64, "lose")}, error: []string{"1 leak, 64 bytes", "lose+0x1/0x10 [m]", `"x\x1b[31m"`, "whole report: "}, lines: 6},

@@ -11,16 +11,16 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// M is what of [testing.M] is needed.
+// M is the part of [testing.M] that this package needs.
 type M interface{ Run() int }
 
 // VerifyTestMain runs the tests of a package and fails if the kernel leaked memory
 // meanwhile. It ends the process.
 //
-// The tests of other packages that do so, too, wait. Options are those of
-// [VerifyNone]. Failures go to standard error; if a test has failed nobody looks
-// for leaks. With [SkipIfUnavailable] the tests run anyway, and leaks are not looked
-// for.
+// Tests of other packages that call VerifyTestMain, too, wait. Options are those of
+// [VerifyNone]. Failures go to standard error. If a test has failed, VerifyTestMain
+// does not look for leaks. With [SkipIfUnavailable] the tests run anyway, but it does
+// not look for leaks.
 func VerifyTestMain(m M, opts ...kmemleak.Option) {
 	os.Exit(verifyMain(m, os.Stderr, opts))
 }

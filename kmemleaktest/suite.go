@@ -28,9 +28,9 @@ import (
 //		…
 //	}
 //
-// The zero value is ready for use. Its methods may be called from several
-// goroutines. Times are exact to a tick of the kernel, 1 to 10 ms; Track waits for
-// one, so that what one test allocates is never the next one's.
+// The zero value is ready for use. Its methods may be called from several goroutines.
+// Times are exact to a tick of the kernel, 1 to 10 ms. Track waits for one tick, so
+// that memory that one test allocates is never blamed on the next.
 type Suite struct {
 	// Detector is nil for the local kernel.
 	Detector *kmemleak.Detector
@@ -38,25 +38,25 @@ type Suite struct {
 	mu      sync.Mutex
 	start   *start
 	windows []kmemleak.Window
-	err     error // the first of keeping the time
+	err     error // the first error of reading the time
 }
 
-// TC is a [T] that tells of its end.
+// TC is a [T] that announces its end.
 type TC interface {
 	T
 	Cleanup(func())
 }
 
-// Track notes when the test runs: from now to its cleanup, so that a test's other
-// cleanups should be registered after the call, or belong to nobody. A test inside
-// of another one may be tracked, too: its leaks are then its own.
+// Track records when the test runs: from now to its cleanup. So register the test's
+// other cleanups after the call; otherwise what they leak belongs to no test. A test
+// inside another one may be tracked, too: its leaks are then its own.
 func (s *Suite) Track(t TC) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.begin()
 	if s.start.err != nil {
-		return // for Verify to tell
+		return // Verify reports it
 	}
 	mark, err := s.detector().Mark()
 	s.note(err)
@@ -89,9 +89,9 @@ func (s *Suite) note(err error) {
 	}
 }
 
-// Verify fails t, once for each test that leaked, and for all that leaked outside of
-// any. Tests that ended later are not looked at. Options are those of [VerifyNone].
-// After it the suite may be used anew.
+// Verify fails t, once for each test that leaked, and once for all leaks outside of any
+// test. It does not examine tests that end later. Options are those of [VerifyNone].
+// After Verify the suite may be used again.
 func (s *Suite) Verify(t T, opts ...kmemleak.Option) {
 	t.Helper()
 	s.mu.Lock()
@@ -119,8 +119,8 @@ func (s *Suite) Verify(t T, opts ...kmemleak.Option) {
 	report(t, o, f, err)
 }
 
-// VerifyTestMain runs the tests of a package and then does what Verify does, as the
-// function [VerifyTestMain] does. It ends the process.
+// VerifyTestMain runs the tests of a package and then does the same as Verify, in the
+// way of the function [VerifyTestMain]. It ends the process.
 func (s *Suite) VerifyTestMain(m M, opts ...kmemleak.Option) {
 	os.Exit(s.verifyMain(m, os.Stderr, opts))
 }
@@ -154,14 +154,14 @@ func (n named) Errorf(format string, args ...any) {
 	n.T.Errorf("%s: "+format, append([]any{n.name}, args...)...)
 }
 
-// assigned is the leaks of one test.
+// assigned are the leaks of one test.
 type assigned struct {
 	name  string
 	leaks []kmemleak.Leak
 }
 
-// assign finds out for each leak in which test it was allocated. The order is that
-// of the tests' first leaks.
+// assign finds the test in which each leak was allocated. The result is in the order of
+// the tests' first leaks.
 func assign(leaks []kmemleak.Leak, windows []kmemleak.Window) []assigned {
 	groups := make(map[string]*assigned)
 	var order []*assigned
@@ -182,8 +182,9 @@ func assign(leaks []kmemleak.Leak, windows []kmemleak.Window) []assigned {
 	return result
 }
 
-// culprits names the test in which a leak was allocated. Of tests inside of each
-// other that is the innermost; of tests that ran in parallel it could be any.
+// culprits returns the names of the tests in which a leak may have been allocated. Of
+// tests inside each other that is the innermost. Of tests that ran in parallel it could
+// be any.
 func culprits(l kmemleak.Leak, windows []kmemleak.Window) string {
 	names := make(map[string]bool)
 	for _, w := range windows {
