@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches Debian's newest kernel of this release with its debugging information, a
 # vmlinux and some 4,000 modules, and prints the folder that has them. It is
-# unpacked and kept in $KMEMLEAK_CACHE or the user's cache folder: 900 MB to load,
+# unpacked and kept in $KMEMLEAK_CACHE or the user's cache folder: 900 MB to download,
 # 6 GB on the disk.
 set -euo pipefail
 

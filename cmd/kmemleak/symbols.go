@@ -124,7 +124,7 @@ func readSnapshot(name string) (snapshot kmemleak.Snapshot, err error) {
 	return snapshot, nil
 }
 
-// useLoaded tells a Symbolizer where modules are now.
+// useLoaded sets s.Modules to the modules that are loaded now.
 func useLoaded(std stdio, s *kmemleak.Symbolizer, leaks []kmemleak.Leak) {
 	modules, err := kmemleak.LoadedModules()
 	s.Modules = modules

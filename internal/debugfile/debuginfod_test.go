@@ -109,7 +109,7 @@ func TestDebuginfod(t *testing.T) {
 	}
 	// The other client takes it from there.
 	if got := find(t, nobody, cache, "debuginfo", id); got != loaded {
-		t.Errorf("debuginfod-find gives %q", got)
+		t.Errorf("debuginfod-find prints %q", got)
 	}
 
 	// And we use what the other client has downloaded: code and debugging information of
@@ -139,7 +139,7 @@ func TestDebuginfod(t *testing.T) {
 	}
 	d.URLs = []string{nobody}
 	if _, err := d.Get(missing, kindDebug); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("error %v of what is known to be missing, want ErrNotExist", err)
+		t.Errorf("error %v for a file known to be missing, want ErrNotExist", err)
 	}
 }
 

@@ -64,7 +64,7 @@ func TestRunning(t *testing.T) {
 				t.Errorf("%s, stale %v; want %s, %v", got, o.Stale, want, tt.stale)
 			}
 			if tt.stale && !strings.Contains(o.Stale.Error(), otherID) {
-				t.Errorf("%v does not tell the build ID", o.Stale)
+				t.Errorf("%v does not name the build ID", o.Stale)
 			}
 		})
 	}

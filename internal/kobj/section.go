@@ -100,7 +100,7 @@ const firstAddr = 0x10000
 // one is not the start of the next.
 const sectionGap = 0x100
 
-// layOut gives the sections of ET_REL files their addresses and regions.
+// layOut assigns addresses and regions to the sections of ET_REL files.
 //
 // The order is that of layout_sections in the kernel's kernel/module/main.c. Executable
 // sections are in file order, each aligned as its header says. Those whose name begins

@@ -25,7 +25,7 @@ const (
 	FilePort = "/dev/ttyS2" // a cpio archive of the files in Out
 )
 
-// Config tells init what to do.
+// Config is the configuration of init.
 type Config struct {
 	Args    []string // of the test binary
 	Env     []string // name=value
