@@ -4,10 +4,14 @@
 package kmemleak
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"iter"
 	"math"
 	"time"
+
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // A Detector talks to the kernel's kmemleak through its control file in debugfs.
@@ -30,20 +34,43 @@ type Detector struct {
 
 	// Transport reaches the kernel of another machine; nil is this one.
 	Transport Transport
-
-	simulated machine // for tests
 }
 
-// machine gives the machine that d drives.
-func (d *Detector) machine() machine {
-	switch {
-	case d.simulated != nil:
-		return d.simulated
-	case d.Transport != nil:
-		return remote{transport: d.Transport, path: d.Path}
+// A Transport runs shell scripts on another machine, over ssh, adb, a serial console
+// or whatever leads there. With one in [Detector.Transport] a Detector drives that
+// machine's kernel, from any operating system.
+//
+// The machine needs a POSIX shell with cat and sed, and dmesg for [Detector.Dump];
+// busybox has them all. Machines are not locked, and it cannot be told who else
+// writes to their control file: nobody else should drive them.
+type Transport interface {
+	// Run has root's shell on the machine run a script of one line, copies what it
+	// prints on standard output to stdout, and returns when it has ended. Its exit
+	// status does not matter. An error says that it did not run, or not to its end.
+	// When ctx ends, Run returns ctx's error; what the script has started may go on
+	// on the machine.
+	//
+	// Lines that are not the script's, such as messages of the kernel on a console,
+	// may come between its own, and carriage returns before line ends. Calls do not
+	// overlap.
+	Run(ctx context.Context, script string, stdout io.Writer) error
+}
+
+// machine returns the machine that d drives.
+func (d *Detector) machine() machine.Machine {
+	if d.Transport != nil {
+		return machine.Remote(d.Transport, d.Path)
 	}
-	return local{path: d.Path}
+	return machine.Local(d.Path)
 }
+
+// command gives the kernel one command. The ones without a context take no time.
+func (d *Detector) command(word string) error {
+	return d.machine().Command(context.Background(), word)
+}
+
+// probe is Probe without words around its error.
+func (d *Detector) probe() error { return machine.Probe(context.Background(), d.machine()) }
 
 // Probe reports whether kmemleak can detect leaks now; nil means that it can. It
 // changes nothing, and waits for a scan that is going on.
@@ -52,7 +79,7 @@ func (d *Detector) machine() machine {
 // report is worth no more than the Probe after it. [Detector.Scan] and
 // [Detector.Leaks] end with one.
 func (d *Detector) Probe() error {
-	if err := d.machine().probe(); err != nil {
+	if err := d.probe(); err != nil {
 		return fmt.Errorf("probe: %w", err)
 	}
 	return nil
@@ -68,13 +95,16 @@ func (d *Detector) Probe() error {
 // update_checksum in mm/kmemleak.c). So wait, then scan twice.
 //
 // The kernel ends a scan early, and reports success, when a signal is pending for
-// the scanning thread. Scan therefore blocks all signals of its thread. A process
-// that is stopped (SIGSTOP, or job control) loses the scan all the same: Scan
+// the scanning thread. Scan therefore blocks all signals of its thread but one. A
+// process that is stopped (SIGSTOP, or job control) loses the scan all the same: Scan
 // notices that when it is continued, and scans again; it fails only if that never
 // ends. What nothing in user space can notice is a debugger that attaches, or a
 // control group that is frozen, in the middle of a scan.
-func (d *Detector) Scan() error {
-	if err := d.machine().scan(); err != nil {
+//
+// When ctx ends, Scan has the kernel end the scan, by that one signal, and returns
+// the cause within 0.1 s. Such a scan reports nothing. On another machine it goes on.
+func (d *Detector) Scan(ctx context.Context) error {
+	if err := d.machine().Scan(ctx); err != nil {
 		return fmt.Errorf("scan: %w", err)
 	}
 	return nil
@@ -87,9 +117,9 @@ func (d *Detector) Scan() error {
 func (d *Detector) Clear() error {
 	// The kernel accepts this command when kmemleak is off, too (since 3.15), and
 	// then frees its data: success would say nothing.
-	err := d.machine().probe()
+	err := d.probe()
 	if err == nil {
-		err = d.machine().command("clear")
+		err = d.command("clear")
 	}
 	if err != nil {
 		return fmt.Errorf("clear: %w", err)
@@ -105,7 +135,7 @@ func (d *Detector) Clear() error {
 // empty report with no error means that kmemleak is on and reports nothing.
 func (d *Detector) Leaks() iter.Seq2[Leak, error] {
 	return func(yield func(Leak, error) bool) {
-		file, err := d.machine().open()
+		file, err := d.machine().Open(context.Background())
 		if err != nil {
 			yield(Leak{}, fmt.Errorf("report: %w", err))
 			return
@@ -116,7 +146,7 @@ func (d *Detector) Leaks() iter.Seq2[Leak, error] {
 				return
 			}
 		}
-		if err := d.machine().probe(); err != nil {
+		if err := d.probe(); err != nil {
 			yield(Leak{}, fmt.Errorf("report: cannot tell whether it is complete: %w", err))
 		}
 	}
@@ -137,10 +167,10 @@ func (d *Detector) SetAutoScan(period time.Duration) error {
 	case period < 0 || period > limit:
 		err = fmt.Errorf("period %v is not between 0 and %v", period, limit)
 	case period == 0:
-		err = d.machine().command("scan=off")
+		err = d.command("scan=off")
 	default:
 		seconds := (period + time.Second - 1) / time.Second
-		err = d.machine().command(fmt.Sprintf("scan=%d", seconds))
+		err = d.command(fmt.Sprintf("scan=%d", seconds))
 	}
 	if err != nil {
 		return fmt.Errorf("set automatic scan: %w", err)
@@ -156,7 +186,7 @@ func (d *Detector) SetStackScan(on bool) error {
 	if on {
 		command = "stack=on"
 	}
-	if err := d.machine().command(command); err != nil {
+	if err := d.command(command); err != nil {
 		return fmt.Errorf("set stack scan: %w", err)
 	}
 	return nil
@@ -169,7 +199,7 @@ func (d *Detector) SetStackScan(on bool) error {
 // any address inside the object. An address at which the kernel knows no object
 // gives an error that matches [io/fs.ErrNotExist].
 func (d *Detector) Dump(addr uint64) (Object, error) {
-	object, err := d.machine().dump(addr)
+	object, err := dump(context.Background(), d.machine(), addr)
 	if err != nil {
 		return object, fmt.Errorf("dump 0x%x: %w", addr, err)
 	}
@@ -179,7 +209,7 @@ func (d *Detector) Dump(addr uint64) (Object, error) {
 // Disable switches kmemleak off until the next boot; there is no way back. The
 // leaks reported so far may stay readable, with [ErrDisabled] after them.
 func (d *Detector) Disable() error {
-	if err := d.machine().command("off"); err != nil {
+	if err := d.command("off"); err != nil {
 		return fmt.Errorf("disable: %w", err)
 	}
 	return nil
@@ -190,11 +220,5 @@ func (d *Detector) Disable() error {
 // already. A kernel without debugfs gives an error that matches [ErrUnavailable],
 // a caller without CAP_SYS_ADMIN one that matches [io/fs.ErrPermission].
 func MountDebugfs(dir string) error {
-	if dir == "" {
-		dir = "/sys/kernel/debug"
-	}
-	if err := mountDebugfs(dir); err != nil {
-		return fmt.Errorf("mount debugfs on %s: %w", dir, err)
-	}
-	return nil
+	return machine.MountDebugfs(dir)
 }

@@ -27,7 +27,7 @@ func TestDetectorOfAnotherFile(t *testing.T) {
 	if err := d.Probe(); !errors.Is(err, kmemleak.ErrUnavailable) {
 		t.Errorf("Probe: %v", err)
 	}
-	if err := d.Scan(); !errors.Is(err, kmemleak.ErrUnavailable) {
+	if err := d.Scan(t.Context()); !errors.Is(err, kmemleak.ErrUnavailable) {
 		t.Errorf("Scan: %v", err)
 	}
 	var last error

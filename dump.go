@@ -4,11 +4,13 @@
 package kmemleak
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
+
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // Object is what the kernel knows of one object that it tracks, leaked or not
@@ -43,81 +45,34 @@ const (
 	ObjectPerCPU    ObjectFlags = 1 << 5 // per-CPU memory (since 6.12)
 )
 
-// unknownObject is the error for an address at which there is no object.
-type unknownObject struct{}
-
-func (unknownObject) Error() string        { return "the kernel tracks no object there" }
-func (unknownObject) Is(target error) bool { return target == fs.ErrNotExist }
-
 var errDumpIncomplete = errors.New("incomplete answer in the kernel log")
 
-// A logRecord is one record of the kernel log.
-type logRecord struct {
-	caller string // the task or CPU that wrote it; "" if the kernel does not say
-	text   string
-}
-
-// parseLogRecord reads a record as /dev/kmsg gives it:
-// "level,sequence,microseconds,flags[,caller=…];text", then lines of a dictionary
-// (Documentation/ABI/testing/dev-kmsg).
-func parseLogRecord(s string) (logRecord, bool) {
-	head, rest, ok := strings.Cut(s, ";")
-	if !ok {
-		return logRecord{}, false
+// dump asks the kernel about the object at addr.
+func dump(ctx context.Context, m machine.Machine, addr uint64) (Object, error) {
+	records, err := m.Dump(ctx, addr)
+	if err != nil {
+		return Object{}, err
 	}
-	var r logRecord
-	for field := range strings.SplitSeq(head, ",") {
-		if caller, ok := strings.CutPrefix(field, "caller="); ok {
-			r.caller = caller
-		}
-	}
-	text, _, _ := strings.Cut(rest, "\n")
-	r.text = unescapeLog(text)
-	return r, true
-}
-
-// unescapeLog undoes the \xNN of /dev/kmsg, which stands for all but printable
-// ASCII and for backslashes (msg_add_ext_text in kernel/printk/printk.c).
-func unescapeLog(s string) string {
-	var b strings.Builder
-	for {
-		before, after, ok := strings.Cut(s, `\x`)
-		b.WriteString(before)
-		if !ok {
-			return b.String()
-		}
-		n, err := strconv.ParseUint(after[:min(2, len(after))], 16, 8)
-		if err != nil || len(after) < 2 {
-			b.WriteString(`\x`)
-			s = after
-			continue
-		}
-		b.WriteByte(byte(n))
-		s = after[2:]
-	}
+	return parseDump(records, addr)
 }
 
 // parseDump finds the answer to dump=addr in what was logged since the command.
 // The log belongs to the whole kernel: other records may stand between its lines.
-func parseDump(records []logRecord, addr uint64) (Object, error) {
+func parseDump(records []machine.LogRecord, addr uint64) (Object, error) {
 	for i, r := range records {
-		object, ok := parseObjectHeader(r.text)
+		object, ok := parseObjectHeader(r.Text)
 		// Kernels that take inner addresses may answer with several objects.
 		if ok && object.Addr <= addr && addr-object.Addr < max(object.Size, 1) {
-			return object.parse(records[i+1:], r.caller)
+			return object.parse(records[i+1:], r.Caller)
 		}
 	}
 	return Object{}, fmt.Errorf("%w: no line about such an object", errDumpIncomplete)
 }
 
-// logPrefix is before all that kmemleak logs itself; the frames of a dump are
-// printed by other code and come without it.
-const logPrefix = "kmemleak: "
-
 // parseObjectHeader reads "kmemleak: Object (percpu) 0x607b97e9cab8 (size 8):".
 func parseObjectHeader(text string) (Object, bool) {
 	var o Object
-	rest, ok := strings.CutPrefix(text, logPrefix+"Object ")
+	rest, ok := strings.CutPrefix(text, machine.LogPrefix+"Object ")
 	if !ok {
 		return o, false
 	}
@@ -137,13 +92,13 @@ func parseObjectHeader(text string) (Object, bool) {
 }
 
 // parse reads the lines after the header, as far as caller wrote them.
-func (o Object) parse(records []logRecord, caller string) (Object, error) {
+func (o Object) parse(records []machine.LogRecord, caller string) (Object, error) {
 	inBacktrace := false
 	for _, r := range records {
-		if r.caller != caller {
+		if r.Caller != caller {
 			continue
 		}
-		line, own := strings.CutPrefix(r.text, logPrefix)
+		line, own := strings.CutPrefix(r.Text, machine.LogPrefix)
 		switch {
 		case own && strings.HasPrefix(line, "Object"):
 			return o.checkComplete(inBacktrace)

@@ -12,17 +12,19 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // readRecords splits a capture of /dev/kmsg, which gives one record a read.
-func readRecords(t testing.TB, text string) []logRecord {
+func readRecords(t testing.TB, text string) []machine.LogRecord {
 	t.Helper()
-	var records []logRecord
+	var records []machine.LogRecord
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, " ") {
 			continue // dictionary of the record before
 		}
-		r, ok := parseLogRecord(line)
+		r, ok := machine.ParseLogRecord(line)
 		if !ok {
 			t.Fatalf("not a record: %q", line)
 		}
@@ -44,7 +46,7 @@ func TestParseDumpCaptures(t *testing.T) {
 				t.Fatal(err)
 			}
 			records := readRecords(t, string(text))
-			first, _ := parseObjectHeader(records[0].text)
+			first, _ := parseObjectHeader(records[0].Text)
 			got, err := parseDump(records, first.Addr+8)
 			if err != nil {
 				t.Fatal(err)
@@ -143,9 +145,9 @@ func FuzzParseDump(f *testing.F) {
 		f.Add(string(text), uint64(0xffffb1e300023000))
 	}
 	f.Fuzz(func(t *testing.T, text string, addr uint64) {
-		var records []logRecord
+		var records []machine.LogRecord
 		for line := range strings.Lines(text) {
-			if r, ok := parseLogRecord(line); ok {
+			if r, ok := machine.ParseLogRecord(line); ok {
 				records = append(records, r)
 			}
 		}

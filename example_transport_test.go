@@ -20,12 +20,15 @@ import (
 // configuration has one. The script exits with 0 unless the connection fails.
 type ssh struct{ host string }
 
-func (s ssh) Run(script string, stdout io.Writer) error {
-	c := exec.Command("ssh", "root@"+s.host, "sh")
+func (s ssh) Run(ctx context.Context, script string, stdout io.Writer) error {
+	c := exec.CommandContext(ctx, "ssh", "root@"+s.host, "sh")
 	c.Stdin = strings.NewReader(script)
 	c.Stdout = stdout
 	c.Stderr = os.Stderr
-	return c.Run()
+	if err := c.Run(); err != nil && ctx.Err() == nil {
+		return err
+	}
+	return context.Cause(ctx)
 }
 
 // This drives the kernel of another machine over ssh.
@@ -42,29 +45,53 @@ func ExampleTransport_ssh() {
 
 // console is a transport over a serial console on which root is logged in.
 type console struct {
-	in  io.Writer
-	out *bufio.Reader
+	in    io.Writer
+	lines chan string // closed when there will be no more
+	runs  int
 }
 
-func (c console) Run(script string, stdout io.Writer) error {
-	// The shell echoes what is typed, after its prompt; the mark stands alone on
-	// its line only when echo prints it.
-	const mark = "kmemleak-script-end"
-	if _, err := fmt.Fprintf(c.in, "%s; echo; echo %s\n", strings.TrimSpace(script), mark); err != nil {
+// newConsole reads from out until its end.
+func newConsole(in io.Writer, out io.Reader) *console {
+	c := &console{in: in, lines: make(chan string)}
+	go func() {
+		defer close(c.lines)
+		for out := bufio.NewReader(out); ; {
+			line, err := out.ReadString('\n')
+			if err != nil {
+				return
+			}
+			c.lines <- line
+		}
+	}()
+	return c
+}
+
+func (c *console) Run(ctx context.Context, script string, stdout io.Writer) error {
+	// The shell echoes what is typed, after its prompt; a mark stands alone on its
+	// line only when echo prints it. It has a number, since a script that was left
+	// before its end goes on and prints its own.
+	c.runs++
+	begin, end := fmt.Sprintf("kmemleak-script-%d", c.runs), fmt.Sprintf("kmemleak-script-%d-end", c.runs)
+	if _, err := fmt.Fprintf(c.in, "echo; echo %s; %s; echo; echo %s\n", begin, strings.TrimSpace(script), end); err != nil {
 		return err
 	}
-	for {
-		line, err := c.out.ReadString('\n')
-		if err != nil {
-			return err
-		}
-		if strings.TrimSpace(line) == mark {
-			return nil
-		}
-		// What is printed first stands behind the prompt.
-		line = strings.TrimPrefix(line, "/ # ")
-		if _, err := io.WriteString(stdout, line); err != nil {
-			return err
+	for begun := false; ; {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case line, ok := <-c.lines:
+			switch word := strings.TrimSpace(line); {
+			case !ok:
+				return io.ErrUnexpectedEOF
+			case word == begin:
+				begun = true
+			case word == end:
+				return nil
+			case begun:
+				if _, err := io.WriteString(stdout, line); err != nil {
+					return err
+				}
+			}
 		}
 	}
 }
@@ -77,7 +104,7 @@ func ExampleTransport_console() {
 		log.Fatal(err)
 	}
 	defer port.Close()
-	d := kmemleak.Detector{Transport: console{port, bufio.NewReader(port)}}
+	d := kmemleak.Detector{Transport: newConsole(port, port)}
 	leaks, err := d.Find(context.Background())
 	if err != nil {
 		log.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // Errors of [Detector.Find] and its kin: kmemleak works, and still its answer
@@ -106,9 +108,9 @@ func (s Stage) String() string { return name(int(s), "queueing", "aging", "scann
 // another: Find holds a flock on the control file. Commands that others give
 // nevertheless are noticed and are an [ErrInterfered].
 //
-// ctx ends every wait; a scan that goes on is finished first. Errors are as those
-// of [Detector], and those listed with [ErrInterfered]; beside them come the leaks
-// that were found, if it came to that.
+// ctx ends every wait and every scan, within 0.1 s on this machine; Find returns its
+// cause then. Other errors are as those of [Detector], and those listed with
+// [ErrInterfered]. Beside an error come the leaks that were found, if it came to that.
 func (d *Detector) Find(ctx context.Context, opts ...Option) ([]Leak, error) {
 	f, err := d.Examine(ctx, opts...)
 	return f.Leaks, err
@@ -134,7 +136,7 @@ func (d *Detector) examine(ctx context.Context, opts []Option) (f Finding, err e
 		begun: begun, seen: make(map[identity]sighting),
 	}
 	if len(o.since) > 0 {
-		now, err := readTicks(s.machine)
+		now, err := s.machine.Jiffies(ctx)
 		if err != nil {
 			return f, err
 		}
@@ -162,7 +164,7 @@ var searching = make(chan bool, 1)
 // lock takes the machine's lock. Windows and searches of one process share it.
 func (d *Detector) lock(ctx context.Context, o *options) (unlock func(), err error) {
 	begun := time.Now()
-	unlock, err = d.machine().lock(ctx, func() { o.progress(Progress{Stage: Queueing, Elapsed: time.Since(begun)}) })
+	unlock, err = d.machine().Lock(ctx, func() { o.progress(Progress{Stage: Queueing, Elapsed: time.Since(begun)}) })
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("while another process was looking for leaks: %w", err)
 	}
@@ -183,11 +185,11 @@ func (d *Detector) Lock(ctx context.Context) (unlock func(), err error) {
 
 // A search is one run of the protocol.
 type search struct {
-	machine machine
+	machine machine.Machine
 	options *options
 	finding *Finding
 	begun   time.Time
-	watcher watcher
+	watcher machine.Watcher
 
 	seen     map[identity]sighting // every relevant leak of any reading
 	readings int
@@ -198,52 +200,54 @@ type search struct {
 // run makes the search. Everything before and after the scans is undone in any case.
 func (s *search) run(ctx context.Context) (err error) {
 	m := s.machine
-	if err := m.probe(); err != nil {
+	undo := context.WithoutCancel(ctx)
+	if err := machine.Probe(ctx, m); err != nil {
 		return err
 	}
 	// The thread is stopped before the first scan: the kernel can deadlock when
 	// it is stopped while a scan goes on.
-	automatic, err := m.scanThread()
+	automatic, err := m.ScanThread(ctx)
 	if err != nil {
 		return fmt.Errorf("look for the kernel's scanning thread: %w", err)
 	}
 	if automatic {
-		if err := m.command("scan=off"); err != nil {
-			return fmt.Errorf("stop the automatic scan: %w", err)
-		}
+		// First, since a command that ctx has ended may have reached another machine.
 		defer func() {
 			// scan=on keeps the period; only scan=N changes it.
-			if restoreErr := m.command("scan=on"); restoreErr != nil && err == nil {
+			if restoreErr := m.Command(undo, "scan=on"); restoreErr != nil && err == nil {
 				err = fmt.Errorf("restart the automatic scan: %w", restoreErr)
 			}
 		}()
+		if err := m.Command(ctx, "scan=off"); err != nil {
+			return fmt.Errorf("stop the automatic scan: %w", err)
+		}
 	}
-	if s.watcher, err = m.watch(); err != nil {
+	if s.watcher, err = m.Watch(); err != nil {
 		s.finding.Unwatched = err
 	} else {
-		defer s.watcher.close()
+		defer s.watcher.Close()
 	}
-	if err := s.proof.make(s); err != nil {
+	if err := s.proof.make(ctx, s); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.proof.unmake(s)) }()
+	defer func() { err = errors.Join(err, s.proof.unmake(undo, s)) }()
 
 	err = s.protocol(ctx)
-	if interfered := s.interference(); interfered != nil && !errors.Is(err, ErrDisabled) {
+	if interfered := s.interference(undo); interfered != nil && !errors.Is(err, ErrDisabled) {
 		err = interfered
 	}
 	if err != nil {
 		return err
 	}
 	// Last, so that it covers all: kmemleak switches itself off at any time.
-	if err := m.probe(); err != nil {
+	if err := machine.Probe(undo, m); err != nil {
 		return fmt.Errorf("kmemleak ended while it was used: %w", err)
 	}
 	if err := s.proof.check(); err != nil {
 		return err
 	}
 	if s.options.clear {
-		if err := m.command("clear"); err != nil {
+		if err := m.Command(ctx, "clear"); err != nil {
 			return fmt.Errorf("clear: %w", err)
 		}
 	}
@@ -252,7 +256,7 @@ func (s *search) run(ctx context.Context) (err error) {
 
 // protocol scans and reads until the leaks are known.
 func (s *search) protocol(ctx context.Context) (err error) {
-	needed := 1 + s.minUnrefScans()
+	needed := 1 + s.minUnrefScans(ctx)
 	// This scan cannot report a fresh leak, but computes the checksums that the
 	// next one compares with. It fits into the time that objects need to age.
 	if err := s.scan(ctx); err != nil {
@@ -268,7 +272,7 @@ func (s *search) protocol(ctx context.Context) (err error) {
 		}
 	}
 	var now *reading
-	s.machine.apart(func() { now, err = s.read(ctx) })
+	s.machine.Apart(func() { now, err = s.read(ctx) })
 	for round := 1; err == nil; round++ {
 		if err = s.pause(ctx); err != nil {
 			break
@@ -278,15 +282,16 @@ func (s *search) protocol(ctx context.Context) (err error) {
 		}
 		before := now
 		agreed := false
-		s.machine.apart(func() {
+		s.machine.Apart(func() {
 			now, err = s.readAgain(ctx, before)
-			agreed = err == nil && now.same(before) && !s.missing() && s.proof.found
+			agreed = err == nil && now.same(before) && !s.missing(ctx) && s.proof.found
 		})
 		if err != nil {
 			break
 		}
 		if (agreed || round >= maxRounds) && time.Since(aged) >= thoroughness {
-			s.settle(now)
+			s.settle(ctx, now)
+			err = context.Cause(ctx)
 			break
 		}
 	}
@@ -324,9 +329,9 @@ func (s *search) pause(ctx context.Context) error {
 
 // minUnrefScans is how many scans in a row must find an object unreferenced: 1, but
 // for kernels that can be told otherwise.
-func (s *search) minUnrefScans() int {
+func (s *search) minUnrefScans(ctx context.Context) int {
 	const most = 100 // nobody waits longer
-	text, err := s.machine.setting("/sys/module/kmemleak/parameters/min_unref_scans")
+	text, err := s.machine.Setting(ctx, "/sys/module/kmemleak/parameters/min_unref_scans")
 	if err != nil {
 		return 1
 	}
@@ -337,7 +342,7 @@ func (s *search) minUnrefScans() int {
 	return min(max(n, 1), most)
 }
 
-// scan makes one scan. It is not cut short when ctx ends.
+// scan makes one scan.
 func (s *search) scan(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
@@ -345,7 +350,7 @@ func (s *search) scan(ctx context.Context) error {
 	s.finding.Scans++
 	s.report(Scanning, 0)
 	done := make(chan error, 1)
-	go func() { done <- s.machine.scan() }()
+	go func() { done <- s.machine.Scan(ctx) }()
 	for {
 		select {
 		case err := <-done:
@@ -387,9 +392,9 @@ func (s *search) report(stage Stage, leaks int) {
 }
 
 // interference tells who gave commands meanwhile.
-func (s *search) interference() error {
+func (s *search) interference(ctx context.Context) error {
 	if s.watcher != nil {
-		if others := s.watcher.others(); len(others) > 0 {
+		if others := s.watcher.Others(); len(others) > 0 {
 			return fmt.Errorf("%w: %s wrote to the control file while leaks were looked for (find out who that is, or look again)",
 				ErrInterfered, strings.Join(others, ", "))
 		}
@@ -399,7 +404,7 @@ func (s *search) interference() error {
 			return fmt.Errorf("%w: somebody cleared the leak at 0x%x after it was read", ErrInterfered, v.Leak.Addr)
 		}
 	}
-	if running, err := s.machine.scanThread(); err == nil && running {
+	if running, err := s.machine.ScanThread(ctx); err == nil && running {
 		return fmt.Errorf("%w: the kernel's scanning thread was stopped and runs again", ErrInterfered)
 	}
 	return nil

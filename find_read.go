@@ -65,7 +65,7 @@ func (s *search) readAgain(ctx context.Context, before *reading) (*reading, erro
 // pass reads the report once and gives the leaks that are not in all yet.
 func (s *search) pass(ctx context.Context, all map[identity]bool) (found []Leak, err error) {
 	s.report(Reading, len(all))
-	file, err := s.machine.open()
+	file, err := s.machine.Open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
 	}
@@ -155,7 +155,7 @@ type sighting struct {
 
 // missing reports whether a leak has been missing for so short that a stale value may
 // hide it. Freed objects do not come back.
-func (s *search) missing() bool {
+func (s *search) missing(ctx context.Context) bool {
 	const most = 16 // questions
 	asked := 0
 	for _, seen := range s.seen {
@@ -163,7 +163,7 @@ func (s *search) missing() bool {
 		if away == 0 || away >= absences {
 			continue
 		}
-		if asked++; asked > most || s.fate(seen.leak) != Freed {
+		if asked++; asked > most || s.fate(ctx, seen.leak) != Freed {
 			return true
 		}
 	}
@@ -171,7 +171,7 @@ func (s *search) missing() bool {
 }
 
 // settle asks the kernel about what was seen before and is not in the last reading.
-func (s *search) settle(last *reading) {
+func (s *search) settle(ctx context.Context, last *reading) {
 	for _, l := range last.leaks {
 		delete(s.seen, identityOf(l))
 	}
@@ -179,7 +179,7 @@ func (s *search) settle(last *reading) {
 	for _, seen := range s.seen {
 		v := Vanished{Leak: seen.leak}
 		if len(s.finding.Vanished) < most {
-			v.Fate = s.fate(v.Leak)
+			v.Fate = s.fate(ctx, v.Leak)
 		}
 		s.finding.Vanished = append(s.finding.Vanished, v)
 	}
@@ -189,8 +189,8 @@ func (s *search) settle(last *reading) {
 }
 
 // fate asks the kernel about an object that is not reported any more.
-func (s *search) fate(l Leak) Fate {
-	object, err := s.machine.dump(l.Addr)
+func (s *search) fate(ctx context.Context, l Leak) Fate {
+	object, err := dump(ctx, s.machine, l.Addr)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Freed

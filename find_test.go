@@ -4,6 +4,7 @@
 package kmemleak
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,9 +13,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // simulated is a machine with the rules of mm/kmemleak.c, for what real kernels do
@@ -72,9 +76,7 @@ func (m *simulated) leak(n int, function string) []*simObject {
 	return added
 }
 
-func (m *simulated) probe() error { return m.probeErr }
-
-func (m *simulated) scan() error {
+func (m *simulated) Scan(context.Context) error {
 	time.Sleep(100 * time.Millisecond)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -98,7 +100,10 @@ func (m *simulated) scan() error {
 	return m.probeErr
 }
 
-func (m *simulated) command(word string) error {
+func (m *simulated) Command(_ context.Context, word string) error {
+	if word == "?" {
+		return cmp.Or[error](m.probeErr, syscall.EINVAL)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.commands = append(m.commands, word)
@@ -115,7 +120,7 @@ func (m *simulated) command(word string) error {
 	return nil
 }
 
-func (m *simulated) open() (io.ReadCloser, error) {
+func (m *simulated) Open(context.Context) (io.ReadCloser, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.readings++
@@ -132,42 +137,50 @@ func (m *simulated) open() (io.ReadCloser, error) {
 	return io.NopCloser(strings.NewReader(b.String())), nil
 }
 
-func (m *simulated) dump(addr uint64) (Object, error) {
+func (m *simulated) Dump(_ context.Context, addr uint64) ([]machine.LogRecord, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, o := range m.objects {
 		if o.leak.Addr != addr || o.gone {
 			continue
 		}
-		object := Object{Addr: addr, Size: o.leak.Size, Jiffies: o.leak.Jiffies, MinCount: 1, Count: 1}
+		minCount := 1
 		if o.grey {
-			object.MinCount = 0
+			minCount = 0
 		}
-		return object, nil
+		var records []machine.LogRecord
+		for _, line := range []string{
+			fmt.Sprintf("Object 0x%x (size %d):", addr, o.leak.Size),
+			fmt.Sprintf("  comm \"sim\", pid 1, jiffies %d", o.leak.Jiffies),
+			fmt.Sprintf("  min_count = %d", minCount), "  count = 1", "  backtrace:",
+		} {
+			records = append(records, machine.LogRecord{Text: machine.LogPrefix + line})
+		}
+		return records, nil
 	}
-	return Object{}, unknownObject{}
+	return nil, machine.ErrNoObject
 }
 
-func (m *simulated) ticks() (io.ReadCloser, error) {
-	return io.NopCloser(strings.NewReader(fmt.Sprintf("jiffies: %d\n", m.jiffies()))), nil
+func (m *simulated) Jiffies(context.Context) (uint64, error) { return m.jiffies(), nil }
+func (m *simulated) Setting(context.Context, string) (string, error) {
+	return fmt.Sprint(m.unrefScans), nil
 }
-
-func (m *simulated) setting(string) (string, error) { return fmt.Sprint(m.unrefScans), nil }
-func (m *simulated) scanThread() (bool, error)      { return m.thread, nil }
-func (m *simulated) watch() (watcher, error)        { return m, nil }
-func (m *simulated) others() []string               { return m.others_ }
-func (m *simulated) close()                         {}
-func (m *simulated) apart(f func())                 { f() }
-func (m *simulated) load(string) error              { return fs.ErrNotExist }
-func (m *simulated) unload(string) error            { return nil }
-func (m *simulated) lock(context.Context, func()) (func(), error) {
+func (m *simulated) ScanThread(context.Context) (bool, error) { return m.thread, nil }
+func (m *simulated) Watch() (machine.Watcher, error)          { return m, nil }
+func (m *simulated) Others() []string                         { return m.others_ }
+func (m *simulated) Close()                                   {}
+func (m *simulated) Apart(f func())                           { f() }
+func (m *simulated) Load(context.Context, string) error       { return fs.ErrNotExist }
+func (m *simulated) Unload(context.Context, string) error     { return nil }
+func (m *simulated) Lock(context.Context, func()) (func(), error) {
 	return func() {}, m.lockErr
 }
 
 // find looks for leaks in a simulated machine.
 func (m *simulated) find(t *testing.T, opts ...Option) (Finding, error) {
 	t.Helper()
-	return (&Detector{simulated: m}).Examine(t.Context(), opts...)
+	defer machine.Register("simulated", m)()
+	return (&Detector{Path: "simulated"}).Examine(t.Context(), opts...)
 }
 
 // simulate runs a test in simulated time.
@@ -267,7 +280,7 @@ func TestProtocol(t *testing.T) {
 		m.leak(1, "f")
 		_, err := m.find(t, WithProgress(func(p Progress) {
 			if p.Stage == Scanning && p.Scan == 3 && !m.objects[0].grey {
-				m.command("clear")
+				m.Command(t.Context(), "clear")
 			}
 		}))
 		if !errors.Is(err, ErrInterfered) {

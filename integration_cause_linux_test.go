@@ -4,6 +4,7 @@
 package kmemleak_test
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -22,7 +23,7 @@ var methods = []struct {
 	call func(d *kmemleak.Detector) error
 }{
 	{"Probe", (*kmemleak.Detector).Probe},
-	{"Scan", (*kmemleak.Detector).Scan},
+	{"Scan", func(d *kmemleak.Detector) error { return d.Scan(context.Background()) }},
 	{"Clear", (*kmemleak.Detector).Clear},
 	{"Leaks", func(d *kmemleak.Detector) error {
 		var last error

@@ -4,6 +4,7 @@
 package kmemleak_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -60,7 +61,29 @@ func TestIntegrationAutoScan(t *testing.T) {
 	}
 }
 
-// scanning tells whether the kernel's scanning thread runs.
+// TestIntegrationScanEnded ends scans by their contexts: none of them reports a leak.
+func TestIntegrationScanEnded(t *testing.T) {
+	kernel := needs(t, "")
+	d := manualScans(t)
+	leakAll(t, kernel, func(h hello) []kmemleak.Leak {
+		time.Sleep(minAge)
+		for range 4 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			start := time.Now()
+			err := d.Scan(ctx)
+			cancel()
+			if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took > 100*time.Millisecond {
+				t.Errorf("%v after %v, want the end of ctx within 100 ms", err, took)
+			}
+		}
+		if n := len(h.mine(t, d)); n != 0 {
+			t.Errorf("scans that were ended report %d leaks", n)
+		}
+		return h.find(t, d)
+	})
+}
+
+// scanning reports whether the kernel's scanning thread runs.
 func scanning(t *testing.T) bool {
 	t.Helper()
 	names, err := filepath.Glob("/proc/[0-9]*/comm")

@@ -173,7 +173,7 @@ func TestIntegrationDisturbedScan(t *testing.T) {
 func scanAndRead(t *testing.T, h hello, d *kmemleak.Detector) error {
 	t.Helper()
 	scanned := make(chan error, 1)
-	go func() { scanned <- d.Scan() }()
+	go func() { scanned <- d.Scan(context.Background()) }()
 	for {
 		select {
 		case err := <-scanned:

@@ -168,7 +168,7 @@ func (h hello) find(t *testing.T, d *kmemleak.Detector) []kmemleak.Leak {
 			}
 			defer d.SetStackScan(true)
 		}
-		if err := d.Scan(); err != nil {
+		if err := d.Scan(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		mine = h.mine(t, d)

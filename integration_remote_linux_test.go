@@ -4,7 +4,7 @@
 package kmemleak_test
 
 import (
-	"bufio"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -23,11 +23,11 @@ const busybox = "/bin/busybox" // put there by make integration
 // shell runs scripts with busybox, as ssh would on another machine.
 type shell struct{}
 
-func (shell) Run(script string, stdout io.Writer) error {
-	c := exec.Command(busybox, "sh", "-c", script)
+func (shell) Run(ctx context.Context, script string, stdout io.Writer) error {
+	c := exec.CommandContext(ctx, busybox, "sh", "-c", script)
 	c.Stdout = stdout
 	c.Run() // the status does not matter
-	return nil
+	return context.Cause(ctx)
 }
 
 // installBusybox makes the commands that scripts use.
@@ -52,7 +52,7 @@ func TestIntegrationRemote(t *testing.T) {
 		transport kmemleak.Transport
 	}{
 		{"shell", shell{}},
-		{"console", console{input, bufio.NewReader(out)}},
+		{"console", newConsole(input, out)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := loadLeaky(t, kernel)

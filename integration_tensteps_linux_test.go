@@ -50,7 +50,7 @@ func TestIntegrationTenSteps(t *testing.T) {
 	// scans, since an object that changes is reported by the second only.
 	time.Sleep(minAge)
 	for range 2 {
-		if err := d.Scan(); err != nil {
+		if err := d.Scan(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

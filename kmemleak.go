@@ -40,6 +40,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // Errors that say why there is no answer. Use [errors.Is]: they come wrapped in
@@ -48,25 +50,18 @@ var (
 	// ErrUnavailable: there is no kmemleak to talk to. The kernel was built
 	// without CONFIG_DEBUG_KMEMLEAK, debugfs is not mounted or switched off, or
 	// this is not Linux. It also matches [errors.ErrUnsupported].
-	ErrUnavailable error = unavailable{}
+	ErrUnavailable = machine.ErrUnavailable
 
 	// ErrDisabled: the kernel has kmemleak, but it is switched off until the next
 	// boot: by kmemleak=off on the kernel command line or
 	// CONFIG_DEBUG_KMEMLEAK_DEFAULT_OFF, by the command "off", or by itself after
 	// it ran out of memory. A report read in this state says nothing about leaks.
-	ErrDisabled = errors.New("kmemleak is switched off")
+	ErrDisabled = machine.ErrDisabled
 
 	// ErrFormat: text is not what a kernel prints. It is always inside a
 	// [*ParseError].
 	ErrFormat = errors.New("not a kmemleak report")
 )
-
-// unavailable is the type of [ErrUnavailable], so that callers who only ask
-// whether a feature is supported need not know this package.
-type unavailable struct{}
-
-func (unavailable) Error() string        { return "kmemleak is not available" }
-func (unavailable) Is(target error) bool { return target == errors.ErrUnsupported }
 
 // ParseError is a line that could not be read, and why.
 type ParseError struct {

@@ -4,11 +4,12 @@
 package kmemleak
 
 import (
+	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // A proof is the proof of life of one search, see [ProofOfLife].
@@ -19,20 +20,22 @@ type proof struct {
 }
 
 // make loads the module.
-func (p *proof) make(s *search) (err error) {
+func (p *proof) make(ctx context.Context, s *search) (err error) {
 	p.file = s.options.proof
 	if p.file == "" {
 		p.found = true
 		return nil
 	}
-	if p.window.From, err = mark(s.machine); err == nil {
-		err = s.machine.load(p.file)
+	if p.window.From, err = machine.Mark(ctx, s.machine); err == nil {
+		// Nobody could tell whether half of it was done.
+		ctx = context.WithoutCancel(ctx)
+		err = s.machine.Load(ctx, p.file)
 	}
 	if err != nil {
 		return fmt.Errorf("make a proof of life: %w", err)
 	}
 	s.options.ended = time.Now()
-	if p.window.To, err = readTicks(s.machine); err != nil {
+	if p.window.To, err = s.machine.Jiffies(ctx); err != nil {
 		return fmt.Errorf("make a proof of life: %w", err)
 	}
 	return nil
@@ -45,7 +48,7 @@ func (p *proof) is(l Leak) bool {
 	}
 	made := slices.ContainsFunc(l.Backtrace, func(f Frame) bool {
 		// The module's init function is a bare address by now.
-		return f.Func == "do_init_module" || f.Module == loadedName(p.file)
+		return f.Func == "do_init_module" || f.Module == machine.ModuleName(p.file)
 	})
 	if made {
 		p.found = true
@@ -61,15 +64,9 @@ func (p *proof) check() error {
 }
 
 // unmake unloads the module, if it was loaded.
-func (p *proof) unmake(s *search) error {
+func (p *proof) unmake(ctx context.Context, s *search) error {
 	if p.file == "" {
 		return nil
 	}
-	return s.machine.unload(p.file)
-}
-
-// loadedName gives the name under which the kernel knows a module, from its file.
-func loadedName(file string) string {
-	name, _, _ := strings.Cut(filepath.Base(file), ".ko")
-	return moduleName(name)
+	return s.machine.Unload(ctx, p.file)
 }

@@ -5,9 +5,10 @@ package kmemleak
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
+
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // A Window is a span of a kernel's time, by its tick counter: from the tick From to
@@ -34,29 +35,25 @@ func (w Window) Contains(jiffies uint64) bool {
 // returns its number: what was allocated before the call has other [Leak.Jiffies],
 // what is allocated after it has these or later ones. It begins a [Window].
 func (d *Detector) Mark() (uint64, error) {
-	now, err := mark(d.machine())
+	now, err := machine.Mark(context.Background(), d.machine())
 	if err != nil {
 		return 0, fmt.Errorf("read jiffies: %w", err)
 	}
 	return now, nil
 }
 
-func mark(m machine) (uint64, error) {
-	const patience = 5 * time.Second
-	before, err := readTicks(m)
+// Jiffies reads the kernel's tick counter, with which [Leak.Jiffies] is to be
+// compared. It takes root: the counter is in /proc/timer_list.
+//
+// The counter starts 300 s before its lower 32 bits overflow. On 32-bit kernels
+// it then begins anew from 0, so that later does not always mean greater: see
+// [Window].
+func (d *Detector) Jiffies() (uint64, error) {
+	now, err := d.machine().Jiffies(context.Background())
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("read jiffies: %w", err)
 	}
-	for start := time.Now(); time.Since(start) < patience; time.Sleep(time.Millisecond) {
-		now, err := readTicks(m)
-		if err != nil {
-			return 0, err
-		}
-		if now != before {
-			return now, nil
-		}
-	}
-	return 0, errors.New("the counter stands still")
+	return now, nil
 }
 
 // During calls f and finds what was allocated while f ran and is leaked now. It
@@ -76,17 +73,18 @@ func (d *Detector) During(ctx context.Context, f func(), opts ...Option) ([]Leak
 	}
 	defer unlock()
 	// A kernel that cannot tell afterwards need not be put to work.
-	if err := d.Probe(); err != nil {
+	m := d.machine()
+	if err := machine.Probe(ctx, m); err != nil {
 		return nil, fmt.Errorf("find: %w", err)
 	}
 	var w Window
-	if w.From, err = d.Mark(); err != nil {
-		return nil, fmt.Errorf("find: %w", err)
+	if w.From, err = machine.Mark(ctx, m); err != nil {
+		return nil, fmt.Errorf("find: read jiffies: %w", err)
 	}
 	f()
 	ended := time.Now()
-	if w.To, err = d.Jiffies(); err != nil {
-		return nil, fmt.Errorf("find: %w", err)
+	if w.To, err = m.Jiffies(ctx); err != nil {
+		return nil, fmt.Errorf("find: read jiffies: %w", err)
 	}
 	return d.Find(ctx, append([]Option{Within(w), Ended(ended)}, opts...)...)
 }

@@ -4,6 +4,7 @@
 package kmemleaktest
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -47,7 +48,7 @@ type machine struct {
 	jiffies uint64
 }
 
-func (m *machine) Run(script string, w io.Writer) error {
+func (m *machine) Run(_ context.Context, script string, w io.Writer) error {
 	answer, status := "", 0
 	switch {
 	case strings.Contains(script, "mountinfo"):

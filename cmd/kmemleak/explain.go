@@ -45,7 +45,7 @@ so. In the end it is told what the marks mean.
 		from.defineElsewhere(flags)
 		in.define(flags)
 		to.defineFile(flags)
-		return func(_ context.Context, std stdio, args []string) (int, error) {
+		return func(ctx context.Context, std stdio, args []string) (int, error) {
 			if *hz < 0 || *hz > maxHZ {
 				return 0, usageError{fmt.Sprintf("-hz %d: no kernel has that", *hz)}
 			}
@@ -57,7 +57,7 @@ so. In the end it is told what the marks mean.
 			options := leakfmt.Options{Symbolizer: s, Detail: leakfmt.Verbose, ObjectType: true}
 			var leaks []kmemleak.Leak
 			if *live && len(args) == 0 {
-				leaks, err = scanAndRead(std, 0)
+				leaks, err = scanAndRead(ctx, std, 0)
 			} else {
 				leaks, err = in.read(std, args)
 			}

@@ -32,7 +32,7 @@ referenced.
 		n := flags.Uint("n", 2, "make this `number` of scans; with 0, the report is written as it is")
 		from.define(flags)
 		to.define(flags)
-		return func(_ context.Context, std stdio, args []string) (int, error) {
+		return func(ctx context.Context, std stdio, args []string) (int, error) {
 			if err := errors.Join(noArguments(args), to.check(std)); err != nil {
 				return 0, err
 			}
@@ -41,7 +41,7 @@ referenced.
 				return 0, err
 			}
 			defer s.Close()
-			leaks, err := scanAndRead(std, *n)
+			leaks, err := scanAndRead(ctx, std, *n)
 			useLoaded(std, s, leaks)
 			return to.report(std, leaks, err, leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: clock()})
 		}
@@ -49,12 +49,12 @@ referenced.
 }
 
 // scanAndRead makes n scans and reads the report.
-func scanAndRead(std stdio, n uint) (leaks []kmemleak.Leak, err error) {
+func scanAndRead(ctx context.Context, std stdio, n uint) (leaks []kmemleak.Leak, err error) {
 	defer std.progress.clear()
 	var d kmemleak.Detector
 	for i := range n {
 		std.progress.set("scan %d of %d", i+1, n)
-		if err := d.Scan(); err != nil {
+		if err := d.Scan(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -11,6 +11,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"os"
@@ -36,14 +37,15 @@ func tenSteps(module string) error {
 		return err
 	}
 	var d kmemleak.Detector
+	scan := func() error { return d.Scan(context.Background()) }
 	for _, step := range []func() error{
 		d.Probe,                                  // can we look at all?
 		func() error { return d.SetAutoScan(0) }, // no scans but ours
 		d.Clear,
 		func() error { return load(module) },
 		func() error { time.Sleep(6 * time.Second); return nil }, // younger objects are not reported
-		d.Scan, // notes the checksums of what nothing points to
-		d.Scan, // reports what has not changed since
+		scan, // notes the checksums of what nothing points to
+		scan, // reports what has not changed since
 	} {
 		if err := step(); err != nil {
 			return err

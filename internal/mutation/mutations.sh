@@ -29,10 +29,10 @@ run() { # TEST PACKAGE
 	fi
 }
 
-# mutate RULE FILE OLD NEW TEST: TEST, in the package of FILE, must fail when OLD,
-# which stands once in FILE, is NEW.
+# mutate RULE FILE OLD NEW TEST [PACKAGE]: TEST, in the package of FILE unless said
+# otherwise, must fail when OLD, which stands once in FILE, is NEW.
 mutate() {
-	local rule=$1 file=$2 old=$3 new=$4 test=$5 output verdict
+	local rule=$1 file=$2 old=$3 new=$4 test=$5 package=${6-./$(dirname "$2")} output verdict
 	cp "$file" "$copy/$file"
 	OLD=$old NEW=$new python3 - "$copy/$file" <<'PY'
 import os, sys
@@ -42,7 +42,7 @@ if text.count(old) != 1:
     sys.exit(f"{path}: {old!r} stands there {text.count(old)} times")
 open(path, "w").write(text.replace(old, new))
 PY
-	if output=$(cd "$copy" && run "$test" "./$(dirname "$file")" 2>&1); then
+	if output=$(cd "$copy" && run "$test" "$package" 2>&1); then
 		verdict="**not noticed**" survivors=$((survivors + 1))
 	elif grep -q 'panic: test timed out' <<<"$output"; then
 		verdict="$test does not end"
@@ -63,7 +63,7 @@ if [ -z "$kernel" ]; then
 	mutate "The age counts from the end of the work, not from the call" find.go 's.options.ended.Add(' 'time.Now().Add(10*time.Millisecond+' TestProtocol
 	mutate "As many scans as min_unref_scans asks for" find.go 'needed := 1 + s.minUnrefScans()' 'needed := 2' TestProtocol
 	mutate "The automatic scan is stopped" find.go 'if automatic {' 'if automatic && false {' TestProtocol
-	mutate "and runs again afterwards" find.go 'm.command("scan=on")' 'error(nil)' TestProtocol
+	mutate "and runs again afterwards" find.go 'm.Command(undo, "scan=on")' 'error(nil)' TestProtocol
 	mutate "but only if it did before" find.go 'if automatic {' 'if automatic || true {' TestProtocol
 	mutate "What one scan does not report is looked for again" find_read.go 'return true
 		}
@@ -77,10 +77,14 @@ if [ -z "$kernel" ]; then
 	mutate "The search ends even if readings never agree" find.go 'round >= maxRounds' 'round < 0' TestProtocol
 	mutate "A leak that was painted grey tells of a foreign clear" find.go 'if v.Fate == Cleared {' 'if false {' TestProtocol
 	mutate "A scanning thread that runs again tells of interference" find.go 'err == nil && running {' 'err == nil && running && !running {' TestProtocol
-	mutate "The last thing is a probe" find.go 'if err := m.probe(); err != nil {
-		return fmt.Errorf("kmemleak ended' 'if err := m.probe(); false {
+	mutate "The last thing is a probe" find.go 'if err := machine.Probe(undo, m); err != nil {
+		return fmt.Errorf("kmemleak ended' 'if err := machine.Probe(undo, m); false {
 		return fmt.Errorf("kmemleak ended' TestProtocol
 	mutate "Nothing is cleared unasked" find.go 'if s.options.clear {' 'if true {' TestProtocol
+	mutate "The end of the context ends a scan" internal/machine/scan_linux.go 'unix.Tgkill(unix.Getpid(), thread, endScan)' '_ = thread' TestWriteUntil
+	mutate "and it is no success" internal/machine/scan_linux.go 'case <-written:
+			return context.Cause(ctx)' 'case <-written:
+			return nil' TestWriteUntil
 	mutate "Windows hold over the overflow of a 32-bit counter" window.go 'return w.From <= jiffies || jiffies <= w.To' 'return false' TestWindow
 	mutate "A kernel without kmemleak fails the test" kmemleaktest/kmemleaktest.go 'o.skip && isUnavailable(err)' 'isUnavailable(err)' TestVerify
 	mutate "KMEMLEAK=require leaves nothing skipped" kmemleaktest/kmemleaktest.go '&& !required()' '' TestVerify
@@ -90,15 +94,15 @@ if [ -z "$kernel" ]; then
 	mutate "Tests that ran in parallel are told of" kmemleaktest/suite.go 'case 1:' 'default:' TestAssign
 	mutate "A subtest's leaks are its own" kmemleaktest/suite.go 'strings.HasPrefix(inner.Name' 'false && strings.HasPrefix(inner.Name' TestAssign
 else
-	mutate "Signals do not cut a scan short" control_linux.go 'all.Val[i] = ^all.Val[i]' 'all.Val[i] = 0' 'TestIntegrationDisturbedScan'
-	mutate "A stop does not, either" control_linux.go 'case <-continued:' 'case <-make(chan bool):' 'TestIntegrationDisturbedScan'
+	mutate "Signals do not cut a scan short" internal/machine/scan_linux.go 'set.Val[i] = ^set.Val[i]' 'set.Val[i] = 0' 'TestIntegrationDisturbedScan' .
+	mutate "A stop does not, either" internal/machine/scan_linux.go 'case <-cut:' 'case <-make(chan bool):' 'TestIntegrationDisturbedScan' .
 	mutate "Other writers are noticed" find.go 'len(others) > 0' 'false' 'TestIntegrationInterfered$'
-	mutate "What is not reported again is no leak" find.go 's.settle(now)' 's.settle(now); for _, seen := range s.seen { now.leaks = append(now.leaks, seen.leak) }' 'TestIntegrationVanished$'
+	mutate "What is not reported again is no leak" find.go 's.settle(ctx, now)' 's.settle(ctx, now); for _, seen := range s.seen { now.leaks = append(now.leaks, seen.leak) }' 'TestIntegrationVanished$'
 	mutate "Leaks made before are not blamed on the work" find_read.go 'case !o.inTime(l):' 'case false:' 'TestIntegrationFindNewOnly$'
 	mutate "Nor leaks of the baseline" find_read.go 'case o.baseline[id]:' 'case false:' 'TestIntegrationFindNewOnly$'
 	mutate "Too many leaks are an error" find_read.go 'len(all) >= s.options.limit' 'false' 'TestIntegrationManyLeaks$/^1000$'
 	mutate "Without the proof of life there is an error" proof.go 'if !p.found {' 'if false {' 'TestIntegrationNoProof$'
-	mutate "Packages wait for each other" lock_linux.go 'err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)' 'err = nil' 'TestIntegrationLock$'
+	mutate "Packages wait for each other" internal/machine/lock_linux.go 'err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)' 'err = nil' 'TestIntegrationLock$' .
 	mutate "Leaks before the defer statement do not count" kmemleaktest/kmemleaktest.go 's.options = []kmemleak.Option{kmemleak.Since(mark)}
 	return s
 }

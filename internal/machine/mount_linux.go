@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package machine
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// find gives the path of the control file. All mounts of debugfs show the same
+// find returns the path of the control file. All mounts of debugfs show the same
 // tree, so any will do that has it; the standard place comes first.
 func (l local) find() (string, error) {
 	if l.path != "" {

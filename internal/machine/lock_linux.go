@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package machine
 
 import (
 	"context"
@@ -28,7 +28,7 @@ type heldFile struct {
 	count int
 }
 
-func (l local) lock(ctx context.Context, waiting func()) (unlock func(), err error) {
+func (l local) Lock(ctx context.Context, waiting func()) (unlock func(), err error) {
 	path, err := l.find()
 	if err != nil {
 		return nil, err

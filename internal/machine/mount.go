@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package machine
 
 import (
 	"bufio"
@@ -13,7 +13,20 @@ import (
 	"strings"
 )
 
+// standardDebugfs is the place that the kernel makes for debugfs.
 const standardDebugfs = "/sys/kernel/debug"
+
+// MountDebugfs mounts debugfs on the folder dir, which "" says is the standard place,
+// unless it is mounted there.
+func MountDebugfs(dir string) error {
+	if dir == "" {
+		dir = standardDebugfs
+	}
+	if err := mountDebugfs(dir); err != nil {
+		return fmt.Errorf("mount debugfs on %s: %w", dir, err)
+	}
+	return nil
+}
 
 // A mount is one mount of debugfs.
 type mount struct {
@@ -21,7 +34,7 @@ type mount struct {
 	point string // where
 }
 
-// control gives the path of the control file in the mount, if it can hold it: a
+// control returns the path of the control file in the mount, if it can hold it: a
 // mount may show a part of debugfs only, or the control file alone.
 func (m mount) control() (string, bool) {
 	switch m.root {

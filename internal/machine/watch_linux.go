@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package machine
 
 import (
 	"encoding/binary"
@@ -30,7 +30,7 @@ type fanotify struct {
 	writers []string
 }
 
-func (l local) watch() (watcher, error) {
+func (l local) Watch() (Watcher, error) {
 	path, err := l.find()
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (w *fanotify) collect() {
 	}
 }
 
-func (w *fanotify) others() []string {
+func (w *fanotify) Others() []string {
 	w.pause()
 	w.mu.Lock()
 	writers := w.writers
@@ -98,7 +98,7 @@ func (w *fanotify) pause() {
 	})
 }
 
-func (w *fanotify) close() {
+func (w *fanotify) Close() {
 	w.pause()
 	w.group.Close()
 }

@@ -1,40 +1,35 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package machine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-func (l local) dump(addr uint64) (Object, error) {
+func (l local) Dump(ctx context.Context, addr uint64) ([]LogRecord, error) {
 	log, err := openKernelLog()
 	if err != nil {
-		return Object{}, err
+		return nil, err
 	}
 	defer unix.Close(log)
 	if _, err := unix.Seek(log, 0, io.SeekEnd); err != nil {
-		return Object{}, &fs.PathError{Op: "seek", Path: kernelLogPath, Err: err}
+		return nil, &fs.PathError{Op: "seek", Path: kernelLogPath, Err: err}
 	}
-	err = l.command(fmt.Sprintf("dump=0x%x", addr))
+	err = l.Command(ctx, fmt.Sprintf("dump=0x%x", addr))
 	if errors.Is(err, unix.EINVAL) {
-		return Object{}, unknownObject{}
+		return nil, ErrNoObject
 	}
 	if err != nil {
-		return Object{}, err
+		return nil, err
 	}
-	records, err := readKernelLog(log)
-	if err != nil {
-		return Object{}, err
-	}
-	return parseDump(records, addr)
+	return readKernelLog(log)
 }
 
 const kernelLogPath = "/dev/kmsg"
@@ -54,8 +49,8 @@ func openKernelLog() (fd int, err error) {
 }
 
 // readKernelLog reads all records from where fd stands to the newest one.
-func readKernelLog(fd int) ([]logRecord, error) {
-	var records []logRecord
+func readKernelLog(fd int) ([]LogRecord, error) {
+	var records []LogRecord
 	// The kernel gives one record a read and fails with EINVAL if the buffer is
 	// too small: its own is 8 KiB at most (CONSOLE_EXT_LOG_MAX and its successors).
 	buf := make([]byte, 16<<10)
@@ -66,7 +61,7 @@ func readKernelLog(fd int) ([]logRecord, error) {
 			if n == 0 {
 				return records, nil
 			}
-			if r, ok := parseLogRecord(string(buf[:n])); ok {
+			if r, ok := ParseLogRecord(string(buf[:n])); ok {
 				records = append(records, r)
 			}
 		case unix.EAGAIN:
@@ -78,7 +73,7 @@ func readKernelLog(fd int) ([]logRecord, error) {
 	}
 }
 
-// kernelLog gives what kmemleak logged about why it gave up, oldest first; nil if
+// kernelLog returns what kmemleak logged about why it gave up, oldest first; nil if
 // the log cannot be read or says nothing.
 func kernelLog() []string {
 	fd, err := openKernelLog()
@@ -88,21 +83,4 @@ func kernelLog() []string {
 	defer unix.Close(fd)
 	records, _ := readKernelLog(fd)
 	return obituary(records)
-}
-
-// obituary picks the messages with which kmemleak says why it switches itself off,
-// or what led to that. After the command "off" there are none.
-func obituary(records []logRecord) []string {
-	causes := []string{
-		"Cannot allocate a kmemleak_object", "Cannot insert", "Memory pool empty", "Early log buffer exceeded",
-	}
-	var found []string
-	for _, r := range records {
-		text, ok := strings.CutPrefix(r.text, logPrefix)
-		if ok && slices.ContainsFunc(causes, func(cause string) bool { return strings.Contains(text, cause) }) {
-			found = append(found, text)
-		}
-	}
-	const most = 4
-	return found[max(0, len(found)-most):]
 }

@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package machine
 
 import (
 	"io"
@@ -117,4 +117,4 @@ func (r *threadReader) Close() error {
 	return r.file.Close()
 }
 
-func (local) apart(f func()) { onOwnThread(f) }
+func (local) Apart(f func()) { onOwnThread(f) }

@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package machine
 
 import (
 	"bufio"
@@ -15,28 +15,18 @@ import (
 	"syscall"
 )
 
-// A Transport runs shell scripts on another machine, over ssh, adb, a serial console
-// or whatever leads there. With one in [Detector.Transport] a Detector drives that
-// machine's kernel, from any operating system.
-//
-// The machine needs a POSIX shell with cat and sed, and dmesg for [Detector.Dump];
-// busybox has them all. Machines are not locked, and it cannot be told who else
-// writes to their control file: nobody else should drive them.
+// A Transport is that of the root package, which says what it has to do.
 type Transport interface {
-	// Run has root's shell on the machine run a script of one line, copies what it
-	// prints on standard output to stdout, and returns when it has ended. Its exit
-	// status does not matter. An error says that it did not run, or not to its end.
-	//
-	// Lines that are not the script's, such as messages of the kernel on a console,
-	// may come between its own, and carriage returns before line ends. Calls do not
-	// overlap.
-	Run(script string, stdout io.Writer) error
+	Run(ctx context.Context, script string, stdout io.Writer) error
 }
+
+// Remote returns the machine behind a transport. path is as for [Local].
+func Remote(t Transport, path string) Machine { return remote{t, path} }
 
 // remote is the machine behind a transport.
 type remote struct {
 	transport Transport
-	path      string // see Detector.Path
+	path      string
 }
 
 // Each line that a script prints is marked, so that others are told from them, and
@@ -49,9 +39,12 @@ const (
 )
 
 // run runs a script and copies its output, without the marks, to w.
-func (r remote) run(body string, w io.Writer) (status string, err error) {
+func (r remote) run(ctx context.Context, body string, w io.Writer) (status string, err error) {
 	out := &markedWriter{w: w}
-	if err := r.transport.Run(fmt.Sprintf(scriptForm, body), out); err != nil {
+	if err := r.transport.Run(ctx, fmt.Sprintf(scriptForm, body), out); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx) // a command that was killed says only that
+		}
 		return "", fmt.Errorf("transport: %w", err)
 	}
 	status, ended := strings.CutPrefix(string(out.last), scriptEnd)
@@ -65,9 +58,9 @@ func (r remote) run(body string, w io.Writer) (status string, err error) {
 }
 
 // output runs a script that must succeed.
-func (r remote) output(body string) (string, error) {
+func (r remote) output(ctx context.Context, body string) (string, error) {
 	var b bytes.Buffer
-	status, err := r.run(body, &b)
+	status, err := r.run(ctx, body, &b)
 	if err != nil {
 		return "", err
 	}
@@ -152,12 +145,12 @@ func (e *remoteError) Unwrap() error { return e.err }
 // quote makes a word of the shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// find gives the path of the control file.
-func (r remote) find() (string, error) {
+// find returns the path of the control file.
+func (r remote) find(ctx context.Context) (string, error) {
 	if r.path != "" {
 		return r.path, nil
 	}
-	text, err := r.output("cat /proc/self/mountinfo")
+	text, err := r.output(ctx, "cat /proc/self/mountinfo")
 	if err != nil {
 		return "", err
 	}
@@ -170,17 +163,17 @@ func (r remote) find() (string, error) {
 			return file, nil
 		}
 	}
-	return "", fmt.Errorf("%w: debugfs is not mounted on the other machine (try: mount -t debugfs none %s)", ErrUnavailable, standardDebugfs)
+	return "", notMounted(" on the other machine", "")
 }
 
-func (r remote) command(word string) error {
-	path, err := r.find()
+func (r remote) Command(ctx context.Context, word string) error {
+	path, err := r.find(ctx)
 	if err != nil {
 		return err
 	}
 	// The shell would make a file that is missing. The word comes from another
 	// process since not every shell tells why its own writing failed.
-	_, err = r.output(fmt.Sprintf("{ [ -e %[1]s ] || { echo No such file or directory; false; } } && printf %%s %[2]s | cat >%[1]s", quoteFile(path), quote(word)))
+	_, err = r.output(ctx, fmt.Sprintf("{ [ -e %[1]s ] || { echo No such file or directory; false; } } && printf %%s %[2]s | cat >%[1]s", quoteFile(path), quote(word)))
 	return controlError(err)
 }
 
@@ -211,41 +204,30 @@ func controlError(err error) error {
 	return err
 }
 
-func (r remote) probe() error {
-	err := r.command("?")
-	switch {
-	case errors.Is(err, syscall.EINVAL):
-		return nil
-	case err == nil:
-		return errors.New("the control file takes any word: it is not kmemleak's")
-	}
-	return err
-}
-
-func (r remote) scan() error {
-	if err := r.command("scan"); err != nil {
+func (r remote) Scan(ctx context.Context) error {
+	if err := r.Command(ctx, "scan"); err != nil {
 		return err
 	}
-	return r.probe()
+	return Probe(ctx, r)
 }
 
-func (r remote) open() (io.ReadCloser, error) {
-	path, err := r.find()
+func (r remote) Open(ctx context.Context) (io.ReadCloser, error) {
+	path, err := r.find(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return r.stream("cat " + quoteFile(path)), nil
+	return r.stream(ctx, "cat "+quoteFile(path)), nil
 }
 
-// stream gives the output of a script as it comes.
-func (r remote) stream(body string) io.ReadCloser {
+// stream returns the output of a script as it comes.
+func (r remote) stream(ctx context.Context, body string) io.ReadCloser {
 	out, in := io.Pipe()
 	s := &remoteStream{PipeReader: out, ended: make(chan bool)}
 	go func() {
 		defer close(s.ended)
 		var tail lastLine
 		buffered := bufio.NewWriterSize(in, 64<<10)
-		status, err := r.run(body, io.MultiWriter(buffered, &tail))
+		status, err := r.run(ctx, body, io.MultiWriter(buffered, &tail))
 		buffered.Flush() // fails only if nobody reads
 		if err == nil && status != "0" {
 			err = controlError(scriptError(string(tail.line), status))
@@ -275,18 +257,22 @@ func (l *lastLine) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (r remote) ticks() (io.ReadCloser, error) {
-	return r.stream("sed -n '/^jiffies: /{p;q;}' /proc/timer_list"), nil
+func (r remote) Jiffies(ctx context.Context) (uint64, error) {
+	text, err := r.output(ctx, "sed -n '/^"+tickField+"/{p;q;}' "+timerList)
+	if err != nil {
+		return 0, err
+	}
+	return parseJiffies(strings.NewReader(text))
 }
 
-func (r remote) setting(name string) (string, error) {
-	text, err := r.output("cat " + quote(name))
+func (r remote) Setting(ctx context.Context, name string) (string, error) {
+	text, err := r.output(ctx, "cat "+quote(name))
 	return strings.TrimSpace(text), err
 }
 
-func (r remote) scanThread() (bool, error) {
+func (r remote) ScanThread(ctx context.Context) (bool, error) {
 	// Processes end while they are listed.
-	text, err := r.output("cat /proc/[0-9]*/stat 2>/dev/null || true")
+	text, err := r.output(ctx, "cat /proc/[0-9]*/stat 2>/dev/null || true")
 	if err != nil {
 		return false, err
 	}
@@ -299,26 +285,26 @@ func (r remote) scanThread() (bool, error) {
 	return false, lines.Err()
 }
 
-func (r remote) dump(addr uint64) (Object, error) {
-	path, err := r.find()
+func (r remote) Dump(ctx context.Context, addr uint64) ([]LogRecord, error) {
+	path, err := r.find(ctx)
 	if err != nil {
-		return Object{}, err
+		return nil, err
 	}
 	mark := fmt.Sprintf("dump of 0x%x is asked for", addr)
-	text, err := r.output(fmt.Sprintf("echo %s >/dev/kmsg && printf %%s dump=0x%x | cat >%s && dmesg | sed -n '/%s/,$p'",
+	text, err := r.output(ctx, fmt.Sprintf("echo %s >/dev/kmsg && printf %%s dump=0x%x | cat >%s && dmesg | sed -n '/%s/,$p'",
 		quote(mark), addr, quoteFile(path), mark))
 	if errors.Is(err, syscall.EINVAL) {
-		return Object{}, unknownObject{}
+		return nil, ErrNoObject
 	}
 	if err != nil {
-		return Object{}, controlError(err)
+		return nil, controlError(err)
 	}
 	text = text[strings.LastIndex(text, mark)+len(mark):]
-	var records []logRecord
+	var records []LogRecord
 	for line := range strings.Lines(text) {
-		records = append(records, logRecord{text: trimStamps(strings.TrimSuffix(line, "\n"))})
+		records = append(records, LogRecord{Text: trimStamps(strings.TrimSuffix(line, "\n"))})
 	}
-	return parseDump(records, addr)
+	return records, nil
 }
 
 // trimStamps takes from a line of dmesg the time and the caller.
@@ -333,16 +319,16 @@ func trimStamps(line string) string {
 	return strings.TrimPrefix(line, " ")
 }
 
-func (r remote) lock(ctx context.Context, waiting func()) (func(), error) { return func() {}, nil }
-func (r remote) watch() (watcher, error)                                  { return nil, errWatchNothing }
-func (r remote) apart(f func())                                           { f() }
+func (r remote) Lock(context.Context, func()) (func(), error) { return func() {}, nil }
+func (r remote) Watch() (Watcher, error)                      { return nil, ErrUnwatched }
+func (r remote) Apart(f func())                               { f() }
 
-func (r remote) load(file string) error {
-	_, err := r.output("insmod " + quoteFile(file))
+func (r remote) Load(ctx context.Context, file string) error {
+	_, err := r.output(ctx, "insmod "+quoteFile(file))
 	return err
 }
 
-func (r remote) unload(file string) error {
-	_, err := r.output("rmmod " + quote(loadedName(file)))
+func (r remote) Unload(ctx context.Context, file string) error {
+	_, err := r.output(ctx, "rmmod "+quote(ModuleName(file)))
 	return err
 }

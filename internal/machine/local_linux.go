@@ -1,11 +1,11 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package machine
 
 import (
+	"context"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"runtime"
@@ -18,16 +18,21 @@ import (
 // This file is what finding leaks needs of the local machine beside the control
 // file.
 
-func (local) ticks() (io.ReadCloser, error) { return os.Open("/proc/timer_list") }
+func (local) Jiffies(context.Context) (uint64, error) {
+	file, err := os.Open(timerList)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	return parseJiffies(file)
+}
 
-func (local) setting(name string) (string, error) {
+func (local) Setting(_ context.Context, name string) (string, error) {
 	data, err := os.ReadFile(name)
 	return strings.TrimSpace(string(data)), err
 }
 
-// scanThread looks for the kernel thread by its name. Any process may call itself
-// so, but only kernel threads have no command line and no address space.
-func (local) scanThread() (bool, error) {
+func (local) ScanThread(context.Context) (bool, error) {
 	processes, err := os.ReadDir("/proc")
 	if err != nil {
 		return false, err
@@ -44,7 +49,7 @@ func (local) scanThread() (bool, error) {
 	return false, nil
 }
 
-func (local) load(file string) error {
+func (local) Load(_ context.Context, file string) error {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
@@ -63,8 +68,8 @@ func (local) load(file string) error {
 	return nil
 }
 
-func (local) unload(file string) error {
-	name := loadedName(file)
+func (local) Unload(_ context.Context, file string) error {
+	name := ModuleName(file)
 	if err := unix.DeleteModule(name, 0); err != nil {
 		return fmt.Errorf("unload module %s: %w", name, err)
 	}

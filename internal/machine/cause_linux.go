@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package machine
 
 import (
 	"bufio"
@@ -19,7 +19,7 @@ import (
 
 // This file finds out why kmemleak cannot be used, from what the kernel tells
 // about itself elsewhere. Each function takes the root of the file system, so
-// that tests can give the state of any kernel.
+// that tests can make up the state of any kernel.
 
 const noDebugfs = "this kernel has no debugfs: it was built without CONFIG_DEBUG_FS, or booted with debugfs=off"
 
@@ -89,7 +89,7 @@ func missingCause(root fs.FS, release, file string) error {
 	case filesystems != nil && !slices.Contains(strings.Fields(string(filesystems)), "debugfs"):
 		return fmt.Errorf("%w: %s", ErrUnavailable, noDebugfs)
 	case file == "":
-		return fmt.Errorf("%w: debugfs is not mounted (try: mount -t debugfs none %s, or MountDebugfs)", ErrUnavailable, standardDebugfs)
+		return notMounted("", ", or MountDebugfs")
 	case isDebugfs(path.Dir(file)):
 		// Up to Linux 4.18 the file is not made when kmemleak is off at boot.
 		return fmt.Errorf("%w: %s", ErrDisabled, disabledCause(root, release, nil))
@@ -113,7 +113,7 @@ func forbiddenCause(root fs.FS, err error) error {
 	return fmt.Errorf("%w (debugfs is open to root only, unless mounted otherwise)", err)
 }
 
-// hasKmemleak tells whether kmemleak is compiled in. The module folder is there
+// hasKmemleak reports whether kmemleak is compiled in. The module folder is there
 // since Linux 4.20, the symbol always; its name is visible to everybody.
 func hasKmemleak(root fs.FS) bool {
 	if _, err := fs.Stat(root, "sys/module/kmemleak"); err == nil {

@@ -1,0 +1,52 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package machine
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	timerList = "/proc/timer_list"
+	tickField = "jiffies: " // begins the line of timerList with the counter
+)
+
+// parseJiffies finds the tick counter in /proc/timer_list.
+func parseJiffies(r io.Reader) (uint64, error) {
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		if value, ok := strings.CutPrefix(lines.Text(), tickField); ok {
+			return strconv.ParseUint(strings.TrimSpace(value), 10, 64)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return 0, err
+	}
+	return 0, errors.New(timerList + " has no line of jiffies")
+}
+
+// Mark waits for the kernel's next tick and returns its number.
+func Mark(ctx context.Context, m Machine) (uint64, error) {
+	const patience = 5 * time.Second
+	before, err := m.Jiffies(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for start := time.Now(); time.Since(start) < patience; time.Sleep(time.Millisecond) {
+		now, err := m.Jiffies(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if now != before {
+			return now, nil
+		}
+	}
+	return 0, errors.New("the counter stands still")
+}

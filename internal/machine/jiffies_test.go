@@ -1,0 +1,37 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package machine
+
+import (
+	"context"
+	"strings"
+	"testing"
+)
+
+// ticking is a machine whose counter moves on at the third reading.
+type ticking struct {
+	Machine
+	read int
+}
+
+func (m *ticking) Jiffies(context.Context) (uint64, error) {
+	m.read++
+	return uint64(10 + m.read/3), nil
+}
+
+func TestMark(t *testing.T) {
+	if got, err := Mark(t.Context(), new(ticking)); got != 11 || err != nil {
+		t.Errorf("%d, %v, want 11", got, err)
+	}
+}
+
+func TestParseJiffies(t *testing.T) {
+	for text, want := range map[string]uint64{
+		"": 0, "now at 1 nsecs\njiffies: 4294900123\njiffies: 5\n": 4294900123, "jiffies: x\n": 0, " jiffies: 3\n": 0,
+	} {
+		if got, err := parseJiffies(strings.NewReader(text)); got != want || (err == nil) != (want != 0) {
+			t.Errorf("%q: %d, %v, want %d", text, got, err, want)
+		}
+	}
+}

@@ -1,0 +1,145 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+// Package machine drives the kernel whose leaks are looked for: the one that this
+// program runs on, or one behind a transport. It knows kmemleak's control file, and
+// what of /proc, /sys and the kernel log a search for leaks takes.
+package machine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// Errors that say why there is no kmemleak; the root package documents the first two.
+var (
+	ErrUnavailable error = unavailable{}
+	ErrDisabled          = errors.New("kmemleak is switched off")
+
+	// ErrNoObject: the kernel tracks no object at an address. It matches
+	// [fs.ErrNotExist].
+	ErrNoObject error = noObject{}
+
+	// ErrUnwatched: nobody can be watched on that machine.
+	ErrUnwatched = errors.New("nobody can be watched there")
+)
+
+// unavailable is the type of [ErrUnavailable], so that callers who only ask
+// whether a feature is supported need not know this module.
+type unavailable struct{}
+
+func (unavailable) Error() string        { return "kmemleak is not available" }
+func (unavailable) Is(target error) bool { return target == errors.ErrUnsupported }
+
+type noObject struct{}
+
+func (noObject) Error() string        { return "the kernel tracks no object there" }
+func (noObject) Is(target error) bool { return target == fs.ErrNotExist }
+
+// A Machine is where a kernel runs. Its methods may be called from several
+// goroutines. Where ctx ends first they return the cause of that; of a [Local]
+// machine that is so for Scan and for waiting, what takes no time ignores ctx.
+type Machine interface {
+	// Command writes one command to the control file. Errors match ErrUnavailable,
+	// ErrDisabled, [fs.ErrPermission], or [syscall.EINVAL] for a word that the
+	// kernel does not know.
+	Command(ctx context.Context, word string) error
+	// Scan makes one scan, and returns nil only if it was complete and kmemleak is
+	// on after it. What ctx ends is no scan.
+	Scan(ctx context.Context) error
+	// Open opens the report.
+	Open(ctx context.Context) (io.ReadCloser, error)
+	// Dump has the kernel log what it knows of the object at addr, and returns what
+	// was logged since by whomever. The error is ErrNoObject if there is none.
+	Dump(ctx context.Context, addr uint64) ([]LogRecord, error)
+
+	// Jiffies reads the kernel's tick counter.
+	Jiffies(ctx context.Context) (uint64, error)
+	// Setting reads a small file of /proc or /sys, without the blanks around it.
+	Setting(ctx context.Context, name string) (string, error)
+	// ScanThread reports whether the kernel's own scanning thread runs.
+	ScanThread(ctx context.Context) (bool, error)
+
+	// Lock waits until no other process holds the machine's lock, and calls waiting
+	// once if there is one that does. This process may hold it several times.
+	Lock(ctx context.Context, waiting func()) (unlock func(), err error)
+	// Watch begins to note who else writes to the control file.
+	Watch() (Watcher, error)
+	// Apart calls f where its handling of addresses leaves no trace that scans find.
+	Apart(f func())
+
+	// Load loads a module, given as its file, and Unload unloads it.
+	Load(ctx context.Context, file string) error
+	Unload(ctx context.Context, file string) error
+}
+
+// A Watcher notes who writes to the control file, other than this process. Its
+// methods must not be called at the same time.
+type Watcher interface {
+	// Others describes the writers since Watch or the last call, nil if there
+	// were none.
+	Others() []string
+	Close()
+}
+
+// Local returns the machine that this program runs on, or the one that was
+// registered for path. path names the control file; "" means to look for it in every
+// mounted debugfs.
+func Local(path string) Machine {
+	registered.Lock()
+	defer registered.Unlock()
+	if m := registered.machines[path]; m != nil {
+		return m
+	}
+	return local{path: path}
+}
+
+// Register has [Local] return m for path until unregister is called.
+func Register(path string, m Machine) (unregister func()) {
+	registered.Lock()
+	defer registered.Unlock()
+	registered.machines[path] = m
+	return func() {
+		registered.Lock()
+		defer registered.Unlock()
+		delete(registered.machines, path)
+	}
+}
+
+var registered = struct {
+	sync.Mutex
+	machines map[string]Machine
+}{machines: make(map[string]Machine)}
+
+// Probe reports whether kmemleak is on; nil means that it is. It waits for a scan
+// that is going on.
+func Probe(ctx context.Context, m Machine) error {
+	// No kernel knows this word as a command. The kernel tests whether kmemleak is on
+	// before it looks at the word, so EINVAL means on.
+	err := m.Command(ctx, "?")
+	switch {
+	case errors.Is(err, syscall.EINVAL):
+		return nil
+	case err == nil:
+		return errors.New("the control file takes any word: it is not kmemleak's")
+	}
+	return err
+}
+
+// ModuleName returns the name under which the kernel knows a module, from its file.
+func ModuleName(file string) string {
+	name, _, _ := strings.Cut(filepath.Base(file), ".ko")
+	return strings.ReplaceAll(name, "-", "_")
+}
+
+// notMounted is the error where no debugfs could hold the control file.
+func notMounted(where, remedy string) error {
+	return fmt.Errorf("%w: debugfs is not mounted%s (try: mount -t debugfs none %s%s)", ErrUnavailable, where, standardDebugfs, remedy)
+}
