@@ -40,6 +40,7 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // T is what of [testing.TB] is needed.
@@ -195,7 +196,7 @@ func startOf(o *options) *start {
 	switch {
 	case o.start != nil:
 		return o.start
-	case o.detector.Transport != nil:
+	case o.detector.Transport != nil, machine.Registered(o.detector.Path): // not where this program runs
 		return new(start)
 	case program.err != nil:
 		// Why there is no counter to read is most likely why there is no kmemleak.
