@@ -1,200 +1,48 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package kmemleak_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/kmemleak/kmemleak/internal/machine"
+	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/kerneltest"
 )
 
-// simulated is a machine with the rules of mm/kmemleak.c, for what real kernels do
-// too rarely for a test. Time is that of the test's bubble.
-type simulated struct {
-	mu       sync.Mutex
-	objects  []*simObject
-	boot     time.Time
-	lastScan uint64
-	scans    int
-	commands []string
-	thread   bool
-
-	unrefScans int              // min_unref_scans
-	skip       func(i int) bool // whether a reading passes over leak i
-	readings   int
-	others_    []string
-	lockErr    error
-	probeErr   error
-}
-
-type simObject struct {
-	leak     Leak
-	hidden   bool // a stale pointer leads to it
-	summed   bool // its checksum is known
-	white    int  // scans in a row that found it unreferenced
-	reported bool
-	gone     bool
-	grey     bool
-}
-
-const simHZ = 250
-
-func newSimulated() *simulated {
-	return &simulated{boot: time.Now().Add(-time.Hour), unrefScans: 1, skip: func(int) bool { return false }}
-}
-
-func (m *simulated) jiffies() uint64 {
-	return 1<<32 - 300*simHZ + uint64(time.Since(m.boot)*simHZ/time.Second)
-}
-
-// leak adds leaks at the present time.
-func (m *simulated) leak(n int, function string) []*simObject {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var added []*simObject
-	for range n {
-		o := &simObject{leak: Leak{
-			Addr: 0xffff888000001000 + uint64(len(m.objects))*64, Size: 64, Comm: "sim", PID: 1, Jiffies: m.jiffies(),
-			Backtrace: []Frame{{Func: function, Offset: 1, Size: 2, Module: "leaky"}},
-		}}
-		added = append(added, o)
-		m.objects = append(m.objects, o)
-	}
-	return added
-}
-
-func (m *simulated) Scan(context.Context) error {
-	time.Sleep(100 * time.Millisecond)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.commands = append(m.commands, "scan")
-	m.scans++
-	now := m.jiffies()
-	for _, o := range m.objects {
-		switch {
-		case o.gone || o.grey || o.hidden:
-			o.white = 0
-		case !o.summed:
-			o.summed = true
-		default:
-			o.white++
-			if now-o.leak.Jiffies >= 5*simHZ && o.white >= m.unrefScans {
-				o.reported = true
-			}
-		}
-	}
-	m.lastScan = now
-	return m.probeErr
-}
-
-func (m *simulated) Command(_ context.Context, word string) error {
-	if word == "?" {
-		return cmp.Or[error](m.probeErr, syscall.EINVAL)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.commands = append(m.commands, word)
-	switch word {
-	case "scan=off":
-		m.thread = false
-	case "scan=on":
-		m.thread = true
-	case "clear":
-		for _, o := range m.objects {
-			o.grey = o.grey || o.reported && o.white > 0
-		}
-	}
-	return nil
-}
-
-func (m *simulated) Open(context.Context) (io.ReadCloser, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.readings++
-	var b strings.Builder
-	i := 0
-	for _, o := range m.objects {
-		if o.reported && !o.gone && !o.grey && o.white > 0 {
-			if !m.skip(i) {
-				b.WriteString(o.leak.String())
-			}
-			i++
-		}
-	}
-	return io.NopCloser(strings.NewReader(b.String())), nil
-}
-
-func (m *simulated) Dump(_ context.Context, addr uint64) ([]machine.LogRecord, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, o := range m.objects {
-		if o.leak.Addr != addr || o.gone {
-			continue
-		}
-		minCount := 1
-		if o.grey {
-			minCount = 0
-		}
-		var records []machine.LogRecord
-		for _, line := range []string{
-			fmt.Sprintf("Object 0x%x (size %d):", addr, o.leak.Size),
-			fmt.Sprintf("  comm \"sim\", pid 1, jiffies %d", o.leak.Jiffies),
-			fmt.Sprintf("  min_count = %d", minCount), "  count = 1", "  backtrace:",
-		} {
-			records = append(records, machine.LogRecord{Text: machine.LogPrefix + line})
-		}
-		return records, nil
-	}
-	return nil, machine.ErrNoObject
-}
-
-func (m *simulated) Jiffies(context.Context) (uint64, error) { return m.jiffies(), nil }
-func (m *simulated) Setting(context.Context, string) (string, error) {
-	return fmt.Sprint(m.unrefScans), nil
-}
-func (m *simulated) ScanThread(context.Context) (bool, error) { return m.thread, nil }
-func (m *simulated) Watch() (machine.Watcher, error)          { return m, nil }
-func (m *simulated) Others() []string                         { return m.others_ }
-func (m *simulated) Close()                                   {}
-func (m *simulated) Apart(f func())                           { f() }
-func (m *simulated) Load(context.Context, string) error       { return fs.ErrNotExist }
-func (m *simulated) Unload(context.Context, string) error     { return nil }
-func (m *simulated) Lock(context.Context, func()) (func(), error) {
-	return func() {}, m.lockErr
-}
-
-// find looks for leaks in a simulated machine.
-func (m *simulated) find(t *testing.T, opts ...Option) (Finding, error) {
+// examine looks for leaks in a simulated kernel.
+func examine(t *testing.T, k *kerneltest.Kernel, opts ...kmemleak.Option) (kmemleak.Finding, error) {
 	t.Helper()
-	defer machine.Register("simulated", m)()
-	return (&Detector{Path: "simulated"}).Examine(t.Context(), opts...)
+	return k.Detector().Examine(t.Context(), opts...)
 }
 
-// simulate runs a test in simulated time.
-func simulate(t *testing.T, name string, f func(t *testing.T, m *simulated)) {
-	t.Run(name, func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { f(t, newSimulated()) })
+func alloc(k *kerneltest.Kernel, n int) (leaks []kmemleak.Leak) {
+	for range n {
+		leaks = append(leaks, k.Alloc(kmemleak.Leak{}))
+	}
+	return leaks
+}
+
+// atStage calls f whenever the search enters a stage.
+func atStage(stage kmemleak.Stage, f func(scan int)) kmemleak.Option {
+	return kmemleak.WithProgress(func(p kmemleak.Progress) {
+		if p.Stage == stage {
+			f(p.Scan)
+		}
 	})
 }
 
 func TestProtocol(t *testing.T) {
-	simulate(t, "finds what is fresh", func(t *testing.T, m *simulated) {
-		m.leak(3, "f")
+	simulate(t, "finds what is fresh", func(t *testing.T, k *kerneltest.Kernel) {
+		alloc(k, 3)
 		start := time.Now()
-		f, err := m.find(t)
+		f, err := examine(t, k)
 		if err != nil || len(f.Leaks) != 3 {
 			t.Errorf("%d leaks, %v, want 3", len(f.Leaks), err)
 		}
@@ -202,12 +50,12 @@ func TestProtocol(t *testing.T) {
 			t.Errorf("it took %v, want 6 s", took)
 		}
 	})
-	simulate(t, "waits only for what is missing", func(t *testing.T, m *simulated) {
-		m.leak(3, "f")
+	simulate(t, "waits only for what is missing", func(t *testing.T, k *kerneltest.Kernel) {
+		alloc(k, 3)
 		ended := time.Now()
 		time.Sleep(4 * time.Second)
 		start := time.Now()
-		f, err := m.find(t, Ended(ended))
+		f, err := examine(t, k, kmemleak.Ended(ended))
 		if err != nil || len(f.Leaks) != 3 {
 			t.Errorf("%d leaks, %v, want 3", len(f.Leaks), err)
 		}
@@ -215,127 +63,198 @@ func TestProtocol(t *testing.T) {
 			t.Errorf("it took %v, want 2 s", took)
 		}
 	})
-	simulate(t, "min_unref_scans", func(t *testing.T, m *simulated) {
-		m.unrefScans = 30
-		m.leak(1, "f")
-		f, err := m.find(t)
+	simulate(t, "min_unref_scans", func(t *testing.T, k *kerneltest.Kernel) {
+		k.SetMinUnrefScans(30)
+		alloc(k, 1)
+		f, err := examine(t, k)
 		if err != nil || len(f.Leaks) != 1 || f.Scans < 32 {
 			t.Errorf("%d leaks in %d scans, %v, want 1 in 32 or more", len(f.Leaks), f.Scans, err)
 		}
 	})
-	simulate(t, "automatic scan off first, and on again", func(t *testing.T, m *simulated) {
-		m.thread = true
-		if _, err := m.find(t); err != nil {
+	simulate(t, "automatic scan off first, and on again", func(t *testing.T, k *kerneltest.Kernel) {
+		k.Write("scan=on", "")
+		if _, err := examine(t, k); err != nil {
 			t.Fatal(err)
 		}
-		first, last := m.commands[0], m.commands[len(m.commands)-1]
-		if first != "scan=off" || last != "scan=on" || !m.thread {
-			t.Errorf("commands %q", m.commands)
+		commands := k.Commands()
+		if commands[0] != "scan=off" || commands[len(commands)-1] != "scan=on" || !k.AutoScan() {
+			t.Errorf("commands %q", commands)
 		}
-		m.commands, m.thread = nil, false
-		if _, err := m.find(t); err != nil || m.thread || slices.Contains(m.commands, "scan=on") {
-			t.Errorf("%v, commands %q of a kernel without automatic scan", err, m.commands)
-		}
-	})
-	simulate(t, "hidden for some scans", func(t *testing.T, m *simulated) {
-		o := m.leak(1, "f")[0]
-		f, err := m.find(t, WithProgress(func(p Progress) {
-			o.hidden = p.Scan == 9 || p.Scan == 10 // when the search would end
-		}))
-		if err != nil || len(f.Leaks) != 1 {
-			t.Errorf("%d leaks, %v, want 1", len(f.Leaks), err)
+		k.Write("scan=off", "")
+		if _, err := examine(t, k); err != nil || k.AutoScan() || slices.Contains(k.Commands()[len(commands):], "scan=on") {
+			t.Errorf("%v, commands %q of a kernel without automatic scan", err, k.Commands()[len(commands):])
 		}
 	})
-	simulate(t, "skipped by readings", func(t *testing.T, m *simulated) {
-		m.leak(10, "f")
-		m.skip = func(i int) bool { return (i+m.readings)%3 == 0 }
-		f, err := m.find(t)
+	simulate(t, "hidden for some scans", func(t *testing.T, k *kerneltest.Kernel) {
+		k.HideFrom(alloc(k, 1)[0].Addr, 9, 10) // when the search would end
+		f, err := examine(t, k)
+		if err != nil || len(f.Leaks) != 1 || f.Scans <= 10 {
+			t.Errorf("%d leaks in %d scans, %v, want 1 in more than 10", len(f.Leaks), f.Scans, err)
+		}
+	})
+	simulate(t, "skipped by readings", func(t *testing.T, k *kerneltest.Kernel) {
+		alloc(k, 10)
+		k.SetSkip(func(reading, record int) bool { return (record+reading+1)%3 == 0 })
+		f, err := examine(t, k)
 		if err != nil || len(f.Leaks) != 10 {
 			t.Errorf("%d leaks, %v, want 10", len(f.Leaks), err)
 		}
-		seen := make(map[identity]bool)
+		seen := make(map[uint64]bool)
 		for _, l := range f.Leaks {
-			if seen[identityOf(l)] {
+			if seen[l.Addr] {
 				t.Errorf("0x%x twice", l.Addr)
 			}
-			seen[identityOf(l)] = true
+			seen[l.Addr] = true
 		}
 	})
-	simulate(t, "never the same", func(t *testing.T, m *simulated) {
-		_, err := m.find(t, WithProgress(func(p Progress) {
-			if p.Stage == Reading {
-				for _, o := range m.objects {
-					o.gone = true
-				}
-				for _, o := range m.leak(1, "f") {
-					o.reported, o.white = true, 1
+	simulate(t, "never the same", func(t *testing.T, k *kerneltest.Kernel) {
+		// Each scan but the first reports one leak, and another one than before.
+		const scans = 60
+		leaks := alloc(k, scans)
+		for i, l := range leaks {
+			var hidden []int
+			for scan := 2; scan <= scans; scan++ {
+				if scan != i {
+					hidden = append(hidden, scan)
 				}
 			}
-		}))
-		if err != nil || m.scans > 20 {
-			t.Errorf("%d scans, %v, want it to end", m.scans, err)
+			k.HideFrom(l.Addr, hidden...)
+		}
+		_, err := examine(t, k, atStage(kmemleak.Scanning, func(scan int) { k.Free(leaks[scan-1].Addr) }))
+		if err != nil || k.Scans() > 20 {
+			t.Errorf("%d scans, %v, want it to end", k.Scans(), err)
 		}
 	})
-	simulate(t, "cleared by others, unseen", func(t *testing.T, m *simulated) {
-		m.leak(1, "f")
-		_, err := m.find(t, WithProgress(func(p Progress) {
-			if p.Stage == Scanning && p.Scan == 3 && !m.objects[0].grey {
-				m.Command(t.Context(), "clear")
+	simulate(t, "cleared by others, unseen", func(t *testing.T, k *kerneltest.Kernel) {
+		alloc(k, 1)
+		_, err := examine(t, k, atStage(kmemleak.Scanning, func(scan int) {
+			if scan == 3 {
+				k.Write("clear", "")
 			}
 		}))
-		if !errors.Is(err, ErrInterfered) {
+		if !errors.Is(err, kmemleak.ErrInterfered) {
 			t.Errorf("%v, want ErrInterfered", err)
 		}
 	})
-	simulate(t, "thread started by others, unseen", func(t *testing.T, m *simulated) {
-		_, err := m.find(t, WithProgress(func(p Progress) { m.thread = p.Scan > 1 }))
-		if !errors.Is(err, ErrInterfered) {
+	simulate(t, "thread started by others, unseen", func(t *testing.T, k *kerneltest.Kernel) {
+		_, err := examine(t, k, atStage(kmemleak.Reading, func(int) { k.Write("scan=on", "") }))
+		if !errors.Is(err, kmemleak.ErrInterfered) {
 			t.Errorf("%v, want ErrInterfered", err)
 		}
 	})
-	simulate(t, "disabled at the end", func(t *testing.T, m *simulated) {
-		_, err := m.find(t, WithProgress(func(p Progress) {
-			if p.Stage == Reading && p.Scan == 10 { // the last one
-				m.probeErr = ErrDisabled
+	simulate(t, "others, seen", func(t *testing.T, k *kerneltest.Kernel) {
+		scan := func(word string) kmemleak.Option {
+			return atStage(kmemleak.Aging, func(int) { k.Write(word, `process 7 ("sh")`) })
+		}
+		_, err := examine(t, k, scan("scan"))
+		if !errors.Is(err, kmemleak.ErrInterfered) || !strings.Contains(err.Error(), `process 7 ("sh")`) {
+			t.Errorf("%v, want ErrInterfered by the process", err)
+		}
+		k.Fail(kerneltest.Watch, fs.ErrPermission)
+		if f, err := examine(t, k, scan("scan")); err != nil || !errors.Is(f.Unwatched, fs.ErrPermission) {
+			t.Errorf("%v, unwatched for %v, want a permission error there", err, f.Unwatched)
+		}
+	})
+	simulate(t, "disabled at the end", func(t *testing.T, k *kerneltest.Kernel) {
+		f, err := examine(t, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := f.Scans
+		_, err = examine(t, k, atStage(kmemleak.Reading, func(scan int) {
+			if scan == last {
+				k.Fail(kerneltest.Probe, kmemleak.ErrDisabled)
 			}
 		}))
-		if !errors.Is(err, ErrDisabled) {
+		if !errors.Is(err, kmemleak.ErrDisabled) {
 			t.Errorf("%v, want ErrDisabled", err)
 		}
 	})
-	simulate(t, "clear", func(t *testing.T, m *simulated) {
-		m.leak(2, "f")
-		f, err := m.find(t, ThenClear())
-		if err != nil || len(f.Leaks) != 2 || m.commands[len(m.commands)-1] != "clear" {
-			t.Errorf("%d leaks, %v, commands %q", len(f.Leaks), err, m.commands)
+	simulate(t, "clear", func(t *testing.T, k *kerneltest.Kernel) {
+		alloc(k, 2)
+		f, err := examine(t, k, kmemleak.ThenClear())
+		commands := k.Commands()
+		if err != nil || len(f.Leaks) != 2 || commands[len(commands)-1] != "clear" {
+			t.Errorf("%d leaks, %v, commands %q", len(f.Leaks), err, commands)
 		}
-		if f, err := m.find(t); err != nil || len(f.Leaks) != 0 || slices.Contains(m.commands[len(m.commands)-1:], "clear") {
+		if f, err := examine(t, k); err != nil || len(f.Leaks) != 0 || slices.Contains(k.Commands()[len(commands):], "clear") {
 			t.Errorf("%d leaks, %v after they were cleared", len(f.Leaks), err)
 		}
 	})
 }
 
-func TestWindow(t *testing.T) {
-	const top = 1<<32 - 1
+func TestVanished(t *testing.T) {
+	simulate(t, "fates", func(t *testing.T, k *kerneltest.Kernel) {
+		leaks := alloc(k, 3)
+		f, err := examine(t, k, atStage(kmemleak.Scanning, func(scan int) {
+			if scan == 3 {
+				k.Free(leaks[0].Addr)
+				k.Reference(leaks[1].Addr, true)
+			}
+		}))
+		if err != nil || len(f.Leaks) != 1 || f.Leaks[0].Addr != leaks[2].Addr || len(f.Vanished) != 2 {
+			t.Fatalf("%+v, %v, want the third leak and the others vanished", f, err)
+		}
+		for i, want := range []kmemleak.Fate{kmemleak.Freed, kmemleak.Referenced} {
+			if got := f.Vanished[i]; got.Fate != want || got.Leak.Addr != leaks[i].Addr {
+				t.Errorf("leak %d was %v, want %v", i, got.Fate, want)
+			}
+		}
+	})
+}
+
+// TestContext ends contexts in the middle of everything that takes long.
+func TestContext(t *testing.T) {
+	interrupted := errors.New("interrupted")
 	for _, tt := range []struct {
-		name    string
-		w       Window
-		jiffies uint64
-		want    bool
+		name  string
+		stage kmemleak.Stage
+		scan  int
+		leaks int
+		set   func(k *kerneltest.Kernel)
 	}{
-		{"inside", Window{From: 10, To: 20}, 15, true},
-		{"first tick", Window{From: 10, To: 20}, 10, true},
-		{"last tick", Window{From: 10, To: 20}, 20, true},
-		{"before", Window{From: 10, To: 20}, 9, false},
-		{"after", Window{From: 10, To: 20}, 21, false},
-		{"32 bits overflow: before it", Window{From: top - 5, To: 5}, top, true},
-		{"32 bits overflow: after it", Window{From: top - 5, To: 5}, 0, true},
-		{"32 bits overflow: too early", Window{From: top - 5, To: 5}, top - 6, false},
-		{"32 bits overflow: too late", Window{From: top - 5, To: 5}, 6, false},
-		{"64 bits go on", Window{From: top - 5, To: top + 5}, top + 1, true},
+		{"first scan", kmemleak.Scanning, 1, 0, func(k *kerneltest.Kernel) { k.SetScanTime(time.Minute) }},
+		{"last scan", kmemleak.Scanning, 3, 2, func(k *kerneltest.Kernel) { k.SetScanTime(time.Minute) }},
+		{"aging", kmemleak.Aging, 1, 0, func(*kerneltest.Kernel) {}},
+		{"queueing", kmemleak.Queueing, 0, 0, func(k *kerneltest.Kernel) { k.HoldLock() }},
 	} {
-		if got := tt.w.Contains(tt.jiffies); got != tt.want {
-			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		simulate(t, tt.name, func(t *testing.T, k *kerneltest.Kernel) {
+			alloc(k, 2)
+			k.Write("scan=on", "")
+			tt.set(k)
+			ctx, cancel := context.WithCancelCause(t.Context())
+			defer cancel(nil)
+			var ended time.Time
+			leaks, err := k.Detector().Find(ctx, kmemleak.WithProgress(func(p kmemleak.Progress) {
+				if p.Stage == tt.stage && p.Scan == tt.scan && ended.IsZero() {
+					ended = time.Now().Add(40 * time.Millisecond)
+					time.AfterFunc(time.Until(ended), func() { cancel(interrupted) })
+				}
+			}))
+			if took := time.Since(ended); !errors.Is(err, interrupted) || took > 100*time.Millisecond {
+				t.Errorf("%v after %v, want the cause of ctx's end within 100 ms", err, took)
+			}
+			if len(leaks) != tt.leaks || !k.AutoScan() {
+				t.Errorf("%d leaks, automatic scan %v, want %d and that it runs again", len(leaks), k.AutoScan(), tt.leaks)
+			}
+		})
+	}
+}
+
+// TestUnavailable wants the cause from whichever question fails.
+func TestUnavailable(t *testing.T) {
+	for call, name := range map[kerneltest.Call]string{
+		kerneltest.Probe: "Probe", kerneltest.Scan: "Scan", kerneltest.Command: "Command", kerneltest.Report: "Report",
+		kerneltest.AutoScan: "AutoScan", kerneltest.Lock: "Lock",
+	} {
+		for _, want := range []error{kmemleak.ErrUnavailable, kmemleak.ErrDisabled, fs.ErrPermission} {
+			simulate(t, name+": "+want.Error(), func(t *testing.T, k *kerneltest.Kernel) {
+				k.Write("scan=on", "")
+				k.Fail(call, want)
+				if _, err := examine(t, k); !errors.Is(err, want) {
+					t.Errorf("%v, want %v", err, want)
+				}
+			})
 		}
 	}
 }

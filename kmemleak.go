@@ -21,9 +21,10 @@
 // logs on any operating system, a [Symbolizer] needs no kernel, a [Detector] no debug
 // information.
 //
-// Beside this package there are kmemleaktest, for go test; leakfmt, which writes leaks
-// for people and for programs; leakprof, which makes profiles of them; and the program
-// cmd/kmemleak. The folder examples shows each at work.
+// Beside this package there are kmemleaktest, for go test; kerneltest, which simulates
+// a kernel; leakfmt, which writes leaks for people and for programs; leakprof, which
+// makes profiles of them; and the program cmd/kmemleak. The folder examples shows
+// each at work.
 //
 // # Errors
 //

@@ -41,6 +41,7 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // T is the part of [testing.TB] that this package needs.
@@ -197,7 +198,7 @@ func startOf(o *options) *start {
 	switch {
 	case o.start != nil:
 		return o.start
-	case o.detector.Transport != nil:
+	case o.detector.Transport != nil, machine.Registered(o.detector.Path): // not where this program runs
 		return new(start)
 	case program.err != nil:
 		// If there is no counter to read, the reason is most likely the same as for a missing

@@ -13,8 +13,10 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/kerneltest"
 )
 
 var (
@@ -41,14 +43,14 @@ func (r *recorder) Logf(f string, a ...any)   { r.logs = append(r.logs, fmt.Spri
 func (r *recorder) Errorf(f string, a ...any) { r.errors = append(r.errors, fmt.Sprintf(f, a...)) }
 func (r *recorder) Skipf(f string, a ...any)  { r.skips = append(r.skips, fmt.Sprintf(f, a...)) }
 
-// machine is a transport to a kernel that answers from memory.
-type machine struct {
+// answering is a transport to a kernel that answers from memory.
+type answering struct {
 	report  string
 	off     bool
 	jiffies uint64
 }
 
-func (m *machine) Run(_ context.Context, script string, w io.Writer) error {
+func (m *answering) Run(_ context.Context, script string, w io.Writer) error {
 	answer, status := "", 0
 	switch {
 	case strings.Contains(script, "mountinfo"):
@@ -74,7 +76,7 @@ func (m *machine) Run(_ context.Context, script string, w io.Writer) error {
 	return err
 }
 
-func (m *machine) on() kmemleak.Option { return On(&kmemleak.Detector{Transport: m}) }
+func (m *answering) on() kmemleak.Option { return On(&kmemleak.Detector{Transport: m}) }
 
 // leak prints leaks of one size from one function.
 func leak(n, size int, function string) string {
@@ -98,20 +100,20 @@ func TestVerifyNone(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name        string
-		machine     machine
+		machine     answering
 		opts        []kmemleak.Option
 		require     bool
 		error, skip []string // what it must say; nil: nothing
 		lines       int      // maximum number of the failure's lines
 	}{
 		{name: "no leak"},
-		{name: "one leak", machine: machine{report: leak(1, 64, "lose")}, error: []string{"1 leak, 64 bytes", "lose+0x1/0x10 [m]", `"x\x1b[31m"`, "whole report: "}, lines: 6},
-		{name: "many leaks", machine: machine{report: many}, error: []string{"5050 leaks", "from 100 places", "and 95 places more"}, lines: 30},
-		{name: "ignored", machine: machine{report: leak(1, 64, "lose")}, opts: []kmemleak.Option{kmemleak.IgnoreFunc("lose")}},
-		{name: "switched off", machine: machine{off: true}, error: []string{"switched off", "SkipIfUnavailable"}},
-		{name: "skipped", machine: machine{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, skip: []string{"switched off"}},
-		{name: "required", machine: machine{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, require: true, error: []string{"switched off", "KMEMLEAK=require"}},
-		{name: "damaged report", machine: machine{report: "unreferenced object 0x1 (size 2):\n"}, opts: []kmemleak.Option{SkipIfUnavailable()}, error: []string{"line 1: expected comm"}},
+		{name: "one leak", machine: answering{report: leak(1, 64, "lose")}, error: []string{"1 leak, 64 bytes", "lose+0x1/0x10 [m]", `"x\x1b[31m"`, "whole report: "}, lines: 6},
+		{name: "many leaks", machine: answering{report: many}, error: []string{"5050 leaks", "from 100 places", "and 95 places more"}, lines: 30},
+		{name: "ignored", machine: answering{report: leak(1, 64, "lose")}, opts: []kmemleak.Option{kmemleak.IgnoreFunc("lose")}},
+		{name: "switched off", machine: answering{off: true}, error: []string{"switched off", "SkipIfUnavailable"}},
+		{name: "skipped", machine: answering{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, skip: []string{"switched off"}},
+		{name: "required", machine: answering{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, require: true, error: []string{"switched off", "KMEMLEAK=require"}},
+		{name: "damaged report", machine: answering{report: "unreferenced object 0x1 (size 2):\n"}, opts: []kmemleak.Option{SkipIfUnavailable()}, error: []string{"line 1: expected comm"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv("KMEMLEAK", map[bool]string{true: "require"}[tt.require])
@@ -131,6 +133,24 @@ func TestVerifyNone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestVerifyNoneKernel is a test of users who have package kerneltest.
+func TestVerifyNoneKernel(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	synctest.Test(t, func(t *testing.T) {
+		k := kerneltest.New(t)
+		k.Alloc(kmemleak.Leak{Comm: "before"})
+		time.Sleep(time.Second)
+		r := &recorder{dir: t.TempDir(), name: t.Name()}
+		opts := []kmemleak.Option{On(k.Detector())}
+		for _, want := range [][]string{{"1 leak, 64 bytes", `"before"`}, nil} {
+			r.errors = nil
+			VerifyNone(r, opts...)
+			check(t, "errors", r.errors, want)
+			opts = append(opts, kmemleak.IgnoreComm("before"))
+		}
+	})
 }
 
 // check checks that there is one text with all words, or none if words is nil.
@@ -167,10 +187,10 @@ func (n tests) Run() int { return int(n) }
 func TestVerifyMain(t *testing.T) {
 	t.Setenv("KMEMLEAK", "")
 	t.Setenv("TMPDIR", t.TempDir())
-	leaky := machine{report: strings.ReplaceAll(leak(2, 64, "lose"), "jiffies 4294900000", "jiffies 3")}
+	leaky := answering{report: strings.ReplaceAll(leak(2, 64, "lose"), "jiffies 4294900000", "jiffies 3")}
 	for _, tt := range []struct {
 		name    string
-		machine machine
+		machine answering
 		tests   tests
 		opts    []kmemleak.Option
 		code    int
@@ -179,8 +199,8 @@ func TestVerifyMain(t *testing.T) {
 		{name: "no leak", code: 0},
 		{name: "leaks", machine: leaky, code: 1, says: "2 leaks"},
 		{name: "tests fail", machine: leaky, tests: 3, code: 3},
-		{name: "cannot look", machine: machine{off: true}, code: 1, says: "switched off"},
-		{name: "need not look", machine: machine{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, code: 0, says: "leaks are not looked for"},
+		{name: "cannot look", machine: answering{off: true}, code: 1, says: "switched off"},
+		{name: "need not look", machine: answering{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, code: 0, says: "leaks are not looked for"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
@@ -214,7 +234,7 @@ func TestAssign(t *testing.T) {
 
 func TestSuite(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	m := &machine{}
+	m := &answering{}
 	s := Suite{Detector: &kmemleak.Detector{Transport: m}}
 	var when []uint64
 	for _, name := range []string{"TestA", "TestB"} {

@@ -61,7 +61,7 @@ echo "|---|---|---|"
 if [ -z "$kernel" ]; then
 	mutate "Objects are waited for until they are old enough" find.go 'if left <= 0 {' 'if true {' TestProtocol
 	mutate "The age counts from the end of the work, not from the call" find.go 's.options.ended.Add(' 'time.Now().Add(10*time.Millisecond+' TestProtocol
-	mutate "As many scans as min_unref_scans asks for" find.go 'needed := 1 + s.minUnrefScans()' 'needed := 2' TestProtocol
+	mutate "As many scans as min_unref_scans asks for" find.go 'needed := 1 + s.minUnrefScans(ctx)' 'needed := 2' TestProtocol
 	mutate "The automatic scan is stopped" find.go 'if automatic {' 'if automatic && false {' TestProtocol
 	mutate "and runs again afterwards" find.go 'm.Command(undo, "scan=on")' 'error(nil)' TestProtocol
 	mutate "but only if it did before" find.go 'if automatic {' 'if automatic || true {' TestProtocol

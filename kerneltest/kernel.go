@@ -1,0 +1,306 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+// Package kerneltest simulates a kernel with kmemleak, for tests of programs that use
+// package kmemleak. It runs on every operating system and needs no rights.
+//
+// The kernel has the objects that the test allocates, and reports them as Linux does:
+// from the first scan on that begins 5 s or more after the allocation and finds the
+// object unreferenced and as an earlier scan has seen it. Time is that of package
+// time. In a bubble of testing/synctest a search for leaks costs none:
+//
+//	func TestWatch(t *testing.T) {
+//		synctest.Test(t, func(t *testing.T) {
+//			k := kerneltest.New(t) // in the bubble, for its clock
+//			k.Alloc(kmemleak.Leak{Comm: "modprobe", Size: 128})
+//			watch(t.Context(), k.Detector())
+//			…
+//		})
+//	}
+package kerneltest
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/machine"
+)
+
+// HZ is the number of ticks in a second of a [Kernel].
+const HZ = 250
+
+// minAge is MSECS_MIN_AGE of mm/kmemleak.c.
+const minAge = 5 * HZ // ticks
+
+// A Kernel is a simulated kernel with kmemleak. It was booted an hour before [New].
+// All methods may be called from several goroutines, and while a Detector drives the
+// kernel, such as in the function of [kmemleak.WithProgress].
+type Kernel struct {
+	path string
+	busy chan bool // holds a token while a command is at work, as scan_mutex does
+
+	mu            sync.Mutex
+	boot          time.Time
+	allocated     int       // objects, freed ones, too
+	objects       []*object // those that are not freed
+	failures      map[Call]error
+	modules       map[string][]kmemleak.Leak // by file
+	loaded        []string                   // files
+	commands      []string
+	off           bool
+	thread        bool // the automatic scan runs
+	scanTime      time.Duration
+	minUnrefScans int
+	scans         int // complete ones, the first is 1
+	readings      int
+	skip          func(reading, record int) bool
+	locks         int // of other processes
+	writers       []string
+}
+
+// object is one that is tracked.
+type object struct {
+	leak       kmemleak.Leak
+	referenced bool
+	hidden     []int // scans in which it is, too
+	summed     bool  // a scan has computed its checksum
+	white      bool  // the last scan found no reference
+	unref      int   // scans in a row that found none
+	reported   bool
+	cleared    bool
+}
+
+// shown reports whether the report has the object.
+func (o *object) shown() bool { return o.reported && o.white && !o.cleared }
+
+// T is the part of [testing.TB] that New needs.
+type T interface{ Cleanup(func()) }
+
+var kernels atomic.Int64
+
+// New boots a kernel that t has until it ends. A nil t has it for good, as examples
+// may.
+func New(t T) *Kernel {
+	k := &Kernel{
+		path:          fmt.Sprintf("kerneltest %d", kernels.Add(1)),
+		busy:          make(chan bool, 1),
+		boot:          time.Now().Add(-time.Hour),
+		failures:      make(map[Call]error),
+		modules:       make(map[string][]kmemleak.Leak),
+		scanTime:      100 * time.Millisecond,
+		minUnrefScans: 1,
+	}
+	unregister := machine.Register(k.path, driven{k})
+	if t != nil {
+		t.Cleanup(unregister)
+	}
+	return k
+}
+
+// Detector returns a Detector of the kernel. Its Path is no file's.
+func (k *Kernel) Detector() *kmemleak.Detector { return &kmemleak.Detector{Path: k.path} }
+
+// Alloc allocates an object that nothing points to, and returns it as it will be
+// reported. What is zero of l is made up: Addr, Size (64), Comm, Backtrace (a function
+// lose of a module leaky), and Jiffies, which is the present tick then. An object that
+// is at Addr already is freed.
+func (k *Kernel) Alloc(l kmemleak.Leak) kmemleak.Leak {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.alloc(l)
+}
+
+func (k *Kernel) alloc(l kmemleak.Leak) kmemleak.Leak {
+	k.allocated++
+	if l.Addr == 0 {
+		l.Addr = 0xffff888000000000 + uint64(k.allocated)<<12
+	}
+	if l.Size == 0 {
+		l.Size = 64
+	}
+	if l.Comm == "" {
+		l.Comm = "kerneltest"
+	}
+	if l.Jiffies == 0 {
+		l.Jiffies = k.jiffies()
+	}
+	if l.Backtrace == nil {
+		l.Backtrace = []kmemleak.Frame{{Func: "lose", Offset: 0x10, Size: 0x20, Module: "leaky"}}
+	}
+	k.free(l.Addr)
+	k.objects = append(k.objects, &object{leak: l})
+	return l
+}
+
+// Free frees the object at addr, if there is one.
+func (k *Kernel) Free(addr uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.free(addr)
+}
+
+func (k *Kernel) free(addr uint64) {
+	k.objects = slices.DeleteFunc(k.objects, func(o *object) bool { return o.leak.Addr == addr })
+}
+
+// Reference says whether a pointer leads to the object at addr from now on: then it is
+// no leak.
+func (k *Kernel) Reference(addr uint64, on bool) {
+	k.change(addr, func(o *object) { o.referenced = on })
+}
+
+// HideFrom has a stale pointer lead to the object at addr in these scans, counted
+// from 1 since boot, and in no others.
+func (k *Kernel) HideFrom(addr uint64, scans ...int) {
+	k.change(addr, func(o *object) { o.hidden = scans })
+}
+
+func (k *Kernel) change(addr uint64, f func(*object)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if o := k.object(addr); o != nil {
+		f(o)
+	}
+}
+
+// object returns the one at addr, nil if there is none.
+func (k *Kernel) object(addr uint64) *object {
+	i := slices.IndexFunc(k.objects, func(o *object) bool { return o.leak.Addr == addr })
+	if i < 0 {
+		return nil
+	}
+	return k.objects[i]
+}
+
+// AddModule adds a file to the machine, a module which loses these objects when it is
+// loaded, see [kmemleak.ProofOfLife]. A nil Backtrace is one of the initialization of
+// modules.
+func (k *Kernel) AddModule(file string, leaks ...kmemleak.Leak) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.modules[file] = leaks
+}
+
+func (k *Kernel) load(file string) error {
+	leaks, ok := k.modules[file]
+	if !ok {
+		return &fs.PathError{Op: "load module", Path: file, Err: fs.ErrNotExist}
+	}
+	k.loaded = append(k.loaded, file)
+	for _, l := range leaks {
+		if l.Backtrace == nil {
+			l.Backtrace = []kmemleak.Frame{{Func: "do_init_module", Offset: 0x10, Size: 0x20}}
+		}
+		k.alloc(l)
+	}
+	return nil
+}
+
+// Loaded returns the files of the modules that are loaded.
+func (k *Kernel) Loaded() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.loaded)
+}
+
+// SetScanTime sets how long a scan takes, if not 0.1 s.
+func (k *Kernel) SetScanTime(d time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.scanTime = d
+}
+
+// SetMinUnrefScans sets the kernel's parameter min_unref_scans: how many scans in a
+// row must find an object unreferenced before it is reported, if not 1.
+func (k *Kernel) SetMinUnrefScans(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.minUnrefScans = n
+}
+
+// SetSkip has f say which records are missing in a reading of the report, as they may
+// be while objects are freed. Both count from 0. nil is none.
+func (k *Kernel) SetSkip(f func(reading, record int) bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.skip = f
+}
+
+// HoldLock has another process hold the machine's lock until release is called.
+func (k *Kernel) HoldLock() (release func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.locks++
+	return sync.OnceFunc(func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.locks--
+	})
+}
+
+// Write has another process write a command to the control file, such as "clear",
+// "off" or "scan=on", which the automatic scan runs after. It does not scan by itself.
+// Who watches the file notes writer, which is like process 7 ("sh"); "" is somebody
+// whom nobody notes. The error is nil or as that of the Detector's methods.
+func (k *Kernel) Write(command, writer string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	err := k.command(command)
+	if err == nil && writer != "" {
+		k.writers = append(k.writers, writer)
+	}
+	return err
+}
+
+// AutoScan reports whether the automatic scan runs.
+func (k *Kernel) AutoScan() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.thread
+}
+
+// Commands returns what Detectors have written to the control file since boot, in
+// order, with neither probes nor what failed.
+func (k *Kernel) Commands() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.commands)
+}
+
+// Scans returns the number of complete scans since boot.
+func (k *Kernel) Scans() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.scans
+}
+
+// A Call is something that is asked of the kernel, and may fail.
+type Call uint8
+
+// What Detectors ask of the kernel.
+const (
+	Probe    Call = iota // also at the end of others
+	Scan                 // one scan
+	Command              // any other command
+	Report               // opening the report
+	Dump                 // asking for one object
+	Jiffies              // reading the tick counter
+	AutoScan             // asking whether the automatic scan runs
+	Lock                 // taking the machine's lock
+	Watch                // noting who else writes to the control file
+	Load                 // loading a module
+	Unload               // unloading it
+)
+
+// Fail has calls of that kind fail with err, until it is called with nil. Usual are
+// [kmemleak.ErrUnavailable], [kmemleak.ErrDisabled] and [fs.ErrPermission].
+func (k *Kernel) Fail(c Call, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.failures[c] = err
+}
