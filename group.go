@@ -48,7 +48,7 @@ func OwnerCall(calls []Call) (call, pos int) {
 		if f.Func == "" && last >= 0 {
 			f.Func = c.Pos[last].Func
 		}
-		if ownerIndex([]Frame{f}) < 0 || c.Kind == Elided && c.Confidence < Assumed {
+		if ownerIndex([]Frame{f}) < 0 || c.Kind == KindElided && c.Confidence < Assumed {
 			continue
 		}
 		for pos := range last {
@@ -63,14 +63,13 @@ func OwnerCall(calls []Call) (call, pos int) {
 
 func ownerIndex(backtrace []Frame) int {
 	return slices.IndexFunc(backtrace, func(f Frame) bool {
-		return !f.Inlined && !isTerminator(f) && (f.Func == "" || !allocators.has(f.BaseName()))
+		return !f.Inlined && !isNothing(f) && (f.Func == "" || !allocators.has(f.BaseName()))
 	})
 }
 
-// isTerminator reports whether f is what old kernels put behind the last frame.
-func isTerminator(f Frame) bool {
-	return f.Func == "" && (f.Addr == math.MaxUint64 || f.Addr == math.MaxUint32 || f.Addr == 0)
-}
+// isNothing reports whether f stands for no code: it has neither name nor address, or
+// is the mark at the end.
+func isNothing(f Frame) bool { return f.IsTerminator() || f.Func == "" && f.Addr == 0 }
 
 // Fingerprint gives a short text that is the same for leaks from the same place:
 // across boots, builds of a kernel and dialects of reports.
@@ -90,7 +89,7 @@ func (l Leak) Fingerprint() string {
 	from := max(ownerIndex(l.Backtrace), 0)
 	depth := 0
 	for _, f := range l.Backtrace[from:] {
-		if f.Inlined || isTerminator(f) {
+		if f.Inlined || isNothing(f) {
 			continue
 		}
 		name := f.BaseName()

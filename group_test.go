@@ -72,11 +72,11 @@ func TestOwnerCall(t *testing.T) {
 		{"contradicted", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Confidence: Contradicted, Pos: pos("myfunc")}}, 1, -1},
 		{"inline chain", []Call{{Frame: Frame{Func: "greet.isra.0"}, Confidence: Assumed, Pos: pos("kmalloc_noprof", "greeting_new", "greet")}}, 0, 1},
 		{"allocator in the innermost only", []Call{{Frame: Frame{Func: "greet"}, Confidence: Assumed, Pos: pos("kmalloc", "kzalloc", "greet")}}, 0, 2},
-		{"recovered", []Call{alloc, {Frame: bare, Kind: Recovered, Confidence: Assumed, Pos: pos("myfunc")}}, 1, 0},
-		{"recovered allocator", []Call{{Frame: bare, Kind: Recovered, Confidence: Assumed, Pos: pos("kmemdup")}, {Frame: bare}}, 1, -1},
-		{"ambiguous", []Call{alloc, {Frame: bare, Kind: Recovered, Confidence: Ambiguous, Pos: pos("myfunc")}}, 1, -1},
-		{"elided", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Kind: Elided, Confidence: Assumed, Pos: pos("myfunc")}, {Frame: bare}}, 1, 0},
-		{"perhaps elided", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Kind: Elided, Confidence: Ambiguous, Pos: pos("myfunc")}, {Frame: bare}}, 2, -1},
+		{"recovered", []Call{alloc, {Frame: bare, Kind: KindRecovered, Confidence: Assumed, Pos: pos("myfunc")}}, 1, 0},
+		{"recovered allocator", []Call{{Frame: bare, Kind: KindRecovered, Confidence: Assumed, Pos: pos("kmemdup")}, {Frame: bare}}, 1, -1},
+		{"ambiguous", []Call{alloc, {Frame: bare, Kind: KindRecovered, Confidence: Ambiguous, Pos: pos("myfunc")}}, 1, -1},
+		{"elided", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Kind: KindElided, Confidence: Assumed, Pos: pos("myfunc")}, {Frame: bare}}, 1, 0},
+		{"perhaps elided", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Kind: KindElided, Confidence: Ambiguous, Pos: pos("myfunc")}, {Frame: bare}}, 2, -1},
 		{"decoded", []Call{{Frame: Frame{Func: "f", Inlined: true}, Confidence: Assumed, Pos: pos("f")}, {Frame: Frame{Func: "myfunc", Size: 1}}}, 1, -1},
 	} {
 		if call, pos := OwnerCall(tt.calls); call != tt.call || pos != tt.pos {

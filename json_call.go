@@ -4,6 +4,7 @@
 package kmemleak
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 )
@@ -17,8 +18,10 @@ type jsonCall struct {
 	Module     string     `json:"module,omitempty"`
 	Pos        []Pos      `json:"pos,omitempty"`
 	Others     [][]Pos    `json:"others,omitempty"`
-	Object     string     `json:"object,omitempty"`
+	ObjectFile string     `json:"object,omitempty"`
+	BuildID    string     `json:"build_id,omitempty"`
 	Reason     string     `json:"reason,omitempty"`
+	Problem    Problem    `json:"problem,omitempty"`
 	Err        string     `json:"error,omitempty"`
 }
 
@@ -37,19 +40,20 @@ type jsonPos struct {
 //	frame      object  as in [Leak.MarshalJSON]
 //	kind       string  "printed", "recovered" or "elided"
 //	confidence string  "unresolved", "contradicted", "ambiguous", "assumed", "consistent" or "proved"
-//	[module] [object] [reason]  string
+//	[module] [object] [build_id] [reason]  string
 //	[pos]      array of objects, innermost first:
 //	    [func] [file] [raw_file]  string
 //	    [line] [column]  number
 //	    [inlined]  bool
 //	[others]   array of arrays as pos
+//	[problem]  string  as [Problem.String], beside error
 //	[error]    string  the text of Err
 //
 // Below "assumed" what is in pos must not be taken as a fact, see [Confidence].
 // [json.Unmarshal] gives the same Call back, but for Err, of which only the text
 // remains, and ignores unknown members.
 func (c Call) MarshalJSON() ([]byte, error) {
-	j := jsonCall{c.Frame, c.Kind, c.Confidence, c.Module, c.Pos, c.Others, c.Object, c.Reason, ""}
+	j := jsonCall{c.Frame, c.Kind, c.Confidence, c.Module, c.Pos, c.Others, c.ObjectFile, c.BuildID, c.Reason, c.Problem, ""}
 	if c.Err != nil {
 		j.Err = c.Err.Error()
 	}
@@ -67,10 +71,11 @@ func (c *Call) UnmarshalJSON(b []byte) error {
 	}
 	*c = Call{
 		Frame: j.Frame, Kind: j.Kind, Confidence: j.Confidence, Module: j.Module,
-		Pos: j.Pos, Others: j.Others, Object: j.Object, Reason: j.Reason,
+		Pos: j.Pos, Others: j.Others, ObjectFile: j.ObjectFile, BuildID: j.BuildID, Reason: j.Reason, Problem: j.Problem,
 	}
 	if j.Err != "" {
 		c.Err = errors.New(j.Err)
+		c.Problem = cmp.Or(c.Problem, ProblemOther) // written before there were any
 	}
 	return nil
 }

@@ -26,17 +26,17 @@ func TestCallJSON(t *testing.T) {
 		{
 			"all",
 			Call{
-				Frame: Frame{Func: "f", Offset: 1, Size: 2}, Kind: Elided, Confidence: Ambiguous, Module: "m", Object: "m.ko",
+				Frame: Frame{Func: "f", Offset: 1, Size: 2}, Kind: KindElided, Confidence: Ambiguous, Module: "m", ObjectFile: "m.ko",
 				Pos:    []Pos{{Func: "g", File: "a.c", RawFile: "./a.c", Line: 1, Column: 2, Inlined: true}, {}},
 				Others: [][]Pos{{{Func: "h"}}},
-				Reason: "why", Err: errors.New("why not"),
+				Reason: "why", Problem: ProblemAmbiguous, Err: errors.New("why not"),
 			},
 			`{"frame":{"func":"f","offset":"0x1","size":"0x2"},"kind":"elided","confidence":"ambiguous","module":"m",` +
 				`"pos":[{"func":"g","file":"a.c","raw_file":"./a.c","line":1,"column":2,"inlined":true},{}],` +
-				`"others":[[{"func":"h"}]],"object":"m.ko","reason":"why","error":"why not"}`,
+				`"others":[[{"func":"h"}]],"object":"m.ko","reason":"why","problem":"several places fit","error":"why not"}`,
 		},
 	}
-	for k := range Elided + 1 {
+	for k := range KindElided + 1 {
 		for c := range Proved + 1 {
 			name := k.String() + " " + c.String()
 			tests = append(tests, struct {

@@ -40,6 +40,7 @@ package kmemleak
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/kmemleak/kmemleak/internal/machine"
@@ -121,4 +122,11 @@ type Frame struct {
 	File    string // source file that a tool which decoded the report had put there; "" from the kernel
 	Line    int    // line in File, from 1; 0 if there is none
 	Inlined bool   // the decoding tool marked this as inlined into the next frame
+}
+
+// IsTerminator reports whether f is no frame but the mark that Linux printed at the
+// end of backtraces until 5.2: an address of all ones, of 64 or 32 bits, without a
+// name (save_stack_trace in arch/x86/kernel/stacktrace.c).
+func (f Frame) IsTerminator() bool {
+	return f.Func == "" && (f.Addr == math.MaxUint64 || f.Addr == math.MaxUint32)
 }

@@ -4,14 +4,13 @@
 package kmemleak
 
 import (
+	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
+	"iter"
 	"sync"
 
 	"github.com/kmemleak/kmemleak/internal/debugfile"
-	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/resolve"
 )
 
 // Symbolizer turns frames into source positions, out of the debugging information
@@ -59,23 +58,9 @@ type Symbolizer struct {
 	// is used. It comes before everything else that is done to a path.
 	Paths []PathPrefix
 
-	root       string // for tests: where the standard places are
-	finderOnce sync.Once
-	find       *debugfile.Finder
-
-	mu       sync.Mutex
-	closed   bool
-	objects  map[objectKey]*object
-	clock    uint64 // counts uses of objects
-	loadable map[string]bool
-
-	loadedOnce sync.Once
-	loaded     []loadedSection // by address
-
-	results resultCache
-	links   linkCache
-	bare    bareCache
-	sources sourceCache
+	root string // for tests: where the standard places are
+	once sync.Once
+	made *resolve.Resolver
 }
 
 // PathPrefix says where the files of a source tree are. It fits a path that begins
@@ -95,20 +80,8 @@ type Pos struct {
 	Inlined bool   // the function was inlined into that of the next Pos
 }
 
-// String gives function, file and line: "myfunc hello.c:10".
-func (p Pos) String() string {
-	s := p.Func
-	if p.File != "" {
-		s = strings.TrimPrefix(s+" "+p.File, " ")
-	}
-	if p.Line != 0 {
-		s += fmt.Sprintf(":%d", p.Line)
-	}
-	if p.Inlined {
-		s += " (inlined)"
-	}
-	return s
-}
+// String returns function, file and line: "myfunc hello.c:10".
+func (p Pos) String() string { return resolve.Pos(p).String() }
 
 // Call is a frame with what is known of it.
 type Call struct {
@@ -125,119 +98,25 @@ type Call struct {
 	// is as sure as Confidence.
 	Module string
 
-	// Object is the file that the answer is from, "" if none was found. Of a
+	// ObjectFile is the file that the answer is from, "" if none was found. Of a
 	// stripped file and its debug file it is the former.
-	Object string
+	ObjectFile string
+
+	// BuildID is that of ObjectFile, in hex; "" if it has none.
+	BuildID string
 
 	// Reason says in words what a Proved, Recovered or Elided answer rests on; ""
 	// if there is nothing to say beyond Confidence.
 	Reason string
 
+	// Problem says what Err is about; it is ProblemNone if and only if Err is nil.
+	Problem Problem
+
 	// Err says why there is no position, or why it is not to be trusted.
 	Err error
 }
 
-// Kind says how a [Call] came to be known.
-type Kind uint8
-
-const (
-	Printed   Kind = iota // the kernel printed a name
-	Recovered             // the kernel printed a bare address
-	Elided                // the kernel printed nothing: the function had jumped to another one
-)
-
-// String gives "printed", "recovered" or "elided".
-func (k Kind) String() string { return name(int(k), kinds...) }
-
-var kinds = []string{"printed", "recovered", "elided"}
-
-// MarshalText is for encoding/json and others; it gives what String does.
-func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
-
-// UnmarshalText reads what MarshalText gives; other text is an error.
-func (k *Kind) UnmarshalText(b []byte) error {
-	i := slices.Index(kinds, string(b))
-	if i < 0 {
-		return fmt.Errorf("kind of call %q is not known", clip(b))
-	}
-	*k = Kind(i)
-	return nil
-}
-
-// Confidence says what an answer rests on. More is better, and anything below
-// Assumed must not be shown as a fact.
-//
-//	             place    name    size     a call      and
-//	             in file          printed  ends there
-//	Proved       one      same    fits     yes         it calls the function of the frame above, or one that leads there
-//	                                                   by jumps; or the build IDs agree
-//	Consistent   one      same    fits     not denied
-//	Assumed      one      any     any      not denied  the size is missing or no rule gives it, or the
-//	                                                   compiler's suffix number differs (.isra.0, .isra.1), or
-//	                                                   another frame contradicts the same file, or not
-//	                                                   all functions at the place could be read, says Err
-//	Ambiguous    several  same    equal    equal       and their source positions differ
-//	Contradicted any      any     any      any         the offset is beyond the function, the code shows that no
-//	                                                   call ends there or that it is of a function that does not
-//	                                                   lead to the frame above, or the build IDs differ
-//
-// A size fits if some kernel would compute it for that place, see [Frame]. Below
-// the entry of an interrupt no call is asked for. Calls through pointers, and those
-// that the kernel replaces when it starts, neither prove nor deny anything.
-//
-// A bare address has no name and no size; in their place its section of a module
-// is known, from [Symbolizer.Modules]. Without that, a bare address is looked for
-// in the files of the modules that [Symbolizer.Dirs] names and in those of the
-// modules that the backtrace names, among the places at its distance from the
-// start of a page where a call ends. If one is left of these, it is
-//
-//	Consistent   in the freed init code of a module that the backtrace names, and a neighbour agrees
-//	Assumed      both neighbours agree: the call is of the frame above, and the frame below calls this function;
-//	             and the module is the only one that is given, or one of the two is a function of the same module
-//	Ambiguous    less than that speaks for it
-//
-// and Assumed means here that the right module is among those given. If several
-// are left they are Ambiguous.
-//
-// A function that was left by a jump has the confidence of the frame whose call
-// leads to it.
-type Confidence uint8
-
-const (
-	Unresolved   Confidence = iota // there is no answer; Err says why
-	Contradicted                   // what was found cannot be what the kernel meant
-	Ambiguous                      // several places fit, or too little speaks for the one
-	Assumed                        // nothing speaks against it
-	Consistent                     // everything that can be checked fits
-	Proved                         // and it could not be another place
-)
-
-// String gives the name in lower case.
-func (c Confidence) String() string { return name(int(c), confidences...) }
-
-var confidences = []string{"unresolved", "contradicted", "ambiguous", "assumed", "consistent", "proved"}
-
-// MarshalText is for encoding/json and others; it gives what String does.
-func (c Confidence) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
-
-// UnmarshalText reads what MarshalText gives; other text is an error.
-func (c *Confidence) UnmarshalText(b []byte) error {
-	i := slices.Index(confidences, string(b))
-	if i < 0 {
-		return fmt.Errorf("confidence %q is not known", clip(b))
-	}
-	*c = Confidence(i)
-	return nil
-}
-
-func name(i int, names ...string) string {
-	if i < len(names) {
-		return names[i]
-	}
-	return "unknown"
-}
-
-// Resolve gives the source position of the call that a frame returns to, and those
+// Resolve returns the source position of the call that a frame returns to, and those
 // of the functions that it was inlined into: the innermost first, as many as the
 // compiler inlined, and the function itself last.
 //
@@ -249,69 +128,105 @@ func name(i int, names ...string) string {
 // error matches [io/fs.ErrNotExist] if there is no file to look into, or none with
 // debugging information, and then lists where one was looked for and which package
 // of the distribution has it.
+//
+// It may load files, within the limits of Debuginfod, that Prefetch has not loaded.
 func (s *Symbolizer) Resolve(f Frame) ([]Pos, error) {
-	r := s.resolve(question{frame: f})
-	if len(r.answers) == 0 {
-		return nil, r.err
+	if f.IsTerminator() {
+		return nil, errors.New("not a frame, but the mark at a backtrace's end")
 	}
-	pos := slices.Clone(r.answers[0].pos)
-	switch {
-	case r.err != nil:
-		return pos, r.err
-	case len(distinct(r.answers)) > 1:
-		return pos, r.ambiguity(f)
+	places, err := s.resolver().Frame(resolve.Frame(f))
+	if len(places) == 0 {
+		return nil, err
 	}
-	return pos, nil
+	if err == nil && len(places) > 1 {
+		err = ambiguity(f, places)
+	}
+	return positions(places[0]), err
 }
 
-// terminator reports whether f is no frame but the mark that Linux printed at the
-// end of backtraces until 5.2.
-func (f Frame) terminator() bool {
-	return f.Func == "" && (f.Addr == 1<<64-1 || f.Addr == 1<<32-1)
+// Backtrace returns a Call for every frame in the same order, and in between one for
+// every function that the kernel lost because it was left by a jump. What frames
+// tell of each other is made use of: the call that a frame returns to must be of
+// the function of the frame above, or of one that leads there by jumps. The
+// all-ones address that old kernels end a backtrace with is left out.
+//
+// It may load files as Resolve does.
+func (s *Symbolizer) Backtrace(bt []Frame) []Call {
+	found := s.resolver().Backtrace(resolvable(bt))
+	calls := make([]Call, len(found))
+	for i := range found {
+		calls[i] = judge(&found[i])
+	}
+	return calls
+}
+
+// Prefetch loads from the servers of Debuginfod what Resolve and Backtrace will need
+// for the backtraces. It ends when ctx ends, with its cause; what it loaded until then
+// remains on the disk. That a server does not have a file, or does not answer, is no
+// error here: those of the frames say so. Without servers it does nothing.
+//
+// The backtraces are read in this goroutine, and are no longer used when it returns.
+func (s *Symbolizer) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) error {
+	return s.resolver().Prefetch(ctx, func(yield func([]resolve.Frame) bool) {
+		for bt := range backtraces {
+			if !yield(resolvable(bt)) {
+				return
+			}
+		}
+	})
 }
 
 // Close releases all files. Answers that were given stay valid. Using the
 // Symbolizer after Close gives errors that match [io/fs.ErrClosed], but for frames
 // that it remembers.
-func (s *Symbolizer) Close() error {
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
-	return s.drop()
+func (s *Symbolizer) Close() error { return s.resolver().Close() }
+
+// resolver returns what does the work.
+func (s *Symbolizer) resolver() *resolve.Resolver {
+	s.once.Do(func() {
+		files := &debugfile.Finder{Root: s.root, Release: s.Release, Dirs: s.Dirs}
+		servers := s.Debuginfod
+		if servers == nil {
+			servers = EnvironmentDebuginfod()
+		}
+		if servers != nil {
+			files.Server = servers.client()
+		}
+		c := resolve.Config{
+			Files:    files,
+			Sources:  s.Sources,
+			Describe: func(f resolve.Frame) string { return Frame(f).String() },
+			Firm:     func(f *resolve.Facts) bool { return ruleFor(f).is > Ambiguous },
+		}
+		for _, m := range s.Modules {
+			c.Modules = append(c.Modules, resolve.Module(m))
+		}
+		for _, p := range s.Paths {
+			c.Paths = append(c.Paths, resolve.PathPrefix(p))
+		}
+		s.made = resolve.New(c)
+	})
+	return s.made
 }
 
-// drop closes all files, those in use when they no longer are.
-func (s *Symbolizer) drop() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var errs []error
-	for key, o := range s.objects {
-		delete(s.objects, key)
-		o.dropped = true
-		if o.users == 0 {
-			errs = append(errs, o.close())
+// resolvable returns the frames of a backtrace that stand for something.
+func resolvable(bt []Frame) []resolve.Frame {
+	frames := make([]resolve.Frame, 0, len(bt))
+	for _, f := range bt {
+		if !f.IsTerminator() {
+			frames = append(frames, resolve.Frame(f))
 		}
 	}
-	return errors.Join(errs...)
+	return frames
 }
 
-// resolve finds out what a frame means, by itself.
-func (s *Symbolizer) resolve(q question) *resolution {
-	if r := s.results.get(q); r != nil {
-		return r
-	}
-	r := &resolution{frame: q.frame, exact: q.exact}
-	if err := kobj.Guard(func() error {
-		s.examine(q, r)
+func positions(found []resolve.Pos) []Pos {
+	if found == nil {
 		return nil
-	}); err != nil {
-		*r = resolution{frame: q.frame, err: err}
-		// What was being read of the file is half done.
-		_ = s.drop()
 	}
-	// Where there was no good file there may be one later.
-	if r.object != "" {
-		s.results.put(q, r)
+	pos := make([]Pos, len(found))
+	for i, p := range found {
+		pos[i] = Pos(p)
 	}
-	return r
+	return pos
 }

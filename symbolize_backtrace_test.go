@@ -133,7 +133,7 @@ func TestBacktraceHello(t *testing.T) {
 					calls := s.Backtrace(l.Backtrace)
 					got = append(got, ownCalls(calls))
 					for _, c := range calls {
-						if c.Kind != Printed && c.Reason == "" {
+						if c.Kind != KindPrinted && c.Reason == "" {
 							t.Errorf("%v %s without a reason", c.Kind, brief(c.Pos))
 						}
 					}

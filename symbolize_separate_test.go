@@ -51,7 +51,7 @@ func told(s *Symbolizer, leaks []Leak) []string {
 	var all []string
 	for _, l := range leaks {
 		for _, c := range s.Backtrace(l.Backtrace) {
-			err := strings.ReplaceAll(fmt.Sprint(c.Err), cmp.Or(c.Object, s.Dirs[0]), "FILE")
+			err := strings.ReplaceAll(fmt.Sprint(c.Err), cmp.Or(c.ObjectFile, s.Dirs[0]), "FILE")
 			all = append(all, fmt.Sprintf("%s %v %v %+v %+v %q %s", c.Frame, c.Kind, c.Confidence, c.Pos, c.Others, c.Reason, err))
 		}
 	}
@@ -102,7 +102,8 @@ func TestSeparateDebugFile(t *testing.T) {
 					dir := t.TempDir()
 					script(t, dir, file, tt.commands)
 					want := want
-					if other := filepath.Join(dir, "whole"); exists(other) {
+					other := filepath.Join(dir, "whole")
+					if _, err := os.Stat(other); err == nil {
 						whole := filepath.Join(t.TempDir(), "hello-kernel.ko")
 						if err := os.Rename(other, whole); err != nil {
 							t.Fatal(err)

@@ -5,6 +5,7 @@ package kmemleak
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -263,5 +264,155 @@ func TestSymbolizerClose(t *testing.T) {
 	f.Line = -1
 	if _, err := s.Resolve(f); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("error %v after Close, want fs.ErrClosed", err)
+	}
+}
+
+// TestOpenPrefers has the choice between builds of a module.
+func TestOpenPrefers(t *testing.T) {
+	dir := t.TempDir()
+	for _, build := range []string{"6.1-i386", "6.1-x86_64", "6.12-x86_64"} {
+		b, err := os.ReadFile(filepath.Join(helloModules, build, "hello-kernel.ko"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := os.Create(filepath.Join(dir, build+".gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := gzip.NewWriter(out)
+		if _, err := w.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := out.Close(); err != nil {
+			t.Fatal(err)
+		}
+		sub := filepath.Join(dir, build)
+		if err := os.Mkdir(sub, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(out.Name(), filepath.Join(sub, "hello-kernel.ko.gz")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, build := range []string{"6.1-i386", "6.1-x86_64", "6.12-x86_64"} {
+		s := &Symbolizer{Dirs: []string{dir}, Modules: []Module{{Name: "hello-kernel", BuildID: helloBuildID(t, build)}}}
+		call := s.Backtrace([]Frame{{Func: "myfunc", Offset: 0xa, Module: "hello_kernel"}})[0]
+		if want := filepath.Join(dir, build, "hello-kernel.ko.gz"); call.ObjectFile != want {
+			t.Errorf("%s: answer from %s (%v)", build, call.ObjectFile, call.Err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestOpenDamaged(t *testing.T) {
+	dir := t.TempDir()
+	module := filepath.Join(dir, "hello-kernel.ko")
+	good, err := os.ReadFile(helloModules + "/6.1-x86_64/hello-kernel.ko")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := Frame{Func: "myfunc", Offset: 0xa, Size: 0x1e, Module: "hello_kernel"}
+	s := &Symbolizer{Dirs: []string{dir}}
+	defer s.Close()
+	for _, bad := range [][]byte{nil, []byte("#!/bin/sh\n"), good[:len(good)/2], {0x1f, 0x8b, 8, 0, 1, 2, 3}} {
+		if err := os.WriteFile(module, bad, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if pos, err := s.Resolve(f); err == nil || pos != nil {
+			t.Errorf("%d bytes: got %v, %v", len(bad), pos, err)
+		}
+	}
+	// What failed is tried again.
+	if err := os.WriteFile(module, good, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Resolve(f); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTruncatedInUse cuts a file off that is mapped, which is an error and
+// nothing worse, and then puts it back.
+func TestTruncatedInUse(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "hello-kernel.ko")
+	good, err := os.ReadFile(helloModules + "/6.1-x86_64/hello-kernel.ko")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Large enough to be mapped.
+	good = append(good, make([]byte, 2<<20)...)
+	if err := os.WriteFile(path, good, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := &Symbolizer{Release: "0.0.1", Dirs: []string{dir}}
+	defer s.Close()
+	first := Frame{Func: "myfunc", Offset: 0xa, Size: 0x1e, Module: "hello_kernel"}
+	second := Frame{Func: "greet.constprop.0", Offset: 0x19, Size: 0xfd6, Module: "hello_kernel"}
+	if _, err := s.Resolve(first); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, 0); err != nil {
+		t.Skip(err) // systems that lock files in use
+	}
+	if _, err := s.Resolve(second); err == nil {
+		t.Error("no error for a file without contents")
+	}
+	if pos, err := s.Resolve(first); err != nil || len(pos) != 1 {
+		t.Errorf("what was known is no longer: %v, %v", pos, err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, good, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if pos, err := s.Resolve(second); err != nil || len(pos) != 4 {
+		t.Errorf("after the file came back: %v, %v", pos, err)
+	}
+}
+
+// TestResolveAgain measures the promise that a frame that was resolved before
+// costs nothing but its result.
+func TestResolveAgain(t *testing.T) {
+	s := &Symbolizer{Dirs: []string{helloModules + "/6.1-x86_64"}}
+	defer s.Close()
+	f := Frame{Func: "greet.constprop.0", Offset: 0x19, Size: 0xfd6, Module: "hello_kernel"}
+	if _, err := s.Resolve(f); err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() { _, _ = s.Resolve(f) }); n > 1 {
+		t.Errorf("%v allocations, want that of the result alone", n)
+	}
+}
+
+func BenchmarkResolveAgain(b *testing.B) {
+	s := &Symbolizer{Dirs: []string{helloModules + "/6.1-x86_64"}}
+	defer s.Close()
+	f := Frame{Func: "greet.constprop.0", Offset: 0x19, Size: 0xfd6, Module: "hello_kernel"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Resolve(f); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkResolveCold(b *testing.B) {
+	f := Frame{Func: "greet.constprop.0", Offset: 0x19, Size: 0xfd6, Module: "hello_kernel"}
+	b.ReportAllocs()
+	for b.Loop() {
+		s := &Symbolizer{Dirs: []string{helloModules + "/6.1-x86_64"}}
+		if _, err := s.Resolve(f); err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

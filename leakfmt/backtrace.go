@@ -76,7 +76,7 @@ func (p *printer) rows(calls []kmemleak.Call) []row {
 				add(plain, []string{"      perhaps " + alternative})
 			}
 		case kmemleak.Contradicted:
-			p.misfits[c.Object] = true
+			p.misfits[c.ObjectFile] = true
 		}
 		if c.Reason != "" && p.Detail == Verbose {
 			add(faint, []string{"      " + clean(clip(c.Reason, maxError))})
@@ -102,7 +102,7 @@ func trusted(c *kmemleak.Call) []kmemleak.Pos {
 // notes tells how a call came to be known, and how sure it is if that is not as it
 // should be.
 func (p *printer) notes(c *kmemleak.Call) (notes []string) {
-	if c.Kind != kmemleak.Printed && (c.Kind == kmemleak.Elided || len(trusted(c)) > 0) {
+	if c.Kind != kmemleak.KindPrinted && (c.Kind == kmemleak.KindElided || len(trusted(c)) > 0) {
 		notes = append(notes, c.Kind.String())
 	}
 	unsure := c.Confidence < kmemleak.Consistent && c.Confidence > kmemleak.Unresolved && !fromText(c)

@@ -23,7 +23,7 @@ func places(names ...string) (ps []kmemleak.Pos) {
 
 func TestBacktrace(t *testing.T) {
 	printed := func(name string, c kmemleak.Confidence, pos ...kmemleak.Pos) kmemleak.Call {
-		return kmemleak.Call{Frame: kmemleak.Frame{Func: name, Offset: 1, Size: 2}, Confidence: c, Pos: pos, Object: "vmlinux"}
+		return kmemleak.Call{Frame: kmemleak.Frame{Func: name, Offset: 1, Size: 2}, Confidence: c, Pos: pos, ObjectFile: "vmlinux"}
 	}
 	bare := kmemleak.Frame{Addr: 0xffffffffc03d4015}
 	var many [][]kmemleak.Pos
@@ -45,22 +45,22 @@ func TestBacktrace(t *testing.T) {
 		{"no line", Normal, printed("f", kmemleak.Consistent, kmemleak.Pos{Func: "f", File: "f.c"}), "→ f+0x1/0x2  f.c\n"},
 		{"ambiguous", Normal, kmemleak.Call{
 			Frame: kmemleak.Frame{Func: "f", Offset: 1, Size: 2}, Confidence: kmemleak.Ambiguous,
-			Pos: places("f"), Others: [][]kmemleak.Pos{places("h", "f")}, Object: "o", Err: errors.New("2 places fit"),
+			Pos: places("f"), Others: [][]kmemleak.Pos{places("h", "f")}, ObjectFile: "o", Err: errors.New("2 places fit"),
 		}, "→ f+0x1/0x2  ambiguous\n      perhaps f at f.c:1\n      perhaps h at h.c:1, inlined into f\n"},
-		{"very ambiguous", Normal, kmemleak.Call{Frame: bare, Kind: kmemleak.Recovered, Confidence: kmemleak.Ambiguous, Pos: places("f"), Others: many, Object: "o"},
+		{"very ambiguous", Normal, kmemleak.Call{Frame: bare, Kind: kmemleak.KindRecovered, Confidence: kmemleak.Ambiguous, Pos: places("f"), Others: many, ObjectFile: "o"},
 			"→ 0xffffffffc03d4015  ambiguous\n" + strings.Repeat("      perhaps f at f.c:1\n", 8) + "      perhaps one of 13 more\n"},
 		{"contradicted", Normal, kmemleak.Call{
-			Frame: kmemleak.Frame{Func: "f", Offset: 1, Size: 2}, Confidence: kmemleak.Contradicted, Pos: places("f"), Object: "o", Err: errors.New("no call there"),
+			Frame: kmemleak.Frame{Func: "f", Offset: 1, Size: 2}, Confidence: kmemleak.Contradicted, Pos: places("f"), ObjectFile: "o", Err: errors.New("no call there"),
 		}, "→ f+0x1/0x2  contradicted\n      no call there\n"},
 		{"unresolved", Normal, kmemleak.Call{Frame: bare, Err: errors.New("no file\nof it")}, "→ 0xffffffffc03d4015\n      no file; of it\n"},
 		{"unresolved, brief", Brief, kmemleak.Call{Frame: bare, Err: errors.New("no file")}, "→ 0xffffffffc03d4015\n"},
-		{"recovered", Normal, kmemleak.Call{Frame: bare, Kind: kmemleak.Recovered, Confidence: kmemleak.Proved, Module: "m", Pos: places("f"), Object: "o"},
+		{"recovered", Normal, kmemleak.Call{Frame: bare, Kind: kmemleak.KindRecovered, Confidence: kmemleak.Proved, Module: "m", Pos: places("f"), ObjectFile: "o"},
 			"→ f [m]  f.c:1  recovered\n"},
-		{"recovered, verbose", Verbose, kmemleak.Call{Frame: bare, Kind: kmemleak.Recovered, Confidence: kmemleak.Assumed, Pos: places("f"), Object: "o", Reason: "why"},
+		{"recovered, verbose", Verbose, kmemleak.Call{Frame: bare, Kind: kmemleak.KindRecovered, Confidence: kmemleak.Assumed, Pos: places("f"), ObjectFile: "o", Reason: "why"},
 			"→ f  f.c:1  recovered, assumed\n      why\n"},
-		{"elided", Normal, kmemleak.Call{Frame: kmemleak.Frame{Func: "f", Module: "m"}, Kind: kmemleak.Elided, Confidence: kmemleak.Proved, Module: "m", Pos: places("f"), Object: "o"},
+		{"elided", Normal, kmemleak.Call{Frame: kmemleak.Frame{Func: "f", Module: "m"}, Kind: kmemleak.KindElided, Confidence: kmemleak.Proved, Module: "m", Pos: places("f"), ObjectFile: "o"},
 			"→ f [m]  f.c:1  elided\n"},
-		{"perhaps elided", Normal, kmemleak.Call{Frame: kmemleak.Frame{Func: "f"}, Kind: kmemleak.Elided, Confidence: kmemleak.Ambiguous, Pos: places("f"), Object: "o"},
+		{"perhaps elided", Normal, kmemleak.Call{Frame: kmemleak.Frame{Func: "f"}, Kind: kmemleak.KindElided, Confidence: kmemleak.Ambiguous, Pos: places("f"), ObjectFile: "o"},
 			"  f  elided, ambiguous\n      perhaps f at f.c:1\n"},
 		{"Rust", Normal, printed("_RNvCs1_6my_mod4init", kmemleak.Unresolved), "→ my_mod::init+0x1/0x2\n"},
 	} {

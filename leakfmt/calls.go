@@ -5,7 +5,6 @@ package leakfmt
 
 import (
 	"encoding/binary"
-	"math"
 
 	"github.com/kmemleak/kmemleak"
 )
@@ -28,12 +27,12 @@ func Calls(backtrace []kmemleak.Frame, s *kmemleak.Symbolizer) []kmemleak.Call {
 	i := 0
 	for k := range calls {
 		c := &calls[k]
-		if c.Kind == kmemleak.Elided {
+		if c.Kind == kmemleak.KindElided {
 			continue
 		}
 		// What a tool has found out is better than nothing.
 		if d := decoded[i]; len(d.Pos) > 0 && (c.Confidence == kmemleak.Unresolved || fromText(c)) {
-			d.Err = c.Err
+			d.Problem, d.Err = c.Problem, c.Err
 			*c = d
 		}
 		i++
@@ -46,7 +45,7 @@ func decodedCalls(backtrace []kmemleak.Frame) []kmemleak.Call {
 	calls := make([]kmemleak.Call, 0, len(backtrace))
 	var inlined []kmemleak.Pos
 	for i, f := range backtrace {
-		if f.Func == "" && (f.Addr == math.MaxUint64 || f.Addr == math.MaxUint32) {
+		if f.IsTerminator() {
 			continue
 		}
 		pos := kmemleak.Pos{Func: f.Name(), File: f.File, RawFile: f.File, Line: f.Line, Inlined: f.Inlined}
@@ -67,7 +66,7 @@ func decodedCalls(backtrace []kmemleak.Frame) []kmemleak.Call {
 
 // fromText reports whether the places of a call are those that a tool had put into
 // the report. How sure they are is for that tool to know.
-func fromText(c *kmemleak.Call) bool { return c.Object == "" }
+func fromText(c *kmemleak.Call) bool { return c.ObjectFile == "" }
 
 // owner names the code that the calls of a leak make the leak's owner. Name is as
 // in the source; both are "" if it is not known.

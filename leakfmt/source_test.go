@@ -49,7 +49,7 @@ func TestSource(t *testing.T) {
 			var b strings.Builder
 			p := newPrinter(&b, nil)
 			call := kmemleak.Call{
-				Frame: kmemleak.Frame{Func: "f", Size: 1}, Confidence: kmemleak.Proved, Object: "m.ko",
+				Frame: kmemleak.Frame{Func: "f", Size: 1}, Confidence: kmemleak.Proved, ObjectFile: "m.ko",
 				Pos: []kmemleak.Pos{{Func: "f", File: tt.file, Line: tt.line}},
 			}
 			p.source([]kmemleak.Call{call})
@@ -63,7 +63,7 @@ func TestSource(t *testing.T) {
 				call.Confidence = confidence
 				p.source([]kmemleak.Call{call})
 			}
-			call.Confidence, call.Object = kmemleak.Assumed, "" // a tool put it into the report
+			call.Confidence, call.ObjectFile = kmemleak.Assumed, "" // a tool put it into the report
 			p.source([]kmemleak.Call{call})
 			p.out.Flush()
 			if b.Len() > 0 {

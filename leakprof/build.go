@@ -14,7 +14,6 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/kmemleak/kmemleak"
-	"github.com/kmemleak/kmemleak/internal/kobj"
 	"github.com/kmemleak/kmemleak/leakfmt"
 )
 
@@ -29,7 +28,6 @@ type builder struct {
 	functions map[functionKey]*profile.Function
 	mappings  map[mappingKey]*profile.Mapping
 	loaded    map[string]string // build IDs by module, of [kmemleak.Symbolizer.Modules]
-	files     map[string]string // build IDs by object file
 	above     map[string]bool   // functions above the owner of some leak
 	others    map[string]bool   // functions that are it, or called it
 	key       []byte
@@ -77,7 +75,6 @@ func newBuilder(o *Options) *builder {
 		functions: make(map[functionKey]*profile.Function),
 		mappings:  make(map[mappingKey]*profile.Mapping),
 		loaded:    make(map[string]string),
-		files:     make(map[string]string),
 		above:     make(map[string]bool),
 		others:    make(map[string]bool),
 	}
@@ -142,7 +139,7 @@ func (b *builder) newStack(backtrace []kmemleak.Frame) stack {
 	own, place := kmemleak.OwnerCall(calls)
 	for i := range calls {
 		c := &calls[i]
-		if c.Kind == kmemleak.Elided && c.Confidence < kmemleak.Assumed {
+		if c.Kind == kmemleak.KindElided && c.Confidence < kmemleak.Assumed {
 			continue // the kernel did not print it, so it may not have been there
 		}
 		loc := b.location(c)
@@ -242,8 +239,8 @@ func (b *builder) mapping(c *kmemleak.Call) *profile.Mapping {
 		b.profile.Mapping = append(b.profile.Mapping, m)
 	}
 	if c.Confidence >= kmemleak.Assumed {
-		if m.BuildID == "" && c.Object != "" {
-			m.BuildID = b.fileBuildID(c.Object)
+		if m.BuildID == "" {
+			m.BuildID = c.BuildID
 		}
 		for _, p := range c.Pos {
 			m.HasFilenames = m.HasFilenames || p.File != ""
@@ -252,23 +249,4 @@ func (b *builder) mapping(c *kmemleak.Call) *profile.Mapping {
 		}
 	}
 	return m
-}
-
-// fileBuildID returns the build ID of an object file, or "" if it has none or is
-// packed.
-func (b *builder) fileBuildID(name string) string {
-	id, ok := b.files[name]
-	if !ok {
-		_ = kobj.Guard(func() error {
-			f, err := kobj.Open(name)
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			id = f.BuildID()
-			return nil
-		})
-		b.files[name] = id
-	}
-	return id
 }

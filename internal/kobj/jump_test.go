@@ -48,38 +48,3 @@ func TestJumps(t *testing.T) {
 		})
 	}
 }
-
-func TestAtResidue(t *testing.T) {
-	f, err := Open("../../testdata/modules/hello_kernel/6.1-x86_64/hello-kernel.ko")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	tests := []struct {
-		region  Region
-		residue uint64
-		want    []string
-	}{
-		{RegionInitText, 0x17, []string{".init.text+0x17"}},
-		{RegionCoreText, 0xa, []string{".text+0xa"}},
-		// The end of one section is in the next one, which starts there.
-		{RegionCoreText, 0x1e, []string{".text+0x1e"}},
-		{RegionCoreText, 0x3c, []string{".text.unlikely+0x12"}},
-		{RegionCoreText, 0xfff, nil},
-	}
-	for _, tt := range tests {
-		t.Run(fmt.Sprintf("region %d %#x", tt.region, tt.residue), func(t *testing.T) {
-			places, ok := f.AtResidue(tt.region, tt.residue, 4096)
-			if !ok {
-				t.Fatal("not known")
-			}
-			var got []string
-			for _, p := range places {
-				got = append(got, fmt.Sprintf("%s+%#x", p.Section.Name, p.Offset))
-			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("places (-want +got):\n%s", diff)
-			}
-		})
-	}
-}

@@ -33,15 +33,6 @@ type Section struct {
 	nameOff uint32
 }
 
-// Region is a part of a module that the kernel allocates in one piece.
-type Region uint8
-
-const (
-	RegionNone     Region = iota // not code, or not a module
-	RegionCoreText               // code that stays
-	RegionInitText               // code that is freed when the module's init function has returned
-)
-
 // executable reports whether s holds code.
 func (s *Section) executable() bool {
 	return s.Flags&(elf.SHF_ALLOC|elf.SHF_EXECINSTR) == elf.SHF_ALLOC|elf.SHF_EXECINSTR

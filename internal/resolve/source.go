@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package resolve
 
 import (
 	"os"
@@ -12,10 +12,13 @@ import (
 	"github.com/kmemleak/kmemleak/internal/dwarf"
 )
 
-// sourceCache remembers what was found out about source files.
-type sourceCache struct {
-	mu    sync.RWMutex
-	files map[dwarf.File]sourcePaths
+// sources finds out what to call source files.
+type sources struct {
+	release  func() string // of the kernel, "" if that is not known
+	trees    []string
+	prefixes []PathPrefix
+
+	known cache[dwarf.File, sourcePaths]
 
 	rootsOnce sync.Once
 	roots     []string // source trees that are there
@@ -23,26 +26,25 @@ type sourceCache struct {
 
 type sourcePaths struct{ raw, show string }
 
-// maxSources is how many source files are remembered; a kernel has some 40,000.
-const maxSources = 1 << 14
-
-// paths gives the recorded path of a source file and the one to show.
-func (c *sourceCache) paths(s *Symbolizer, f dwarf.File) (raw, show string) {
-	c.mu.RLock()
-	p, ok := c.files[f]
-	c.mu.RUnlock()
-	if ok {
-		return p.raw, p.show
+// paths returns the recorded path of a source file and the one to show.
+func (s *sources) paths(f dwarf.File) (raw, show string) {
+	p, ok := s.known.get(f)
+	if !ok {
+		p.raw = rawPath(f)
+		p.show = s.show(f, p.raw)
+		s.known.put(f, p)
 	}
-	p.raw = rawPath(f)
-	p.show = s.showPath(f, p.raw)
-	c.mu.Lock()
-	if c.files == nil || len(c.files) >= maxSources {
-		c.files = make(map[dwarf.File]sourcePaths)
-	}
-	c.files[f] = p
-	c.mu.Unlock()
 	return p.raw, p.show
+}
+
+// pos turns what the debugging information has into what users get.
+func (s *sources) pos(l dwarf.Frame) Pos {
+	p := Pos{Func: demangled(l.LinkageName), Line: l.Line, Column: l.Column, Inlined: l.Inlined}
+	if p.Func == "" || p.Func == l.LinkageName {
+		p.Func = l.Name
+	}
+	p.RawFile, p.File = s.paths(l.File)
+	return p
 }
 
 // rawPath joins the pieces of a path as they are.
@@ -64,13 +66,13 @@ func joinRaw(dir, name string) string {
 	return dir + "/" + name
 }
 
-// showPath gives the path to show for a source file: as the user mapped it, else
+// show returns the path to show for a source file: as the user mapped it, else
 // where it exists, else as the compiler recorded it, cleaned.
-func (s *Symbolizer) showPath(f dwarf.File, raw string) string {
+func (s *sources) show(f dwarf.File, raw string) string {
 	if raw == "" {
 		return ""
 	}
-	for _, p := range s.Paths {
+	for _, p := range s.prefixes {
 		if rest, ok := cutFolder(raw, p.Old); ok {
 			return clean(joinRaw(p.New, rest))
 		}
@@ -79,7 +81,7 @@ func (s *Symbolizer) showPath(f dwarf.File, raw string) string {
 	if path.IsAbs(raw) && exists(raw) {
 		return clean(raw)
 	}
-	for _, root := range s.sources.trees(s) {
+	for _, root := range s.existing() {
 		if inTree != "" {
 			if p := joinRaw(root, inTree); exists(p) {
 				return clean(p)
@@ -97,11 +99,11 @@ func exists(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// trees gives the source trees to look for files in.
-func (c *sourceCache) trees(s *Symbolizer) []string {
-	c.rootsOnce.Do(func() {
-		roots := s.Sources
-		if release := s.finder().Kernel(); release != "" {
+// existing returns the source trees to look for files in.
+func (s *sources) existing() []string {
+	s.rootsOnce.Do(func() {
+		roots := s.trees
+		if release := s.release(); release != "" {
 			roots = append(roots[:len(roots):len(roots)],
 				"/lib/modules/"+release+"/source",
 				"/lib/modules/"+release+"/build",
@@ -109,11 +111,11 @@ func (c *sourceCache) trees(s *Symbolizer) []string {
 		}
 		for _, root := range roots {
 			if info, err := os.Stat(root); err == nil && info.IsDir() {
-				c.roots = append(c.roots, root)
+				s.roots = append(s.roots, root)
 			}
 		}
 	})
-	return c.roots
+	return s.roots
 }
 
 // clean shortens a path of a file that exists, unless that gives another file.
@@ -144,7 +146,7 @@ func cutFolder(p, folder string) (rest string, ok bool) {
 	return strings.TrimLeft(rest, "/"), true
 }
 
-// kernelPath gives the path of a file from the root of a kernel's source tree, ""
+// kernelPath returns the path of a file from the root of a kernel's source tree, ""
 // if it is not in one.
 //
 // Reproducible builds map the compilation's folder to a relative name, and then

@@ -4,14 +4,21 @@
 package kmemleak
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
+	"runtime"
 	"strconv"
 	"strings"
 
 	"github.com/kmemleak/kmemleak/internal/debugfile"
+	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/resolve"
 )
 
 // Module is where a module lies, or lay, in memory. A list of them, stored as JSON
@@ -84,6 +91,76 @@ func (m *Module) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// LoadedModules tells where the modules of the running kernel are in memory, from
+// /proc/modules and /sys/module. It needs root: to others the kernel shows zeros
+// for addresses. Then the modules come without Sections, together with an error
+// that matches [io/fs.ErrPermission].
+//
+// On systems other than Linux the error matches [ErrUnavailable].
+func LoadedModules() ([]Module, error) {
+	if runtime.GOOS != "linux" {
+		return nil, fmt.Errorf("modules of a running kernel on %s: %w", runtime.GOOS, ErrUnavailable)
+	}
+	return loadedModules(os.DirFS("/"))
+}
+
+// loadedModules reads what a kernel says of its modules in proc/modules and
+// sys/module.
+//
+// A section keeps its entry when its memory is freed: .init.text shows where the
+// module's init function was.
+func loadedModules(root fs.FS) ([]Module, error) {
+	list, err := fs.ReadFile(root, "proc/modules")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("where modules are: %w (/proc is not mounted, or the kernel has no modules)", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("where modules are: %w", err)
+	}
+	var modules []Module
+	hidden := false
+	for line := range strings.Lines(string(list)) {
+		name, _, _ := strings.Cut(line, " ")
+		dir := "sys/module/" + name
+		entries, err := fs.ReadDir(root, dir+"/sections")
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // unloaded since, or the kernel has no such files
+		}
+		if err != nil {
+			return modules, err
+		}
+		m := Module{Name: name, Sections: make(map[string]uint64, len(entries))}
+		for _, e := range entries {
+			b, err := fs.ReadFile(root, dir+"/sections/"+e.Name())
+			if errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			if err != nil {
+				return modules, err
+			}
+			text := strings.TrimSpace(string(b))
+			addr, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 64)
+			if err != nil {
+				return modules, fmt.Errorf("%s/sections/%s: %w", dir, e.Name(), err)
+			}
+			if addr == 0 {
+				// Per-CPU data is listed at its place in the section, 0 included.
+				hidden = hidden || e.Name() == ".text" || e.Name() == ".init.text"
+				continue
+			}
+			m.Sections[e.Name()] = addr
+		}
+		if b, err := fs.ReadFile(root, dir+"/notes/.note.gnu.build-id"); err == nil {
+			m.BuildID = hex.EncodeToString(kobj.BuildID(b, binary.NativeEndian))
+		}
+		modules = append(modules, m)
+	}
+	if hidden {
+		return modules, resolve.ErrHidden
+	}
+	return modules, nil
+}
+
 // Snapshot is where all modules of a kernel were in memory at one time. Taken
 // while they are loaded, it resolves reports that are read when they are gone.
 // Use its fields for those of the same names of a [Symbolizer].
@@ -142,3 +219,6 @@ func (s *Snapshot) UnmarshalJSON(b []byte) error {
 	*s = Snapshot(x)
 	return nil
 }
+
+// moduleName returns a module's name as the kernel prints it.
+func moduleName(s string) string { return debugfile.ModuleName(s) }

@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package resolve
 
 import (
 	"cmp"
@@ -12,9 +12,9 @@ import (
 )
 
 // possibleIn adds the places in a module that the i-th address may be.
-func (b *bareRun) possibleIn(o *object, module string, i int) {
+func (b *bareRun) possibleIn(img *image, module string, i int) {
 	addr := b.run[i].frame.Addr
-	if (o.file.AddrSize() == 4) != (addr>>32 == 0) {
+	if (img.file.AddrSize() == 4) != (addr>>32 == 0) {
 		return // of another machine; 64-bit kernels are in the upper half
 	}
 	for _, region := range [...]kobj.Region{kobj.RegionInitText, kobj.RegionCoreText} {
@@ -23,7 +23,7 @@ func (b *bareRun) possibleIn(o *object, module string, i int) {
 			// names to all addresses in it but those of freed memory.
 			continue
 		}
-		places, ok := o.file.AtResidue(region, addr%barePage, barePage)
+		places, ok := img.file.AtResidue(region, addr%barePage, barePage)
 		if !ok {
 			continue
 		}
@@ -31,7 +31,7 @@ func (b *bareRun) possibleIn(o *object, module string, i int) {
 			if len(b.all[i]) > maxPossible {
 				return
 			}
-			if p := b.possible(o, module, pl, i); p != nil {
+			if p := b.possible(img, module, pl, i); p != nil {
 				b.all[i] = append(b.all[i], p)
 			}
 		}
@@ -40,17 +40,17 @@ func (b *bareRun) possibleIn(o *object, module string, i int) {
 
 // possible looks at one place for the i-th address. It is nil if that cannot be
 // meant.
-func (b *bareRun) possible(o *object, module string, pl kobj.InModule, i int) *possible {
-	call := o.file.CallBefore(pl.Section, pl.Offset)
+func (b *bareRun) possible(img *image, module string, pl kobj.InModule, i int) *possible {
+	call := img.file.CallBefore(pl.Section, pl.Offset)
 	if call.Kind == kobj.CallNone {
 		return nil
 	}
 	a := answer{same: true, sized: true}
-	if sym, ok := o.file.SymbolAt(pl.Section, pl.Offset-1); ok {
+	if sym, ok := img.file.SymbolAt(pl.Section, pl.Offset-1); ok {
 		a.entry = sym.Addr()
 		if sym.Section == pl.Section {
 			// Bytes inside of an instruction may look like a call.
-			if is, known := o.file.Boundary(pl.Section, sym.Offset, pl.Offset); known && !is {
+			if is, known := img.file.Boundary(pl.Section, sym.Offset, pl.Offset); known && !is {
 				return nil
 			}
 		}
@@ -61,44 +61,44 @@ func (b *bareRun) possible(o *object, module string, pl kobj.InModule, i int) *p
 			a.target = call.Section.Addr + call.Offset
 		}
 	}
-	r := &resolution{frame: b.run[i].frame, object: o.path, lost: module, answers: []answer{a}}
+	r := &resolution{frame: b.run[i].frame, file: img.path, fileID: img.buildID, lost: module, answers: []answer{a}}
 	p := &possible{r: r, place: pl, named: b.named[module],
 		base: r.frame.Addr - pl.Section.RegionOffset - pl.Offset}
 	if i == len(b.run)-1 && b.below != nil {
-		p.down = b.fromBelow(o, module, p)
+		p.down = b.fromBelow(img, module, p)
 	}
-	if p.down == linkDenied {
+	if p.down == LinkDenied {
 		return nil
 	}
 	if i == 0 && b.above != nil {
-		p.up = b.s.link(r, &r.answers[0], b.above).kind
+		p.up = b.r.links.link(r, &r.answers[0], b.above).kind
 	}
-	if p.up == linkDenied {
+	if p.up == LinkDenied {
 		return nil
 	}
 	return p
 }
 
 // fromBelow tells whether the frame below the run calls the function that p is in.
-func (b *bareRun) fromBelow(o *object, module string, p *possible) linkKind {
+func (b *bareRun) fromBelow(img *image, module string, p *possible) Link {
 	below := b.below
 	if below.frame.Func == "do_one_initcall" && below.frame.Module == "" {
 		// It calls init functions and nothing else; the module loader has that of
 		// a module by this name.
-		init, err := o.file.Lookup("init_module")
+		init, err := img.file.Lookup("init_module")
 		if err != nil || len(init) != 1 {
-			return linkSilent
+			return LinkSilent
 		}
 		if init[0].Addr() == p.r.answers[0].entry {
-			return linkDirect
+			return LinkDirect
 		}
-		from := function{module, "init_module", o.path, init[0].Addr()}
-		return b.s.leads(from, function{module, "", o.path, p.r.answers[0].entry}, "").kind
+		from := function{module, "init_module", img.path, init[0].Addr()}
+		return b.r.links.leads(from, function{module, "", img.path, p.r.answers[0].entry}, "").kind
 	}
 	if len(below.answers) != 1 || below.err != nil {
-		return linkSilent
+		return LinkSilent
 	}
-	return b.s.link(below, &below.answers[0], p.r).kind
+	return b.r.links.link(below, &below.answers[0], p.r).kind
 }
 
 // maxPairs bounds how many pairs of places are compared.
@@ -125,14 +125,14 @@ func (b *bareRun) filter() {
 
 // together reports whether the i-th address may be p if the j-th one is q.
 func (b *bareRun) together(i int, p *possible, j int, q *possible) bool {
-	if p.r.object == q.r.object && p.region() == q.region() && p.base != q.base {
+	if p.r.file == q.r.file && p.region() == q.region() && p.base != q.base {
 		return false
 	}
 	switch {
 	case j == i+1:
-		return b.s.link(q.r, &q.r.answers[0], p.r).kind != linkDenied
+		return b.r.links.link(q.r, &q.r.answers[0], p.r).kind != LinkDenied
 	case i == j+1:
-		return b.s.link(p.r, &p.r.answers[0], q.r).kind != linkDenied
+		return b.r.links.link(p.r, &p.r.answers[0], q.r).kind != LinkDenied
 	}
 	return true
 }
@@ -145,7 +145,7 @@ func (b *bareRun) relate() {
 		}
 		for _, p := range b.all[i] {
 			for _, q := range b.all[i+1] {
-				kind := b.s.link(q.r, &q.r.answers[0], p.r).kind
+				kind := b.r.links.link(q.r, &q.r.answers[0], p.r).kind
 				p.down, q.up = max(p.down, kind), max(q.up, kind)
 			}
 		}
@@ -156,16 +156,16 @@ func (b *bareRun) relate() {
 // each may be one place only, and is called by the next one.
 func (b *bareRun) segment(i int) int {
 	end := i + 1
-	for len(b.all[end-1]) == 1 && end < len(b.all) && len(b.all[end]) == 1 && b.pair(end-1) > linkSilent {
+	for len(b.all[end-1]) == 1 && end < len(b.all) && len(b.all[end]) == 1 && b.pair(end-1) > LinkSilent {
 		end++
 	}
 	return end
 }
 
 // pair tells how the address below the i-th one calls it; both are known.
-func (b *bareRun) pair(i int) linkKind {
+func (b *bareRun) pair(i int) Link {
 	q := b.all[i+1][0]
-	return b.s.link(q.r, &q.r.answers[0], b.all[i][0].r).kind
+	return b.r.links.link(q.r, &q.r.answers[0], b.all[i][0].r).kind
 }
 
 // supports counts what speaks for the addresses in [i, end): calls that lead from
@@ -178,10 +178,10 @@ func (b *bareRun) supports(i, end int) int {
 		i--
 	}
 	n := end - i - 1
-	if i == 0 && b.all[i][0].up > linkSilent {
+	if i == 0 && b.all[i][0].up > LinkSilent {
 		n++
 	}
-	if end == len(b.all) && b.all[end-1][0].down > linkSilent {
+	if end == len(b.all) && b.all[end-1][0].down > LinkSilent {
 		n++
 	}
 	return n
@@ -195,13 +195,13 @@ func (b *bareRun) local(i int) bool {
 	}
 	end := b.segment(i)
 	p := b.all[i][0]
-	return end-i > 1 || p.up > linkSilent && p.r.answers[0].target != 0
+	return end-i > 1 || p.up > LinkSilent && p.r.answers[0].target != 0
 }
 
 // conclude makes the resolution of the i-th address.
 func (b *bareRun) conclude(i, supports int) *resolution {
 	all := b.all[i]
-	if !slices.ContainsFunc(all, func(p *possible) bool { return p.named || p.up > linkSilent || p.down > linkSilent }) && supports == 0 {
+	if !slices.ContainsFunc(all, func(p *possible) bool { return p.named || p.up > LinkSilent || p.down > LinkSilent }) && supports == 0 {
 		return b.run[i] // some place has the distance by chance
 	}
 	// What fits best first, init functions before others: their memory is the
@@ -212,30 +212,27 @@ func (b *bareRun) conclude(i, supports int) *resolution {
 			compareBool(q.named, p.named),
 			-cmp.Compare(p.region(), q.region()))
 	})
-	r := *all[0].r
-	r.answers = nil
+	x := *all[0].r
+	x.answers = nil
 	for _, p := range all[:min(len(all), maxShown)] {
 		if a, ok := b.answer(p); ok {
-			r.answers = append(r.answers, a)
+			x.answers = append(x.answers, a)
 		}
 	}
-	if len(r.answers) == 0 {
+	if len(x.answers) == 0 {
 		return b.run[i]
 	}
-	r.most = Ambiguous
-	switch p := all[0]; {
-	case len(all) > 1:
-		r.reason = fmt.Sprintf("%d places in the modules at hand have this distance from a page's start, and a call ends there", len(all))
-	case p.named && supports >= 1 && p.region() == kobj.RegionInitText:
-		r.most = Consistent
-	case supports >= 2 && (b.sole || b.local(i)):
-		r.most = Assumed
+	x.places = distinct(x.answers)
+	x.text = &Text{Candidates: len(all)}
+	if len(all) > 1 {
+		x.evidence = fmt.Sprintf("%d places in the modules at hand have this distance from a page's start, and a call ends there", len(all))
+		return &x
 	}
-	if len(all) == 1 {
-		r.reason = b.evidence(i)
-		r.err = r.answers[0].nopos
-	}
-	return &r
+	x.text.Named, x.text.Init = all[0].named, all[0].region() == kobj.RegionInitText
+	x.text.Supports, x.text.Sole, x.text.Local = supports, b.sole, b.local(i)
+	x.evidence = b.evidence(i)
+	x.trouble = x.answers[0].nopos
+	return &x
 }
 
 func compareBool(a, b bool) int {
@@ -250,24 +247,24 @@ func compareBool(a, b bool) int {
 
 // answer looks up the source position of a place.
 func (b *bareRun) answer(p *possible) (answer, bool) {
-	b.s.mayLoad(p.r.lost)
-	o, err := b.s.acquire(p.r.lost, "")
+	b.r.images.mayLoad(p.r.lost)
+	img, err := b.r.images.acquire(p.r.lost, "")
 	if err != nil {
 		return answer{}, false
 	}
-	defer b.s.releaseObject(o)
-	if o.path != p.r.object {
+	defer b.r.images.release(img)
+	if img.path != p.r.file {
 		return answer{}, false
 	}
 	c := candidate{section: p.place.Section, offset: p.place.Offset, entry: p.r.answers[0].entry}
-	f := p.r.frame
-	if sec, off := o.file.SectionAt(c.entry); sec != nil {
-		if sym, ok := o.file.SymbolAt(sec, off); ok {
-			f.Func = sym.Name
+	function := p.r.frame.Func
+	if sec, off := img.file.SectionAt(c.entry); sec != nil {
+		if sym, ok := img.file.SymbolAt(sec, off); ok {
+			function = sym.Name
 		}
 	}
-	o.findCall(&c, false)
-	a := b.s.answer(o, f, c)
+	img.findCall(&c, false)
+	a := img.answer(&b.r.source, function, c)
 	a.same, a.sized = true, true
 	return a, true
 }
@@ -278,12 +275,12 @@ func (b *bareRun) evidence(i int) string {
 	s := fmt.Sprintf("the distance from a page's start, %#x, fits %s+%#x of %s, where a call ends",
 		p.r.frame.Addr%barePage, p.place.Section.Name, p.place.Offset, p.r.lost)
 	switch p.up {
-	case linkDirect:
+	case LinkDirect:
 		s += "; it is of the function of the frame above"
-	case linkTail:
+	case LinkTail:
 		s += fmt.Sprintf("; it is of %s, which leads to the frame above by jumps", p.r.answers[0].callee)
 	}
-	if p.down > linkSilent {
+	if p.down > LinkSilent {
 		s += "; the frame below calls this function"
 	}
 	return s

@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package resolve
 
 import (
 	"os"
@@ -129,10 +129,10 @@ func TestShowPath(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := &Symbolizer{Release: "0.0.1", Sources: tt.sources, Paths: tt.maps}
+			s := sources{release: func() string { return "0.0.1" }, trees: tt.sources, prefixes: tt.maps}
 			for range 2 { // the second time out of memory
 				var got paths
-				got.Raw, got.Show = s.sources.paths(s, tt.file)
+				got.Raw, got.Show = s.paths(tt.file)
 				if diff := cmp.Diff(tt.want, got); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}

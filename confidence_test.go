@@ -4,9 +4,7 @@
 package kmemleak
 
 import (
-	"debug/elf"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/kmemleak/kmemleak/internal/dwarf"
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
@@ -255,114 +252,6 @@ func TestBacktraceInterrupted(t *testing.T) {
 		want := []string{"unresolved: ", fmt.Sprintf("consistent: myfunc hello.c:%d", helloLine(t, comment))}
 		if diff := cmp.Diff(want, lines(s.Backtrace([]Frame{entry, f}))); diff != "" {
 			t.Errorf("+%#x (-want +got):\n%s", off, diff)
-		}
-	}
-}
-
-// TestCallsInCode compares two witnesses: where the compiler recorded a call, the
-// code must not deny one, and both must name the same function.
-func TestCallsInCode(t *testing.T) {
-	seen := make(map[elf.Machine]int)
-	err := filepath.WalkDir("testdata/modules", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		if f, err := kobj.Open(path); err == nil {
-			seen[f.Machine] += compareCalls(t, f)
-			return f.Close()
-		}
-		return nil // a source file
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, machine := range []elf.Machine{elf.EM_X86_64, elf.EM_386} {
-		if seen[machine] < 10 {
-			t.Errorf("%d calls for %v", seen[machine], machine)
-		}
-	}
-	t.Log(seen)
-}
-
-// compareCalls gives the number of calls that the compiler recorded in f.
-func compareCalls(t *testing.T, f *kobj.File) int {
-	t.Helper()
-	d, err := dwarf.New(f, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	n := 0
-	for i := range f.Sections() {
-		s := &f.Sections()[i]
-		if !s.Executable() {
-			continue
-		}
-		for off := uint64(0); off < s.Size; {
-			fn, err := d.Function(s.Addr + off)
-			off += 4
-			if err != nil {
-				continue
-			}
-			for _, r := range fn.Ranges {
-				if r.Low < s.Addr+off && s.Addr+off < r.High {
-					off = r.High - s.Addr
-				}
-			}
-			for _, c := range fn.Calls {
-				in, at := f.SectionAt(c.Return - 1)
-				if in == nil || c.Tail {
-					continue
-				}
-				n++
-				switch code := f.CallBefore(in, at+1); {
-				case code.Kind == kobj.CallNone:
-					t.Errorf("%s: %s calls %q before %s+%#x, but the code does not", f.Name, fn.Name, c.Name, in.Name, at+1)
-				case code.Kind == kobj.CallDirect && c.Name != "" && code.Callee != "" && kobj.Stem(code.Callee) != c.Name:
-					t.Errorf("%s: %s calls %q before %s+%#x, but %q by the code", f.Name, fn.Name, c.Name, in.Name, at+1, code.Callee)
-				}
-			}
-		}
-	}
-	return n
-}
-
-// TestResolveAgain measures the promise that a frame that was resolved before
-// costs nothing but its result.
-func TestResolveAgain(t *testing.T) {
-	s := &Symbolizer{Dirs: []string{helloModules + "/6.1-x86_64"}}
-	defer s.Close()
-	f := Frame{Func: "greet.constprop.0", Offset: 0x19, Size: 0xfd6, Module: "hello_kernel"}
-	if _, err := s.Resolve(f); err != nil {
-		t.Fatal(err)
-	}
-	if n := testing.AllocsPerRun(100, func() { _, _ = s.Resolve(f) }); n > 1 {
-		t.Errorf("%v allocations, want that of the result alone", n)
-	}
-}
-
-func BenchmarkResolveAgain(b *testing.B) {
-	s := &Symbolizer{Dirs: []string{helloModules + "/6.1-x86_64"}}
-	defer s.Close()
-	f := Frame{Func: "greet.constprop.0", Offset: 0x19, Size: 0xfd6, Module: "hello_kernel"}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := s.Resolve(f); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkResolveCold(b *testing.B) {
-	f := Frame{Func: "greet.constprop.0", Offset: 0x19, Size: 0xfd6, Module: "hello_kernel"}
-	b.ReportAllocs()
-	for b.Loop() {
-		s := &Symbolizer{Dirs: []string{helloModules + "/6.1-x86_64"}}
-		if _, err := s.Resolve(f); err != nil {
-			b.Fatal(err)
-		}
-		if err := s.Close(); err != nil {
-			b.Fatal(err)
 		}
 	}
 }

@@ -1,30 +1,19 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package resolve
 
 import (
 	"cmp"
+	"slices"
 	"strings"
-	"sync"
 
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// linkKind says how the call that a frame returns to and the function of the frame
-// above go together.
-type linkKind int8
-
-const (
-	linkDenied linkKind = iota - 1 // the call does not lead there
-	linkSilent                     // the code does not tell
-	linkTail                       // what is called leads there by jumps
-	linkDirect                     // the call is of this very function
-)
-
 // link is what is known of two neighbours in a backtrace.
 type link struct {
-	kind linkKind
+	kind Link
 	hops []hop // functions that were left by a jump, the innermost first
 }
 
@@ -33,7 +22,7 @@ type link struct {
 type hop struct {
 	function
 	pos    []Pos  // of the jump; without line if there are several
-	object string // path of the file
+	fileID string // build ID of its file
 	next   string // what it jumps to, "" if that is not certain
 }
 
@@ -49,69 +38,72 @@ type function struct {
 // linkKey is what a link follows from.
 type linkKey struct{ from, to function }
 
-// linkCache remembers links that were not obvious.
-type linkCache struct {
-	mu    sync.Mutex
-	links map[linkKey]link
+// linker finds out how neighbours in backtraces go together.
+type linker struct {
+	images *images
+	memory *memory
+	source *sources
+	known  cache[linkKey, link]
 }
 
-// maxLinks is how many links are remembered.
-const maxLinks = 4096
-
 // link tells how the call of a goes together with the frame above.
-func (s *Symbolizer) link(r *resolution, a *answer, above *resolution) link {
+func (l *linker) link(x *resolution, a *answer, above *resolution) link {
 	switch {
 	case a.callee == "" && a.target == 0:
 		return link{}
 	case above.frame.Func == "" && len(above.answers) == 0:
 		return link{}
-	case a.calls(r, above):
-		return link{kind: linkDirect}
+	case a.calls(x, above):
+		return link{kind: LinkDirect}
 	case len(above.answers) > 1:
 		return link{}
 	}
 	if c := (kobj.Call{Callee: a.callee}); c.Patched() {
 		return link{}
 	}
-	from := function{module: r.module(), name: a.callee}
+	from := function{module: x.module(), name: a.callee}
 	if a.target != 0 {
-		from.path, from.entry = r.object, a.target
+		from.path, from.entry = x.file, a.target
 	}
 	to := function{module: above.module(), name: above.frame.Func}
 	if len(above.answers) == 1 && above.answers[0].entry != 0 {
-		to.path, to.entry = above.object, above.answers[0].entry
+		to.path, to.entry = above.file, above.answers[0].entry
 	}
-	return s.leads(from, to, cmp.Or(above.frame.BuildID, r.frame.BuildID))
+	return l.leads(from, to, cmp.Or(above.frame.BuildID, x.frame.BuildID))
 }
 
 // leads tells how a call of a function leads to another one. The module of the
 // latter has the build ID, "" if it is not known.
-func (s *Symbolizer) leads(from, to function, wantID string) link {
+func (l *linker) leads(from, to function, wantID string) link {
 	key := linkKey{from, to}
-	s.links.mu.Lock()
-	l, ok := s.links.links[key]
-	s.links.mu.Unlock()
+	known, ok := l.known.get(key)
 	if ok {
-		return l
+		return known
 	}
 	if err := kobj.Guard(func() error {
-		w := tailWalk{s: s, to: to, wantID: wantID}
-		l = w.walk(from)
+		w := tailWalk{linker: l, to: to, wantID: wantID}
+		known = w.walk(from)
 		return nil
 	}); err != nil {
-		l = link{}
+		known = link{}
 	}
-	s.links.mu.Lock()
-	defer s.links.mu.Unlock()
-	if s.links.links == nil || len(s.links.links) >= maxLinks {
-		s.links.links = make(map[linkKey]link)
-	}
-	s.links.links[key] = l
-	return l
+	l.known.put(key, known)
+	return known
 }
 
-// module gives the module that a frame is in.
-func (r *resolution) module() string { return cmp.Or(r.frame.Module, r.lost) }
+// calls reports whether the call before an answer is of the function that the
+// frame above is in, and above's answers are the same file's.
+func (a *answer) calls(x, above *resolution) bool {
+	if a.callee == "" && a.target == 0 || above.frame.Func == "" && len(above.answers) == 0 {
+		return false
+	}
+	if x.file != "" && x.file == above.file && a.target != 0 {
+		return slices.ContainsFunc(above.answers, func(b answer) bool { return b.entry == a.target })
+	}
+	callee, function := strings.TrimPrefix(a.callee, "."), strings.TrimPrefix(above.frame.Func, ".")
+	// Call sites name the function of the source, which may be a clone's.
+	return callee != "" && (callee == function || callee == kobj.Stem(function))
+}
 
 // sameName reports whether two names are those of one global function.
 func sameName(a, b string) bool {

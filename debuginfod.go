@@ -25,7 +25,7 @@ import (
 // minutes, and a server that does not answer is left alone for as long.
 //
 // Resolving a frame takes as long as loading what it needs, which the limits bound:
-// each counts for one file.
+// each counts for one file. [Symbolizer.Prefetch] can be ended.
 type Debuginfod struct {
 	URLs    []string      // servers, such as "https://debuginfod.debian.net", asked in this order; none: nothing is loaded
 	MaxSize int64         // bytes; 0: 4 GiB
@@ -39,7 +39,18 @@ type Debuginfod struct {
 	Progress func(url string, done, total int64) error
 }
 
-// client gives what does it, nil if nothing is to be loaded.
+// EnvironmentDebuginfod returns what the environment asks for, by the variables of
+// debuginfod-client-config(7), which is what a [Symbolizer] without a Debuginfod uses;
+// nil if $DEBUGINFOD_URLS is not set.
+func EnvironmentDebuginfod() *Debuginfod {
+	d := debugfile.EnvironmentDebuginfod()
+	if d == nil {
+		return nil
+	}
+	return &Debuginfod{URLs: d.URLs, MaxSize: d.MaxSize, MaxTime: d.MaxTime, Timeout: d.Timeout, Retries: d.Retries}
+}
+
+// client returns what does it, nil if nothing is to be loaded.
 func (d *Debuginfod) client() *debugfile.Debuginfod {
 	if len(d.URLs) == 0 {
 		return nil

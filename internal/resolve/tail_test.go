@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package resolve
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak/internal/debugfile"
 )
 
 // TestHops finds what several ways of jumps have in common. A way is written
@@ -54,7 +56,8 @@ func TestHops(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &tailWalk{s: &Symbolizer{Release: "0", Dirs: []string{t.TempDir()}}, cut: tt.cut, paths: ways(tt.paths), wild: ways(tt.wild)}
+			r := New(Config{Files: &debugfile.Finder{Release: "0", Dirs: []string{t.TempDir()}}})
+			w := &tailWalk{linker: &r.links, cut: tt.cut, paths: ways(tt.paths), wild: ways(tt.wild)}
 			var got []string
 			for _, h := range w.hops() {
 				got = append(got, fmt.Sprintf("%s to %s", h.name, h.next))

@@ -1,14 +1,12 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package resolve
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
@@ -43,31 +41,22 @@ type possible struct {
 	place    kobj.InModule
 	base     uint64 // where the region would start
 	named    bool   // the backtrace has frames of the module by name
-	up, down linkKind
+	up, down Link
 }
 
 func (p *possible) region() kobj.Region { return p.place.Section.Region }
 
-// bareCache remembers what was recovered.
-type bareCache struct {
-	mu   sync.Mutex
-	runs map[string][]*resolution
-}
-
-// maxRuns is how many runs of bare addresses are remembered.
-const maxRuns = 1024
-
 // recoverBare finds out what bare addresses mean that lie in no known module, and
 // replaces their resolutions.
-func (s *Symbolizer) recoverBare(rs []*resolution) {
+func (r *Resolver) recoverBare(rs []*resolution) {
 	var places []int
 	named := make(map[string]bool)
-	for i, r := range rs {
-		if !r.place() {
+	for i, x := range rs {
+		if !x.place() {
 			continue
 		}
 		places = append(places, i)
-		if m := moduleName(r.frame.Module); m != "" {
+		if m := moduleName(x.frame.Module); m != "" {
 			named[m] = true
 		}
 	}
@@ -90,30 +79,30 @@ func (s *Symbolizer) recoverBare(rs []*resolution) {
 		if k < len(places) {
 			below = rs[places[k]].trusted()
 		}
-		for i, r := range s.recoverRun(run, above, below, named) {
-			rs[places[first+i]] = r
+		for i, x := range r.recoverRun(run, above, below, named) {
+			rs[places[first+i]] = x
 		}
 	}
 }
 
-// trusted gives r, or nil if it is known to be wrong.
-func (r *resolution) trusted() *resolution {
-	if errors.Is(r.err, errContradicted) {
+// trusted returns x, or nil if it is known to be wrong.
+func (x *resolution) trusted() *resolution {
+	if x.problem.denies() {
 		return nil
 	}
-	return r
+	return x
 }
 
 // lostAddress reports whether a frame is a bare address that is in no known
 // module.
-func (r *resolution) lostAddress() bool {
-	return r.frame.Func == "" && len(r.answers) == 0 && r.frame.Addr != 0 && r.lost == "" && !r.frame.terminator()
+func (x *resolution) lostAddress() bool {
+	return x.frame.Func == "" && len(x.answers) == 0 && x.frame.Addr != 0 && x.lost == ""
 }
 
 // recoverRun finds out about bare addresses that follow each other, between the
 // frames above and below, which may be nil.
-func (s *Symbolizer) recoverRun(run []*resolution, above, below *resolution, named map[string]bool) []*resolution {
-	modules := s.finder().Modules()
+func (r *Resolver) recoverRun(run []*resolution, above, below *resolution, named map[string]bool) []*resolution {
+	modules := r.Files.Modules()
 	for m := range named {
 		if !slices.Contains(modules, m) {
 			modules = append(modules, m)
@@ -124,47 +113,40 @@ func (s *Symbolizer) recoverRun(run []*resolution, above, below *resolution, nam
 	}
 	slices.Sort(modules)
 	var key strings.Builder
-	for _, r := range append(append([]*resolution{above}, run...), below) {
-		if r != nil {
-			fmt.Fprintf(&key, "%#x %s %s %x %d;", r.frame.Addr&^(barePage-1)*uint64(min(len(run)-1, 1))|r.frame.Addr&(barePage-1),
-				r.frame.Func, r.frame.Module, r.frame.Offset, len(r.answers))
+	for _, x := range append(append([]*resolution{above}, run...), below) {
+		if x != nil {
+			fmt.Fprintf(&key, "%#x %s %s %x %d;", x.frame.Addr&^(barePage-1)*uint64(min(len(run)-1, 1))|x.frame.Addr&(barePage-1),
+				x.frame.Func, x.frame.Module, x.frame.Offset, len(x.answers))
 		}
 	}
 	fmt.Fprint(&key, named)
-	s.bare.mu.Lock()
-	known, ok := s.bare.runs[key.String()]
-	s.bare.mu.Unlock()
+	known, ok := r.runs.get(key.String())
 	if !ok {
-		b := bareRun{s: s, run: run, above: above, below: below, named: named, sole: len(modules) == 1}
+		b := bareRun{r: r, run: run, above: above, below: below, named: named, sole: len(modules) == 1}
 		if err := kobj.Guard(func() error {
 			known = b.recover(modules)
 			return nil
 		}); err != nil {
 			known = run
 		}
-		s.bare.mu.Lock()
-		if s.bare.runs == nil || len(s.bare.runs) >= maxRuns {
-			s.bare.runs = make(map[string][]*resolution)
-		}
-		s.bare.runs[key.String()] = known
-		s.bare.mu.Unlock()
+		r.runs.put(key.String(), known)
 	}
 	// The addresses may differ in what was not looked at.
 	out := slices.Clone(known)
 	for i := range out {
-		r := *out[i]
-		r.frame = run[i].frame
-		if len(r.answers) == 0 {
-			r.err = run[i].err
+		x := *out[i]
+		x.frame = run[i].frame
+		if len(x.answers) == 0 {
+			x.trouble = run[i].trouble
 		}
-		out[i] = &r
+		out[i] = &x
 	}
 	return out
 }
 
 // bareRun is a run of bare addresses while it is worked on.
 type bareRun struct {
-	s            *Symbolizer
+	r            *Resolver
 	run          []*resolution
 	above, below *resolution
 	named        map[string]bool
@@ -172,23 +154,23 @@ type bareRun struct {
 	all          [][]*possible // of each address
 }
 
-// recover gives what the addresses of the run mean.
+// recover returns what the addresses of the run mean.
 func (b *bareRun) recover(modules []string) []*resolution {
 	b.all = make([][]*possible, len(b.run))
 	for _, m := range modules {
-		if mod := b.s.module(m); mod != nil && mod.hasCode() {
+		if mod := b.r.memory.module(m); mod != nil && mod.hasCode() {
 			continue // it is known where that one was
 		}
-		o, err := b.s.acquire(m, "")
+		img, err := b.r.images.acquire(m, "")
 		if err != nil {
 			continue
 		}
 		for i := range b.run {
-			if o.stale == nil {
-				b.possibleIn(o, m, i)
+			if img.stale == nil {
+				b.possibleIn(img, m, i)
 			}
 		}
-		b.s.releaseObject(o)
+		b.r.images.release(img)
 	}
 	for i := range b.all {
 		if len(b.all[i]) > maxPossible {

@@ -1,10 +1,9 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package resolve
 
 import (
-	"cmp"
 	"path"
 	"slices"
 
@@ -22,7 +21,7 @@ const (
 // tailWalk looks for the ways on which a function is reached by jumps from
 // another one.
 type tailWalk struct {
-	s      *Symbolizer
+	*linker
 	to     function
 	wantID string
 
@@ -57,17 +56,17 @@ func (w *tailWalk) walk(from function) link {
 		return link{}
 	}
 	if w.is(from) {
-		return link{kind: linkDirect}
+		return link{kind: LinkDirect}
 	}
 	w.exits = make(map[function]*exits)
 	w.follow(from)
 	switch {
 	case len(w.paths) > 0:
-		return link{kind: linkTail, hops: w.hops()}
+		return link{kind: LinkTail, hops: w.hops()}
 	case len(w.wild) > 0 || w.cut || w.assembler(w.to):
 		return link{}
 	}
-	return link{kind: linkDenied}
+	return link{kind: LinkDenied}
 }
 
 // follow looks for ways from a function, the shortest first.
@@ -102,7 +101,7 @@ func (w *tailWalk) follow(from function) {
 	}
 }
 
-// hops gives what all ways have in common, the innermost first.
+// hops returns what all ways have in common, the innermost first.
 func (w *tailWalk) hops() []hop {
 	var hops []hop
 	first := w.paths[0]
@@ -153,21 +152,22 @@ func (w *tailWalk) hops() []hop {
 
 // hop looks up where a function jumps.
 func (w *tailWalk) hop(fn function, jumps []uint64, next string) hop {
-	h := hop{function: fn, next: next, object: fn.path, pos: []Pos{{Func: demangled(fn.name)}}}
-	o, err := w.acquire(fn.module)
+	h := hop{function: fn, next: next, pos: []Pos{{Func: demangled(fn.name)}}}
+	img, err := w.acquire(fn.module)
 	if err != nil {
 		return h
 	}
-	defer w.s.releaseObject(o)
-	if o.path != fn.path {
+	defer w.images.release(img)
+	if img.path != fn.path {
 		return h
 	}
+	h.fileID = img.buildID
 	at := fn.entry
 	if len(jumps) > 0 {
 		at = jumps[0]
 	}
 	look := func(addr uint64, whole bool) []Pos {
-		a := w.s.answer(o, Frame{Func: fn.name, Module: fn.module}, candidate{entry: fn.entry, pc: addr, whole: whole})
+		a := img.answer(w.source, fn.name, candidate{entry: fn.entry, pc: addr, whole: whole})
 		return a.pos
 	}
 	h.pos = look(at, len(jumps) == 0)
@@ -181,30 +181,27 @@ func (w *tailWalk) hop(fn function, jumps []uint64, next string) hop {
 }
 
 // acquire opens the file of a module.
-func (w *tailWalk) acquire(module string) (*object, error) {
+func (w *tailWalk) acquire(module string) (*image, error) {
 	want := ""
 	if module == w.to.module {
 		want = w.wantID
 	}
-	if m := w.s.module(module); m != nil {
-		want = cmp.Or(want, m.BuildID)
-	}
-	return w.s.acquire(module, want)
+	return w.images.acquire(module, w.memory.wanted(module, want))
 }
 
 // find completes what is known of a function by looking for the file that it is
 // in. It reports false if nothing more can be found out about it.
 func (w *tailWalk) find(fn function) (function, bool) {
 	if fn.path != "" {
-		o, err := w.acquire(fn.module)
+		img, err := w.acquire(fn.module)
 		if err != nil {
 			return fn, false
 		}
-		defer w.s.releaseObject(o)
-		if o.path != fn.path {
+		defer w.images.release(img)
+		if img.path != fn.path {
 			return fn, false
 		}
-		return o.functionAt(fn.module, fn.entry, fn.name)
+		return img.functionAt(fn.module, fn.entry, fn.name)
 	}
 	if w.is(fn) {
 		return fn, true
@@ -213,38 +210,38 @@ func (w *tailWalk) find(fn function) (function, bool) {
 	// for.
 	modules := []string{"", w.to.module}
 	for _, module := range slices.Compact(modules) {
-		o, err := w.acquire(module)
+		img, err := w.acquire(module)
 		if err != nil {
 			continue
 		}
-		symbols, err := o.file.Lookup(fn.name)
+		symbols, err := img.file.Lookup(fn.name)
 		if err == nil && len(symbols) > 0 {
-			found := function{module, fn.name, o.path, symbols[0].Addr()}
+			found := function{module, fn.name, img.path, symbols[0].Addr()}
 			one := !slices.ContainsFunc(symbols, func(s kobj.Symbol) bool { return s.Addr() != found.entry })
-			w.s.releaseObject(o)
+			w.images.release(img)
 			return found, one
 		}
-		w.s.releaseObject(o)
+		w.images.release(img)
 	}
 	return fn, false
 }
 
-// functionAt gives the function that an address is in.
-func (o *object) functionAt(module string, addr uint64, name string) (function, bool) {
-	fn := function{module, name, o.path, addr}
-	sec, off := o.file.SectionAt(addr)
+// functionAt returns the function that an address is in.
+func (img *image) functionAt(module string, addr uint64, name string) (function, bool) {
+	fn := function{module, name, img.path, addr}
+	sec, off := img.file.SectionAt(addr)
 	if sec == nil {
 		return fn, false
 	}
-	sym, ok := o.file.SymbolAt(sec, off)
+	sym, ok := img.file.SymbolAt(sec, off)
 	if !ok {
 		return fn, false
 	}
 	fn.entry, fn.name = sym.Addr(), sym.Name
 	// The cold part of a function has a symbol of its own.
-	if f, err := o.debug.Function(addr); err == nil && f.Entry != 0 && f.Entry != fn.entry {
-		if sec, off := o.file.SectionAt(f.Entry); sec != nil {
-			if sym, ok := o.file.SymbolAt(sec, off); ok && sym.Addr() == f.Entry {
+	if f, err := img.debug.Function(addr); err == nil && f.Entry != 0 && f.Entry != fn.entry {
+		if sec, off := img.file.SectionAt(f.Entry); sec != nil {
+			if sym, ok := img.file.SymbolAt(sec, off); ok && sym.Addr() == f.Entry {
 				fn.entry, fn.name = sym.Addr(), sym.Name
 			}
 		}
@@ -263,15 +260,15 @@ func (w *tailWalk) is(fn function) bool {
 	if fn.entry == w.to.entry {
 		return true
 	}
-	o, err := w.acquire(w.to.module)
+	img, err := w.acquire(w.to.module)
 	if err != nil {
 		return false
 	}
-	defer w.s.releaseObject(o)
-	if o.path != w.to.path {
+	defer w.images.release(img)
+	if img.path != w.to.path {
 		return false
 	}
-	canonical, ok := o.functionAt(w.to.module, w.to.entry, w.to.name)
+	canonical, ok := img.functionAt(w.to.module, w.to.entry, w.to.name)
 	return ok && fn.entry == canonical.entry
 }
 
@@ -281,15 +278,15 @@ func (w *tailWalk) examine(fn function) *exits {
 	if fn.path == "" {
 		return unknown
 	}
-	o, err := w.acquire(fn.module)
+	img, err := w.acquire(fn.module)
 	if err != nil {
 		return unknown
 	}
-	defer w.s.releaseObject(o)
-	if o.path != fn.path {
+	defer w.images.release(img)
+	if img.path != fn.path {
 		return unknown
 	}
-	f, err := o.debug.Function(fn.entry)
+	f, err := img.debug.Function(fn.entry)
 	if assembler(f, err) || f.Entry != fn.entry || len(f.Ranges) == 0 {
 		// Not from a compiler: it may do what it likes, go on in the function
 		// behind it for example.
@@ -303,7 +300,7 @@ func (w *tailWalk) examine(fn function) *exits {
 		x := function{module: fn.module, name: callee}
 		ok := false
 		if target != 0 {
-			x, ok = o.functionAt(fn.module, target, callee)
+			x, ok = img.functionAt(fn.module, target, callee)
 			if x.entry == fn.entry {
 				return
 			}
@@ -324,7 +321,7 @@ func (w *tailWalk) examine(fn function) *exits {
 	}
 	seen := make(map[uint64]bool)
 	for _, r := range f.Ranges {
-		jumps, ok := o.file.Jumps(r.Low, r.High, own)
+		jumps, ok := img.file.Jumps(r.Low, r.High, own)
 		e.anywhere = e.anywhere || !ok
 		for _, j := range jumps {
 			seen[j.Addr] = true
@@ -361,10 +358,10 @@ func (w *tailWalk) assembler(fn function) bool {
 	if fn.path == "" {
 		return false
 	}
-	o, err := w.acquire(fn.module)
+	img, err := w.acquire(fn.module)
 	if err != nil {
 		return true
 	}
-	defer w.s.releaseObject(o)
-	return o.path != fn.path || assembler(o.debug.Function(fn.entry))
+	defer w.images.release(img)
+	return img.path != fn.path || assembler(img.debug.Function(fn.entry))
 }

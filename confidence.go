@@ -1,0 +1,257 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kmemleak/kmemleak/internal/resolve"
+)
+
+// Kind says how a [Call] came to be known.
+type Kind uint8
+
+const (
+	KindPrinted   Kind = iota // the kernel printed a name
+	KindRecovered             // the kernel printed a bare address
+	KindElided                // the kernel printed nothing: the function had jumped to another one
+)
+
+// String returns "printed", "recovered" or "elided".
+func (k Kind) String() string { return name(int(k), kinds...) }
+
+var kinds = []string{"printed", "recovered", "elided"}
+
+// MarshalText is for encoding/json and others; it returns what String does.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads what MarshalText returns; other text is an error.
+func (k *Kind) UnmarshalText(b []byte) error {
+	i := slices.Index(kinds, string(b))
+	if i < 0 {
+		return fmt.Errorf("kind of call %q is not known", clip(b))
+	}
+	*k = Kind(i)
+	return nil
+}
+
+// Confidence says what an answer rests on. More is better, and anything below
+// Assumed must not be shown as a fact.
+//
+//	             place    name    size     a call      and
+//	             in file          printed  ends there
+//	Proved       one      same    fits     yes         it calls the function of the frame above, or one that leads there
+//	                                                   by jumps; or the build IDs agree
+//	Consistent   one      same    fits     not denied
+//	Assumed      one      any     any      not denied  the size is missing or no rule gives it, or the
+//	                                                   compiler's suffix number differs (.isra.0, .isra.1), or
+//	                                                   another frame contradicts the same file, or not
+//	                                                   all functions at the place could be read, says Err
+//	Ambiguous    several  same    equal    equal       and their source positions differ
+//	Contradicted any      any     any      any         the offset is beyond the function, the code shows that no
+//	                                                   call ends there or that it is of a function that does not
+//	                                                   lead to the frame above, or the build IDs differ
+//
+// A size fits if some kernel would compute it for that place, see [Frame]. Below
+// the entry of an interrupt no call is asked for. Calls through pointers, and those
+// that the kernel replaces when it starts, neither prove nor deny anything.
+//
+// A bare address has no name and no size; in their place its section of a module
+// is known, from [Symbolizer.Modules]. Without that, a bare address is looked for
+// in the files of the modules that [Symbolizer.Dirs] names and in those of the
+// modules that the backtrace names, among the places at its distance from the
+// start of a page where a call ends. If one is left of these, it is
+//
+//	Consistent   in the freed init code of a module that the backtrace names, and a neighbour agrees
+//	Assumed      both neighbours agree: the call is of the frame above, and the frame below calls this function;
+//	             and the module is the only one that is given, or one of the two is a function of the same module
+//	Ambiguous    less than that speaks for it
+//
+// and Assumed means here that the right module is among those given. If several
+// are left they are Ambiguous.
+//
+// A function that was left by a jump has the confidence of the frame whose call
+// leads to it.
+type Confidence uint8
+
+const (
+	Unresolved   Confidence = iota // there is no answer; Err says why
+	Contradicted                   // what was found cannot be what the kernel meant
+	Ambiguous                      // several places fit, or too little speaks for the one
+	Assumed                        // nothing speaks against it
+	Consistent                     // everything that can be checked fits
+	Proved                         // and it could not be another place
+)
+
+// String returns the name in lower case.
+func (c Confidence) String() string { return name(int(c), confidences...) }
+
+var confidences = []string{"unresolved", "contradicted", "ambiguous", "assumed", "consistent", "proved"}
+
+// MarshalText is for encoding/json and others; it returns what String does.
+func (c Confidence) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText reads what MarshalText returns; other text is an error.
+func (c *Confidence) UnmarshalText(b []byte) error {
+	i := slices.Index(confidences, string(b))
+	if i < 0 {
+		return fmt.Errorf("confidence %q is not known", clip(b))
+	}
+	*c = Confidence(i)
+	return nil
+}
+
+func name(i int, names ...string) string {
+	if i < len(names) {
+		return names[i]
+	}
+	return "unknown"
+}
+
+// A rule says what follows from facts. Of a function that was left by a jump the facts
+// are those of the frame whose call leads to it.
+type rule struct {
+	when    func(f *resolve.Facts) bool
+	is      Confidence
+	reason  func(f *resolve.Facts) string // nil if there is nothing to say
+	problem Problem                       // if that is one; else what was found out counts
+}
+
+// rules are all that there are. The first one that fits counts.
+var rules = []rule{
+	{noPlace, Unresolved, nil, ProblemNone},
+	{denied, Contradicted, nil, ProblemNone},
+	{several, Ambiguous, evidence, ProblemAmbiguous},
+	{weak, Ambiguous, evidence, ProblemWeak},
+	{otherCallee, Contradicted, nil, ProblemNone},
+	{misfitInText, Ambiguous, misfit, ProblemSuspect},
+	{besideMisfit, Assumed, misfit, ProblemNone},
+	{inPart, Assumed, nil, ProblemNone},
+	{initText, Consistent, evidence, ProblemNone},
+	{inText, Assumed, evidence, ProblemNone},
+	{notTheName, Assumed, nil, ProblemNone},
+	{callsAbove, Proved, calls, ProblemNone},
+	{leadsAbove, Proved, leads, ProblemNone},
+	{sameBuild, Proved, builds, ProblemNone},
+	{always, Consistent, nil, ProblemNone},
+}
+
+// What rules ask for.
+func noPlace(f *resolve.Facts) bool     { return f.Fits == 0 }
+func denied(f *resolve.Facts) bool      { return f.Denied }
+func several(f *resolve.Facts) bool     { return f.Fits > 1 }
+func weak(f *resolve.Facts) bool        { return f.Text != nil && !initText(f) && !inText(f) }
+func otherCallee(f *resolve.Facts) bool { return f.Link == resolve.LinkDenied }
+func misfitInText(f *resolve.Facts) bool {
+	return besideMisfit(f) && f.InText && f.Kind != resolve.Printed
+}
+func besideMisfit(f *resolve.Facts) bool { return f.Misfit != nil }
+func inPart(f *resolve.Facts) bool       { return f.Part }
+func notTheName(f *resolve.Facts) bool   { return !f.SameName || !f.SizeFits }
+func callsAbove(f *resolve.Facts) bool   { return f.Link == resolve.LinkDirect }
+func leadsAbove(f *resolve.Facts) bool   { return f.Link == resolve.LinkTail }
+func sameBuild(f *resolve.Facts) bool    { return f.Build == resolve.BuildSame }
+func always(*resolve.Facts) bool         { return true }
+
+// initText: freed init code of a module that the backtrace names.
+func initText(f *resolve.Facts) bool {
+	t := f.Text
+	return t != nil && t.Candidates == 1 && t.Named && t.Init && t.Supports >= 1
+}
+
+// inText: both neighbours agree, and no other module comes into question.
+func inText(f *resolve.Facts) bool {
+	t := f.Text
+	return t != nil && t.Candidates == 1 && t.Supports >= 2 && (t.Sole || t.Local)
+}
+
+// Reasons.
+func evidence(f *resolve.Facts) string {
+	if f.Part {
+		return ""
+	}
+	return f.Evidence
+}
+
+func misfit(f *resolve.Facts) string {
+	return fmt.Sprintf("%s does not fit this file, which may be of another build", Frame(*f.Misfit))
+}
+
+func calls(f *resolve.Facts) string {
+	return afterBuilds(f, "the call is of the function of the frame above")
+}
+
+func leads(f *resolve.Facts) string {
+	return afterBuilds(f, fmt.Sprintf("the call is of %s, which leads to the frame above by jumps", f.Lead))
+}
+
+func builds(*resolve.Facts) string { return "the build IDs agree" }
+
+// afterBuilds adds a reason to that of a bare address.
+func afterBuilds(f *resolve.Facts, why string) string {
+	if f.Kind == resolve.Recovered && sameBuild(f) {
+		return builds(f) + "; " + why
+	}
+	return why
+}
+
+// ruleFor returns the rule that counts.
+func ruleFor(f *resolve.Facts) *rule {
+	i := 0
+	for !rules[i].when(f) {
+		i++
+	}
+	return &rules[i]
+}
+
+// judge makes the Call of what was found out about a frame.
+func judge(found *resolve.Call) Call {
+	c := Call{
+		Frame: Frame(found.Frame), Kind: Kind(found.Kind), Module: found.Module, ObjectFile: found.File, BuildID: found.BuildID,
+		Problem: Problem(found.Problem), Err: found.Err,
+	}
+	r := ruleFor(&found.Facts)
+	c.Confidence = r.is
+	switch {
+	case found.Kind == resolve.Elided && found.Misfit == nil:
+		c.Reason = found.Evidence
+	case r.reason != nil:
+		c.Reason = r.reason(&found.Facts)
+	}
+	if len(found.Places) > 0 {
+		c.Pos = positions(found.Places[0])
+	}
+	switch r.problem {
+	case ProblemAmbiguous, ProblemWeak:
+		c.Problem, c.Err = r.problem, ambiguity(c.Frame, found.Places)
+		for _, other := range found.Places[1:] {
+			c.Others = append(c.Others, positions(other))
+		}
+	case ProblemSuspect:
+		c.Problem, c.Err = r.problem, fmt.Errorf("%s: found in a file that may be of another build", c.Frame)
+	}
+	return c
+}
+
+// ambiguity is the error of a frame with several places, or one that too little
+// speaks for.
+func ambiguity(f Frame, places [][]resolve.Pos) error {
+	var b strings.Builder
+	if len(places) == 1 {
+		fmt.Fprintf(&b, "%s: one place fits, and too little speaks for it", f)
+	} else {
+		fmt.Fprintf(&b, "%s: ambiguous: %d places fit", f, len(places))
+	}
+	for i, pos := range places {
+		if i == 8 {
+			b.WriteString("; …")
+			break
+		}
+		fmt.Fprintf(&b, "; %s", pos[0])
+	}
+	return errors.New(b.String())
+}

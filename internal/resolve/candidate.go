@@ -1,0 +1,204 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package resolve
+
+import (
+	"cmp"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// candidate is a place in the file while it is looked at.
+type candidate struct {
+	section *kobj.Section
+	offset  uint64 // of the return address, in section
+	entry   uint64 // of the symbol, as an address
+	match   kobj.SizeMatch
+	call    kobj.Call
+	exact   bool // the address is of the instruction itself
+	whole   bool // the function is meant, not a place in it
+	beyond  bool // it is not in the function at all
+	inside  bool // no instruction begins there, unless the kernel has put others there
+	pc      uint64
+	denied  trouble // why it cannot be meant
+}
+
+// maxCandidates is how many places of the same name are looked at. The most in a
+// module of Linux 6.1 are some dozens.
+const maxCandidates = 256
+
+// named returns the symbols for a printed name, and whether they have this very
+// name.
+func (img *image) named(name string) (symbols []kobj.Symbol, same bool, err error) {
+	symbols, err = img.file.Lookup(name)
+	if err != nil || len(symbols) > 0 {
+		return symbols, true, err
+	}
+	if img.file.Machine == elf.EM_PPC64 {
+		// Code has a dot in front of the function's name, and either may be printed.
+		other, dotted := strings.CutPrefix(name, ".")
+		if !dotted {
+			other = "." + name
+		}
+		if symbols, err = img.file.Lookup(other); err != nil || len(symbols) > 0 {
+			return symbols, true, err
+		}
+	}
+	if symbols, err = img.file.LookupCut(name); err == nil && len(symbols) == 0 {
+		symbols, err = img.file.LookupStem(name)
+	}
+	return symbols, false, err
+}
+
+// candidate looks at one symbol that has the frame's name.
+func (img *image) candidate(q question, sym kobj.Symbol) candidate {
+	f := q.frame
+	c := candidate{section: sym.Section, offset: sym.Offset + f.Offset, entry: sym.Addr(), exact: q.exact}
+	sizes := img.file.Sizes(sym)
+	c.match = sizes.Match(f.Size)
+	if f.Offset == 0 && f.Size == 0 {
+		// The name alone.
+		c.exact, c.whole, c.pc = true, true, c.entry
+		return c
+	}
+	switch {
+	case f.Size != 0 && f.Offset > f.Size:
+		c.denied = contradicted(ProblemBeyond, "the offset is beyond the size")
+	case f.Offset > sizes.Max():
+		c.denied = contradicted(ProblemBeyond, "in %s the function has %#x bytes only", img.path, sizes.Max())
+		c.beyond = true
+		return c
+	case f.Offset > 0 && strings.HasPrefix(f.Func, "__pfx_"):
+		c.denied = contradicted(ProblemBeyond, "it is the padding in front of %s", f.Func[len("__pfx_"):])
+		c.beyond = true
+		return c
+	}
+	img.findCall(&c, f.Offset == 0)
+	return c
+}
+
+// findCall looks for the call that returns to a candidate's address, and decides
+// which address to look up: one byte before the return address, which is in the
+// call, or the address itself if it cannot be a return address.
+func (img *image) findCall(c *candidate, first bool) {
+	sec, off := c.section, c.offset
+	c.pc = sec.Addr + off
+	if c.exact {
+		if c.entry >= sec.Addr {
+			is, known := img.file.Boundary(sec, c.entry-sec.Addr, off)
+			c.inside = known && !is
+		}
+		return
+	}
+	before, at, ok := img.file.Before(sec, off)
+	if first && ok {
+		// The first instruction of a function follows a call only if the function
+		// before it ends in one, of something that does not return.
+		sec, off = before, at+1
+	}
+	c.call = img.file.CallBefore(sec, off)
+	if c.call.Kind == kobj.CallUnknown {
+		if site, err := img.debug.CallSite(sec.Addr + off); err == nil && !site.Tail {
+			c.call.Kind = kobj.CallIndirect
+			if c.call.Callee = cmp.Or(site.LinkageName, site.Name); c.call.Callee != "" {
+				c.call.Kind = kobj.CallDirect
+			}
+		}
+	}
+	if entry, at := c.entry-sec.Addr, off; c.call.Kind != kobj.CallNone && c.entry >= sec.Addr && entry <= at {
+		// Bytes inside of an instruction may look like a call.
+		if is, known := img.file.Boundary(sec, entry, at); known && !is {
+			c.call = kobj.Call{Kind: kobj.CallNone}
+		}
+	}
+	switch {
+	case !ok || first && c.call.Kind <= kobj.CallNone || c.call.Self:
+		c.exact = true
+	case c.call.Kind == kobj.CallNone:
+		c.exact = true
+		if c.denied.err == nil {
+			c.denied = contradicted(ProblemNotAfterCall, "in %s no call ends there", img.path)
+		}
+	default:
+		c.pc = before.Addr + at
+	}
+}
+
+// narrow returns the candidates that fit best, all if none fits.
+func narrow(all []candidate) []candidate {
+	best := slices.DeleteFunc(slices.Clone(all), func(c candidate) bool { return c.denied.err != nil })
+	if len(best) == 0 {
+		return all[:1]
+	}
+	if sized := func(c candidate) bool { return c.match != kobj.SizeDiffers }; !slices.ContainsFunc(best, sized) && slices.ContainsFunc(all, sized) {
+		// The printed size is that of a place that cannot be meant.
+		return slices.DeleteFunc(all, func(c candidate) bool { return !sized(c) })[:1]
+	}
+	rank := best[0].match
+	for _, c := range best {
+		rank = min(rank, c.match)
+	}
+	best = slices.DeleteFunc(best, func(c candidate) bool { return c.match != rank })
+	if slices.ContainsFunc(best, func(c candidate) bool { return !c.inside }) {
+		best = slices.DeleteFunc(best, func(c candidate) bool { return c.inside })
+	}
+	seen := slices.ContainsFunc(best, func(c candidate) bool { return c.call.Kind > kobj.CallNone })
+	if seen {
+		best = slices.DeleteFunc(best, func(c candidate) bool { return c.call.Kind <= kobj.CallNone })
+	}
+	return best
+}
+
+// answer looks up the source position of a candidate in a function, whose name
+// counts where the debugging information has none.
+func (img *image) answer(src *sources, function string, c candidate) answer {
+	a := answer{entry: c.entry}
+	if c.call.Kind > kobj.CallNone && c.section != nil {
+		a.ret = c.section.Addr + c.offset
+	}
+	if c.call.Kind == kobj.CallDirect {
+		a.callee = c.call.Callee
+		if c.call.Section != nil {
+			a.target = c.call.Section.Addr + c.call.Offset
+		}
+	}
+	if c.beyond {
+		a.pos = []Pos{{Func: demangled(function)}}
+		return a
+	}
+	loc, err := img.debug.Lookup(c.pc)
+	if img.lacks != nil {
+		err = img.lacks
+	}
+	if err != nil {
+		a.pos = []Pos{{Func: demangled(function)}}
+		a.nopos = trouble{ProblemNoDebug, err}.of(img.path)
+		return a
+	}
+	a.pos = make([]Pos, len(loc.Frames))
+	for i, l := range loc.Frames {
+		a.pos[i] = src.pos(l)
+	}
+	if part := loc.Err; part != nil || loc.NoFunction {
+		// The line may be in a function that was inlined and whose name is missing.
+		a.part, a.nopos = true, trouble{ProblemPart, fmt.Errorf("%s: not all functions there may be known: %w", img.path, cmp.Or(part, errNoFunction))}
+	}
+	last := &a.pos[len(a.pos)-1]
+	if last.Func == "" {
+		last.Func = demangled(function)
+	}
+	if c.whole {
+		// Only the function is known, not where in it.
+		last.Line, last.Column = 0, 0
+		a.pos = slices.Clone(a.pos[len(a.pos)-1:])
+	}
+	return a
+}
+
+var errNoFunction = errors.New("the debugging information has none")

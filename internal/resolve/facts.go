@@ -1,0 +1,114 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package resolve
+
+// Call is a frame with what was found out about it. Its slices are shared and must
+// not be changed.
+type Call struct {
+	Frame   Frame
+	Places  [][]Pos // distinct ones that fit equally well, each with the innermost inlined function first
+	Module  string  // "" for the kernel image, or if it is not known
+	File    string  // path of the object file, "" if none was found
+	BuildID string  // of File, in hex; "" if it has none
+	Facts
+	Problem Problem // what Err is about
+	Err     error   // why there is no place, or why it is not to be trusted
+}
+
+// Facts is what speaks for and against the places of a frame. What follows from
+// them is for the caller to say.
+type Facts struct {
+	Kind     Kind
+	Fits     int    // how many distinct places fit equally well
+	SameName bool   // the symbol's name is the printed one, to the last number
+	SizeFits bool   // some kernel would print the size for this place
+	Build    Build  // of file and frame
+	Ends     Ends   // whether a call ends at the place
+	Denied   bool   // the place cannot be meant, see Problem
+	Link     Link   // to the frame above; LinkSilent where nobody asked
+	Lead     string // of a LinkTail: the functions that were left by jumps, the outermost first
+	Part     bool   // not all functions at the place could be read
+	Misfit   *Frame // another frame that does not fit the file, whose build ID is not known to be right; or nil
+	InText   bool   // bare addresses were found in the file by its text
+	Text     *Text  // a bare address that was found by the text of files; nil if not
+	Evidence string // in words, what speaks for the place of a bare address, or for a function that was left by a jump
+}
+
+// Text is what speaks for a bare address that is in no known module: it is known
+// only how far it is from the start of a page, and what its neighbours call.
+type Text struct {
+	Candidates int  // places in all files that fit
+	Named      bool // the backtrace has frames of the module by name
+	Init       bool // it is in init code, whose memory is freed
+	Supports   int  // how many neighbours agree
+	Sole       bool // there is only one module that it may be in
+	Local      bool // it calls a function of its own module, or is known together with one that does
+}
+
+// Kind says how a call came to be known.
+type Kind uint8
+
+const (
+	Printed   Kind = iota // the kernel printed a name
+	Recovered             // the kernel printed a bare address
+	Elided                // the kernel printed nothing: the function had jumped to another one
+)
+
+// Build says whether the build IDs of a file and of what was running are the same.
+type Build uint8
+
+const (
+	BuildUnknown Build = iota
+	BuildSame
+	BuildOther
+)
+
+// Ends says whether a call ends in front of an address.
+type Ends uint8
+
+const (
+	EndsUnknown Ends = iota
+	EndsCall
+	EndsDenied
+)
+
+// Link says how the call that a frame returns to and the function of the frame above
+// go together.
+type Link int8
+
+const (
+	LinkDenied Link = iota - 1 // the call does not lead there
+	LinkSilent                 // the code does not tell
+	LinkTail                   // what is called leads there by jumps
+	LinkDirect                 // the call is of this very function
+)
+
+// Problem says what an error is about. The values are those of the type of this name
+// of package kmemleak.
+type Problem uint8
+
+const (
+	ProblemNone Problem = iota
+	ProblemNoFile
+	ProblemNoDebug
+	ProblemNoFunction
+	ProblemOtherBuild
+	ProblemNotAfterCall
+	ProblemBeyond
+	ProblemOtherCallee
+	ProblemAmbiguous
+	ProblemWeak
+	ProblemNoMemory
+	ProblemOutside
+	ProblemHidden
+	ProblemPart
+	ProblemSuspect
+	ProblemClosed
+	ProblemOther
+)
+
+// denies reports whether a place with this problem cannot be meant.
+func (p Problem) denies() bool {
+	return p == ProblemOtherBuild || p == ProblemNotAfterCall || p == ProblemBeyond
+}

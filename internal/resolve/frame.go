@@ -1,0 +1,250 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package resolve
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// resolution is what a frame by itself may mean. It does not change once it is
+// made, and refers to no file.
+type resolution struct {
+	frame    Frame
+	file     string // path
+	fileID   string // its build ID, in hex
+	lost     string // the module that a bare address is in
+	exact    bool   // the address is that of an instruction, nothing returns to it
+	text     *Text  // if it was found without knowing where the module lay
+	evidence string // what the answer of a bare address rests on
+	build    Build
+	answers  []answer // the places that fit best; several if they cannot be told apart
+	places   [][]Pos  // of answers, distinct ones
+	trouble           // why answers are missing or not to be trusted
+}
+
+// answer is one place that a frame may mean.
+type answer struct {
+	pos    []Pos
+	sized  bool    // the printed size fits by some rule
+	same   bool    // the name is the printed one, to the last number
+	entry  uint64  // address of the function's symbol, in the file
+	callee string  // name of the function that the call is of, "" if not known
+	target uint64  // and its address in the file, 0 if it is in another
+	ret    uint64  // the address that the call returns to, in the file; 0 if none does
+	nopos  trouble // why pos has no line, or lacks functions
+	part   bool    // pos may lack functions
+}
+
+// trouble is an error and what it is about.
+type trouble struct {
+	problem Problem
+	err     error
+}
+
+// of puts what the trouble is with in front of the error, if there is one.
+func (t trouble) of(what string) trouble {
+	if t.err != nil {
+		t.err = fmt.Errorf("%s: %w", what, t.err)
+	}
+	return t
+}
+
+// noImage is the trouble of a file that could not be opened.
+func noImage(err error) trouble {
+	switch {
+	case errors.Is(err, fs.ErrClosed):
+		return trouble{ProblemClosed, err}
+	case errors.Is(err, fs.ErrNotExist):
+		return trouble{ProblemNoFile, err}
+	}
+	return trouble{ProblemOther, err}
+}
+
+// contradicted is the trouble of a place that cannot be what a frame means.
+func contradicted(p Problem, format string, args ...any) trouble {
+	return trouble{p, fmt.Errorf("contradicted: "+format, args...)}
+}
+
+// examine fills in the answers to q.
+func (r *Resolver) examine(q question, x *resolution) {
+	f := q.frame
+	switch {
+	case f.Func == "":
+		r.examineAddress(q, x)
+		return
+	case !x.place():
+		// What a decoder put in between stands for no address.
+		x.answers = []answer{{pos: []Pos{{Func: demangled(f.Func), File: f.File, RawFile: f.File, Line: f.Line, Inlined: f.Inlined}}}}
+		return
+	}
+	want := r.memory.wanted(f.Module, f.BuildID)
+	r.images.mayLoad(f.Module)
+	img, err := r.images.acquire(f.Module, want)
+	if err != nil {
+		x.trouble = noImage(err)
+		return
+	}
+	defer r.images.release(img)
+	x.file, x.fileID = img.path, img.buildID
+	symbols, same, err := img.named(f.Func)
+	switch {
+	case err != nil:
+		x.trouble = trouble{ProblemOther, err}.of(r.Describe(f))
+		return
+	case len(symbols) == 0:
+		x.trouble = trouble{ProblemNoFunction, fmt.Errorf("no such function in %s", img.path)}.of(r.Describe(f))
+		return
+	}
+	all := make([]candidate, 0, 1)
+	for _, sym := range symbols[:min(len(symbols), maxCandidates)] {
+		if slices.ContainsFunc(all, func(c candidate) bool { return c.entry == sym.Addr() }) {
+			continue // another name of the same place
+		}
+		all = append(all, img.candidate(q, sym))
+	}
+	for _, c := range narrow(all) {
+		a := img.answer(&r.source, f.Func, c)
+		a.same = same
+		a.sized = f.Size != 0 && c.match != kobj.SizeDiffers
+		x.answers = append(x.answers, a)
+		x.trouble = c.denied
+	}
+	x.settle(img, want)
+	if x.err != nil {
+		x.trouble = x.of(r.Describe(f))
+	}
+}
+
+// settle draws the conclusions that do not depend on a single place.
+func (x *resolution) settle(img *image, want string) {
+	x.sameBuild(img, want)
+	if x.err == nil && len(distinct(x.answers)) == 1 {
+		x.trouble = x.answers[0].nopos
+	}
+}
+
+// sameBuild notes whether the file has the build ID that is wanted, "" if none is
+// known, and is not known to be of another build.
+func (x *resolution) sameBuild(img *image, want string) {
+	switch {
+	case want == "" && img.stale != nil:
+		x.build, x.trouble = BuildOther, contradicted(ProblemOtherBuild, "%w", img.stale)
+	case want == "" || img.buildID == "":
+		x.build = BuildUnknown
+	case !sameID(want, img.buildID):
+		x.build, x.trouble = BuildOther, contradicted(ProblemOtherBuild, "build ID %s, but %s has %s", want, img.path, img.buildID)
+	default:
+		x.build = BuildSame
+	}
+}
+
+// sameID reports whether a build ID that was printed is that of a file. The kernel
+// fills one of less than 20 bytes up with zeros (print_modules and
+// sprint_backtrace_build_id in kernel/kallsyms.c print 20), and some people cut it.
+func sameID(printed, id string) bool {
+	const digits = 40
+	printed, id = strings.ToLower(printed), strings.ToLower(id)
+	if len(printed) == digits && len(id) < digits {
+		id += strings.Repeat("0", digits-len(id))
+	}
+	return strings.HasPrefix(id, printed)
+}
+
+// place reports whether the frame stands for a place in code, which those that a
+// decoder put in between do not.
+func (x *resolution) place() bool {
+	f := x.frame
+	return f.Func == "" || !f.Inlined && (f.File == "" || f.Offset != 0 || f.Size != 0)
+}
+
+// module returns the module that a frame is in.
+func (x *resolution) module() string { return cmp.Or(x.frame.Module, x.lost) }
+
+// title names the function of a frame for messages.
+func (x *resolution) title() string {
+	switch {
+	case x.frame.Func != "":
+		return x.frame.Func
+	case len(x.answers) == 1 && len(x.answers[0].pos) > 0:
+		return x.answers[0].pos[len(x.answers[0].pos)-1].Func
+	}
+	return fmt.Sprintf("%#x", x.frame.Addr)
+}
+
+// distinct returns the places of answers, each once.
+func distinct(all []answer) [][]Pos {
+	var out [][]Pos
+	for _, a := range all {
+		if !slices.ContainsFunc(out, func(pos []Pos) bool { return slices.Equal(a.pos, pos) }) {
+			out = append(out, a.pos)
+		}
+	}
+	return out
+}
+
+// call makes the Call of a frame by itself.
+func (x *resolution) call() Call {
+	c := Call{Frame: x.frame, Places: x.places, Module: x.module(), File: x.file, BuildID: x.fileID, Problem: x.problem, Err: x.err}
+	if len(x.answers) == 0 {
+		return c
+	}
+	a := &x.answers[0]
+	c.Facts = Facts{
+		Fits: len(x.places), SameName: a.same, SizeFits: a.sized, Build: x.build, Denied: x.problem.denies(), Part: a.part, Text: x.text,
+	}
+	if x.frame.Func == "" {
+		c.Kind, c.Evidence = Recovered, x.evidence
+	}
+	switch {
+	case a.ret != 0:
+		c.Ends = EndsCall
+	case x.problem == ProblemNotAfterCall:
+		c.Ends = EndsDenied
+	}
+	return c
+}
+
+// interrupts reports whether a frame is in the code that an interrupt or exception
+// enters the kernel by. What is below it in a backtrace did not call it.
+func interrupts(f Frame) bool {
+	function := f.Func
+	if function == "common_interrupt" {
+		// In x86_64 before 5.8 the entry, which ends in the call; since then a function
+		// in C (arch/x86/kernel/irq.c).
+		return f.Offset == f.Size && f.Size != 0
+	}
+	for _, prefix := range [...]string{"asm_sysvec_", "asm_exc_", "el1h_64_", "el1t_64_"} {
+		if strings.HasPrefix(function, prefix) {
+			return true
+		}
+	}
+	return interruptEntries[function]
+}
+
+// interruptEntries are such functions that have names of their own.
+var interruptEntries = map[string]bool{
+	// x86
+	"asm_common_interrupt": true, "asm_spurious_interrupt": true, "ret_from_intr": true,
+	"apic_timer_interrupt": true, "reschedule_interrupt": true, "call_function_interrupt": true,
+	"call_function_single_interrupt": true, "irq_work_interrupt": true,
+	"page_fault": true, "async_page_fault": true, "general_protection": true, "retint_kernel": true,
+	"xen_hvm_callback_vector": true, "hyperv_callback_vector": true,
+	// arm64 and arm
+	"el1_irq": true, "el1_sync": true, "el1_da": true, "el1_error": true,
+	"__irq_svc": true, "__fiq_svc": true, "__dabt_svc": true, "__pabt_svc": true, "__und_svc": true,
+	// riscv, i386
+	"handle_exception": true, "ret_from_exception": true,
+	// powerpc and mips
+	"hardware_interrupt_common": true, "hardware_interrupt_common_virt": true, "decrementer_common": true,
+	"decrementer_common_virt": true, "interrupt_return": true, "handle_int": true,
+	// s390
+	"ext_int_handler": true, "io_int_handler": true, "pgm_check_handler": true,
+}

@@ -1,0 +1,48 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package resolve
+
+import (
+	"context"
+	"iter"
+)
+
+// Prefetch loads from servers what is needed for backtraces, until ctx ends. It
+// returns the cause of that, or nil.
+//
+// The work is that of Backtrace, with files of its own: an answer that was cut off by
+// ctx must not be remembered.
+func (r *Resolver) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) error {
+	if r.Files.Server == nil || ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	trial := New(r.Config)
+	trial.images.ctx = ctx
+	work, done := make(chan []Frame), make(chan struct{})
+	go func() {
+		defer close(done)
+		defer trial.Close()
+		for bt := range work {
+			if ctx.Err() == nil {
+				trial.Backtrace(bt)
+			}
+		}
+	}()
+	// What waits for something else than a server may take longer than ctx.
+	for bt := range backtraces {
+		select {
+		case work <- bt:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	close(work)
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+	return context.Cause(ctx)
+}

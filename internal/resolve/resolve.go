@@ -1,0 +1,164 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+// Package resolve finds out what the frames of backtraces mean: the places in object
+// files that a printed name, or a bare address, may stand for, what calls end there,
+// and which functions between two frames were left by a jump.
+//
+// It finds facts and does not judge them: see [Facts]. A frame is looked at by itself
+// first (frame.go, address.go); bare addresses that are in no known module are then
+// held against their neighbours (run.go), and so are names that fit several places
+// (backtrace.go).
+package resolve
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/ianlancetaylor/demangle"
+
+	"github.com/kmemleak/kmemleak/internal/debugfile"
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// Frame is a line of a backtrace; see the type of this name of package kmemleak.
+type Frame struct {
+	Addr   uint64
+	Func   string
+	Offset uint64
+	Size   uint64
+	Module string
+
+	BuildID string
+	File    string
+	Line    int
+	Inlined bool
+}
+
+// Pos is a place in source code; see the type of this name of package kmemleak.
+type Pos struct {
+	Func    string
+	File    string
+	RawFile string
+	Line    int
+	Column  int
+	Inlined bool
+}
+
+// String returns function, file and line: "myfunc hello.c:10".
+func (p Pos) String() string {
+	s := p.Func
+	if p.File != "" {
+		s = strings.TrimPrefix(s+" "+p.File, " ")
+	}
+	if p.Line != 0 {
+		s += fmt.Sprintf(":%d", p.Line)
+	}
+	if p.Inlined {
+		s += " (inlined)"
+	}
+	return s
+}
+
+// PathPrefix says where the files of a source tree are.
+type PathPrefix struct {
+	Old string
+	New string
+}
+
+// Config is what a [Resolver] works with.
+type Config struct {
+	Files    *debugfile.Finder
+	Modules  []Module
+	Sources  []string     // source trees
+	Paths    []PathPrefix // replacements of the beginnings of source paths
+	Describe func(Frame) string
+
+	// Firm reports whether what is known of a frame by itself is enough to hold it
+	// against the frame above.
+	Firm func(*Facts) bool
+}
+
+// Resolver resolves frames. It is safe for concurrent use.
+type Resolver struct {
+	Config
+	images images
+	memory memory
+	source sources
+	links  linker
+	frames cache[question, *resolution]
+	runs   cache[string, []*resolution]
+}
+
+// New returns a Resolver. The caller closes it.
+func New(c Config) *Resolver {
+	r := &Resolver{
+		Config: c,
+		images: images{files: c.Files},
+		memory: memory{modules: c.Modules},
+		source: sources{release: c.Files.Kernel, trees: c.Sources, prefixes: c.Paths},
+	}
+	r.links = linker{images: &r.images, memory: &r.memory, source: &r.source}
+	return r
+}
+
+// Close releases all files. Answers that were given stay valid. Later calls give
+// errors that match [io/fs.ErrClosed], but for frames that are remembered.
+func (r *Resolver) Close() error { return r.images.close() }
+
+// question is what is asked about a frame.
+type question struct {
+	frame Frame
+	exact bool // the address is of an interrupted instruction, not of a call
+}
+
+// Frame returns the distinct places that a frame may mean, by itself, as Places and Err
+// of a [Call] have them.
+func (r *Resolver) Frame(f Frame) ([][]Pos, error) {
+	x := r.resolve(question{frame: f})
+	return x.places, x.err
+}
+
+// resolve finds out what a frame means, by itself.
+func (r *Resolver) resolve(q question) *resolution {
+	if known, ok := r.frames.get(q); ok {
+		return known
+	}
+	x := &resolution{frame: q.frame, exact: q.exact}
+	if err := kobj.Guard(func() error {
+		r.examine(q, x)
+		return nil
+	}); err != nil {
+		*x = resolution{frame: q.frame, trouble: trouble{ProblemOther, err}}
+		// What was being read of the file is half done.
+		_ = r.images.drop()
+	}
+	x.places = distinct(x.answers)
+	// Where there was no good file there may be one later.
+	if x.file != "" {
+		r.frames.put(q, x)
+	}
+	return x
+}
+
+// wanted returns the build ID that the file of a module should have, "" if that is
+// not known: printed is that of the frame.
+func (m *memory) wanted(module, printed string) string {
+	if known := m.module(module); known != nil {
+		return cmp.Or(printed, known.BuildID)
+	}
+	return printed
+}
+
+// demangled returns the name of a C++ or Rust function as its source has it, and
+// other names as they are.
+func demangled(name string) string {
+	if len(name) > 1<<10 || !strings.HasPrefix(name, "_") {
+		return name
+	}
+	return demangle.Filter(name, demangle.MaxLength(12))
+}
+
+// moduleName returns a module's name as the kernel prints it.
+func moduleName(s string) string { return debugfile.ModuleName(s) }

@@ -1,0 +1,232 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package resolve
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kmemleak/kmemleak/internal/dwarf"
+	"github.com/kmemleak/kmemleak/internal/kobj"
+)
+
+// Guess is a type that an object may have. Guess and Field are as Guess and
+// Field of package kmemleak.
+type Guess struct {
+	Type     string
+	Size     uint64
+	Variable string
+	Func     string
+	Reason   string
+	Fields   []Field
+}
+
+// Field is a part of an object as a field of its type.
+type Field struct {
+	Name   string
+	Type   string
+	Offset uint64
+	Size   uint64
+	Value  string
+}
+
+// Types guesses the type of an object of a size, whose first bytes are data, from the
+// variables of the function that a frame of a backtrace is in. The likeliest come
+// first.
+func (r *Resolver) Types(bt []Frame, f Frame, size uint64, data []byte) ([]Guess, error) {
+	x := r.resolve(question{frame: f})
+	if len(x.answers) == 0 && f.Func == "" {
+		// It was recovered by its neighbours: ask again for the place.
+		rs := r.placed(bt)
+		i := slices.IndexFunc(rs, func(x *resolution) bool { return x.frame == f && len(x.answers) == 1 })
+		if i < 0 {
+			return nil, nil
+		}
+		x = rs[i]
+	}
+	var guesses []Guess
+	err := kobj.Guard(func() error {
+		img, err := r.images.acquire(x.module(), r.memory.wanted(x.module(), f.BuildID))
+		if err != nil {
+			return err
+		}
+		defer r.images.release(img)
+		if img.path != x.file || len(x.answers) == 0 || x.answers[0].ret == 0 {
+			return nil
+		}
+		vars, err := img.debug.Variables(x.answers[0].ret)
+		if err != nil {
+			return err
+		}
+		guesses = guessed(size, data, vars, img.file.Order)
+		return nil
+	})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", r.Describe(f), err)
+	}
+	return guesses, err
+}
+
+// Allocates reports whether a function is of the kernel's allocators, which know
+// nothing of what they allocate for.
+func Allocates(name string) bool {
+	name = strings.TrimLeft(kobj.Stem(name), "_")
+	for _, prefix := range [...]string{
+		"kmalloc", "kzalloc", "kcalloc", "krealloc", "kvmalloc", "kvzalloc", "kvcalloc", "kvrealloc", "kmem_cache_", "kmemleak_",
+		"vmalloc", "vzalloc", "kmemdup", "kvmemdup", "kstrdup", "kstrndup", "kasprintf", "kvasprintf", "memdup_user", "slab_", "slub_",
+		"do_kmalloc", "do_kmem", "create_object", "alloc_percpu", "pcpu_alloc", "alloc_pages", "get_free_page", "devm_kmalloc",
+		"devm_kzalloc", "devm_kcalloc", "devm_kmemdup", "devm_kstrdup", "devm_kvasprintf", "devm_kasprintf", "devres_alloc", "alloc_dr", "new_slab", "allocate_slab",
+	} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// guessed makes guesses of variables, the likeliest first.
+func guessed(size uint64, data []byte, vars []dwarf.Variable, order binary.ByteOrder) []Guess {
+	type ranked struct {
+		Guess
+		rank int
+	}
+	var all []ranked
+	for _, v := range vars {
+		// Parameters have their values before the call. The tag is the kernel's own
+		// account of allocations, since 6.10.
+		if v.Type.Kind != dwarf.KindPointer || Allocates(v.Function) || v.Parameter && !v.Received || v.Type.Elem.Name == "struct alloc_tag" {
+			continue
+		}
+		e := v.Type.Elem
+		if e == nil || e.Size == 0 || e.Size > size || e.Kind != dwarf.KindStruct && e.Kind != dwarf.KindUnion && !v.Received {
+			continue
+		}
+		g := ranked{Guess: Guess{Type: e.Name, Size: e.Size, Variable: v.Name, Func: v.Function}}
+		fits := e.Size == size || bucket(e.Size) == size
+		var fit string
+		switch {
+		case e.Size == size:
+			fit = "has the size of the object"
+		case fits:
+			fit = fmt.Sprintf("has %d bytes, for which the kernel allocates %d", e.Size, size)
+		default:
+			fit = fmt.Sprintf("has %d bytes of the %d", e.Size, size)
+		}
+		switch {
+		case v.Received && fits:
+			g.rank = 3
+			g.Reason = fmt.Sprintf("%s in %s receives the result of the call, and %s %s", v.Name, v.Function, e.Name, fit)
+		case v.Received:
+			g.rank = 2
+			g.Reason = fmt.Sprintf("%s in %s receives the result of the call; %s %s", v.Name, v.Function, e.Name, fit)
+		case e.Size == size:
+			g.rank = 1
+			g.Reason = fmt.Sprintf("%s in %s points to %s, which %s", v.Name, v.Function, e.Name, fit)
+		case fits:
+			g.Reason = fmt.Sprintf("%s in %s points to %s, which %s", v.Name, v.Function, e.Name, fit)
+		default:
+			continue
+		}
+		if i := slices.IndexFunc(all, func(o ranked) bool { return o.Type == g.Type && o.Size == g.Size }); i >= 0 {
+			if all[i].rank >= g.rank {
+				continue
+			}
+			all = slices.Delete(all, i, i+1)
+		}
+		if data != nil {
+			g.Fields = objectFields(nil, "", e, 0, data, order)
+		}
+		all = append(all, g)
+	}
+	slices.SortStableFunc(all, func(a, b ranked) int { return b.rank - a.rank })
+	var guesses []Guess
+	for _, g := range all {
+		guesses = append(guesses, g.Guess)
+	}
+	return guesses
+}
+
+// bucket gives the size that kmalloc has for a size, 0 if that is beyond what it
+// has caches for.
+func bucket(size uint64) uint64 {
+	for _, b := range [...]uint64{8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192} {
+		if size <= b {
+			return b
+		}
+	}
+	return 0
+}
+
+// maxFields is how many fields are shown: hex dumps have 32 bytes.
+const maxFields = 64
+
+// objectFields appends the fields of a type at an offset, as far as there is data.
+func objectFields(fields []Field, name string, t *dwarf.Type, at uint64, data []byte, order binary.ByteOrder) []Field {
+	if at >= uint64(len(data)) || len(fields) >= maxFields {
+		return fields
+	}
+	if t.Kind == dwarf.KindStruct && len(t.Fields) > 0 {
+		for _, f := range t.Fields {
+			sub := strings.TrimPrefix(name+"."+f.Name, ".")
+			if f.Name == "" {
+				sub = name
+			}
+			fields = objectFields(fields, sub, f.Type, at+f.Offset, data, order)
+		}
+		return fields
+	}
+	if t.Size == 0 {
+		return fields
+	}
+	b := data[at:]
+	cut := uint64(len(b)) < t.Size
+	if !cut {
+		b = b[:t.Size]
+	}
+	return append(fields, Field{name, t.Name, at, t.Size, fieldValue(t, b, cut, order)})
+}
+
+// fieldValue shows the bytes of a field.
+func fieldValue(t *dwarf.Type, b []byte, cut bool, order binary.ByteOrder) string {
+	more := ""
+	if cut {
+		more = "…"
+	}
+	number := func() (uint64, bool) {
+		switch {
+		case cut:
+			return 0, false
+		case len(b) == 1:
+			return uint64(b[0]), true
+		case len(b) == 2:
+			return uint64(order.Uint16(b)), true
+		case len(b) == 4:
+			return uint64(order.Uint32(b)), true
+		case len(b) == 8:
+			return order.Uint64(b), true
+		}
+		return 0, false
+	}
+	n, ok := number()
+	switch {
+	case t.Kind == dwarf.KindPointer && ok:
+		return fmt.Sprintf("%#x", n)
+	case (t.Kind == dwarf.KindInteger || t.Kind == dwarf.KindEnum) && ok:
+		if t.Signed {
+			shift := 64 - 8*uint(len(b))
+			return strconv.FormatInt(int64(n<<shift)>>shift, 10)
+		}
+		return strconv.FormatUint(n, 10)
+	case t.Kind == dwarf.KindArray && t.Elem.Char:
+		text, _, ended := strings.Cut(string(b), "\x00")
+		if ended {
+			more = ""
+		}
+		return strconv.Quote(text) + more
+	}
+	return fmt.Sprintf("% x", b) + more
+}
