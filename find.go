@@ -14,8 +14,8 @@ import (
 	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
-// Errors of [Detector.Find] and its kin: kmemleak works, and still its answer
-// cannot be trusted. The leaks that were found come beside them.
+// Errors of [Detector.Find] and [Detector.During]: kmemleak works, and still its answer
+// cannot be trusted. The Finding beside them has the leaks that were found.
 var (
 	// ErrInterfered: somebody else gave kmemleak commands meanwhile. Leaks may be
 	// missing for good.
@@ -29,20 +29,20 @@ var (
 	ErrNoProof = errors.New("the leak made as a proof of life was not found")
 )
 
-// A Finding is what there is to say of a search for leaks.
+// A Finding is the result of a search for leaks.
 type Finding struct {
 	Leaks    []Leak     // what is leaked, in the order of the report, which is that of the allocations
-	Known    []Leak     // leaks that persist from the Baseline
+	Known    []Leak     // leaks of the Baseline that are still there
 	Ignored  int        // number of leaks that options left out
-	Vanished []Vanished // reported by one scan, and not by a later one: not leaks
-	Scans    int        // how many were made
+	Vanished []Vanished // reported by one scan and not by later ones: not leaks
+	Scans    int        // number of scans that were made
 
 	// Suppressions says what each entry of [Suppress] and [SuppressFile] has done.
 	Suppressions []SuppressionUse
 
-	// Unwatched says why nobody noted who else writes to the control file, nil if
-	// somebody did. Another process that clears leaks is then noticed only if it
-	// clears such that had been read before.
+	// Unwatched says why nobody could watch who else writes to the control file. If it
+	// is nil, all writers were observed. Otherwise a foreign clear is noticed only if it
+	// removes leaks that had been read.
 	Unwatched error
 }
 
@@ -56,18 +56,18 @@ type Vanished struct {
 type Fate uint8
 
 const (
-	FateUnknown Fate = iota // the kernel would not tell, or there were too many to ask for
-	Freed                   // it was freed; another object may have its place
-	Referenced              // it is there, and a pointer to it was found or its content changed
-	Cleared                 // somebody had the kernel forget it
+	FateUnknown    Fate = iota // the kernel did not tell, or there were too many to ask for
+	FateFreed                  // it was freed; another object may have its place
+	FateReferenced             // it is there, and a pointer to it was found or its content changed
+	FateCleared                // somebody had the kernel forget it
 )
 
-// String gives the fate in lower case.
+// String returns the fate in lower case.
 func (f Fate) String() string {
 	return name(int(f), "unknown", "freed", "referenced", "cleared")
 }
 
-// Progress tells how far a search has come.
+// Progress is how far a search has come.
 type Progress struct {
 	Stage   Stage
 	Scan    int           // number of scans begun
@@ -79,66 +79,66 @@ type Progress struct {
 type Stage uint8
 
 const (
-	Queueing Stage = iota // for the lock that another process holds
-	Aging                 // waiting until objects are old enough to be reported
-	Scanning
-	Reading
+	StageQueueing Stage = iota // waiting for the lock that another process holds
+	StageAging                 // waiting until objects are old enough to be reported
+	StageScanning              // the kernel searches its memory
+	StageReading               // the report is read
 )
 
-// String gives the stage in lower case.
+// String returns the stage in lower case.
 func (s Stage) String() string { return name(int(s), "queueing", "aging", "scanning", "reading") }
 
-// Find returns what is leaked now, in the order of the allocations, or says why
-// that cannot be told: no leaks and a nil error means that all who could tell were
-// asked.
+// Find finds what is leaked now. An empty result with a nil error means that the search
+// was complete.
 //
-// It takes 5 s, and 1 s or the time of three scans: objects younger than 5 s are
-// never reported, and a fresh leak is reported by the second scan that sees it at
-// the earliest. Leaks are confirmed: what one scan reports and the next one does not
-// and two more do not is no leak, see [Detector.Examine]; Find scans until two scans
-// agree, or ten more do not. What stays hidden all that time is an object to which some stale value in
-// memory points, which is the limit of what kmemleak can see.
+// It takes 5 s, and then 1 s or the time of three scans: the kernel never reports
+// objects younger than 5 s, and it reports a fresh leak at the second scan that sees it
+// at the earliest. Find confirms leaks: an object that one scan reports and the next
+// three do not is not counted, see [Finding.Vanished]. Find scans until two scans agree,
+// at most ten more times. An object to which some stale value in memory points all that
+// time stays hidden, which is the limit of what kmemleak can see.
 //
-// Nothing is destroyed: leaks stay in the kernel's report, and old ones are told
-// from new ones by options ([Within], [Since], [Baseline]). While Find is at work
-// the kernel's own scanning thread is stopped, and afterwards it runs again if it
-// did before, at the same period.
+// Nothing is destroyed: leaks stay in the kernel's report. Options tell old ones from new
+// ones ([Within], [Since], [Baseline]). While Find is at work the kernel's own scanning
+// thread is stopped; afterwards it runs again if it did before, at the same period.
 //
-// One Find is at work at a time on a machine, others queue, in this process or
+// One Find is at work at a time on a machine. Others wait for it, in this process or
 // another: Find holds a flock on the control file. Commands that others give
 // nevertheless are noticed and are an [ErrInterfered].
 //
-// ctx ends every wait and every scan, within 0.1 s on this machine; Find returns its
-// cause then. Other errors are as those of [Detector], and those listed with
-// [ErrInterfered]. Beside an error come the leaks that were found, if it came to that.
-func (d *Detector) Find(ctx context.Context, opts ...Option) ([]Leak, error) {
-	f, err := d.Examine(ctx, opts...)
-	return f.Leaks, err
-}
-
-// Examine is [Detector.Find] with all that there is to say.
-func (d *Detector) Examine(ctx context.Context, opts ...Option) (Finding, error) {
-	f, err := d.examine(ctx, opts)
-	if err != nil {
-		return f, fmt.Errorf("find: %w", err)
-	}
-	return f, nil
-}
-
-func (d *Detector) examine(ctx context.Context, opts []Option) (f Finding, err error) {
-	begun := time.Now()
+// ctx ends every wait and every scan, within 0.1 s on this machine; Find then returns its
+// cause, with what was found so far. Other errors are those of [Detector] and those listed
+// with [ErrInterfered].
+func (d *Detector) Find(ctx context.Context, opts ...Option) (Finding, error) {
 	o, err := newOptions(opts)
 	if err != nil {
-		return f, err
+		return Finding{}, fmt.Errorf("find: %w", err)
+	}
+	return d.find(ctx, o)
+}
+
+func (d *Detector) find(ctx context.Context, o *options) (f Finding, err error) {
+	begun := time.Now()
+	if o.ended.IsZero() {
+		o.ended = begun
 	}
 	s := &search{
 		machine: d.machine(), options: o, finding: &f,
 		begun: begun, seen: make(map[identity]sighting),
 	}
+	if err := s.begin(ctx, d); err != nil {
+		return f, fmt.Errorf("find: %w", err)
+	}
+	return f, nil
+}
+
+// begin makes the search when no other is at work.
+func (s *search) begin(ctx context.Context, d *Detector) error {
+	o := s.options
 	if len(o.since) > 0 {
 		now, err := s.machine.Jiffies(ctx)
 		if err != nil {
-			return f, err
+			return err
 		}
 		for _, from := range o.since {
 			o.windows = append(o.windows, []Window{{From: from, To: now}})
@@ -146,16 +146,16 @@ func (d *Detector) examine(ctx context.Context, opts []Option) (f Finding, err e
 	}
 	unlock, err := d.lock(ctx, o)
 	if err != nil {
-		return f, err
+		return err
 	}
 	defer unlock()
 	select {
 	case searching <- true:
 		defer func() { <-searching }()
 	case <-ctx.Done():
-		return f, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
-	return f, s.run(ctx)
+	return s.run(ctx)
 }
 
 // searching holds a token while one of this process's searches is at work.
@@ -164,7 +164,7 @@ var searching = make(chan bool, 1)
 // lock takes the machine's lock. Windows and searches of one process share it.
 func (d *Detector) lock(ctx context.Context, o *options) (unlock func(), err error) {
 	begun := time.Now()
-	unlock, err = d.machine().Lock(ctx, func() { o.progress(Progress{Stage: Queueing, Elapsed: time.Since(begun)}) })
+	unlock, err = d.machine().Lock(ctx, func() { o.progress(Progress{Stage: StageQueueing, Elapsed: time.Since(begun)}) })
 	if err != nil && ctx.Err() != nil {
 		return nil, fmt.Errorf("while another process was looking for leaks: %w", err)
 	}
@@ -173,8 +173,8 @@ func (d *Detector) lock(ctx context.Context, o *options) (unlock func(), err err
 
 // Lock waits until no other process is looking for leaks with this package on the
 // machine, and keeps others waiting until unlock is called. The searches of this
-// process go on. It is for programs that make leaks to be found later; who finds
-// them with [Detector.Find] or [Detector.During] alone needs it not.
+// process go on. It is for programs that make leaks to be found later. Callers that only
+// use [Detector.Find] or [Detector.During] do not need it.
 func (d *Detector) Lock(ctx context.Context) (unlock func(), err error) {
 	unlock, err = d.lock(ctx, &options{progress: func(Progress) {}})
 	if err != nil {
@@ -193,7 +193,7 @@ type search struct {
 
 	seen     map[identity]sighting // every relevant leak of any reading
 	readings int
-	decoder  decoder
+	calls    map[*Frame][]Call
 	proof    proof
 }
 
@@ -245,11 +245,6 @@ func (s *search) run(ctx context.Context) (err error) {
 	}
 	if err := s.proof.check(); err != nil {
 		return err
-	}
-	if s.options.clear {
-		if err := m.Command(ctx, "clear"); err != nil {
-			return fmt.Errorf("clear: %w", err)
-		}
 	}
 	return nil
 }
@@ -348,7 +343,7 @@ func (s *search) scan(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	s.finding.Scans++
-	s.report(Scanning, 0)
+	s.report(StageScanning, 0)
 	done := make(chan error, 1)
 	go func() { done <- s.machine.Scan(ctx) }()
 	for {
@@ -359,7 +354,7 @@ func (s *search) scan(ctx context.Context) error {
 			}
 			return nil
 		case <-time.After(time.Second):
-			s.report(Scanning, 0)
+			s.report(StageScanning, 0)
 		}
 	}
 }
@@ -378,7 +373,7 @@ func (s *search) age(ctx context.Context) error {
 		if left <= 0 {
 			return nil
 		}
-		s.report(Aging, 0)
+		s.report(StageAging, 0)
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("while waiting until objects are %v old: %w", s.options.minAge, context.Cause(ctx))
@@ -400,7 +395,7 @@ func (s *search) interference(ctx context.Context) error {
 		}
 	}
 	for _, v := range s.finding.Vanished {
-		if v.Fate == Cleared {
+		if v.Fate == FateCleared {
 			return fmt.Errorf("%w: somebody cleared the leak at 0x%x after it was read", ErrInterfered, v.Leak.Addr)
 		}
 	}

@@ -64,7 +64,7 @@ func (s *search) readAgain(ctx context.Context, before *reading) (*reading, erro
 
 // pass reads the report once and gives the leaks that are not in all yet.
 func (s *search) pass(ctx context.Context, all map[identity]bool) (found []Leak, err error) {
-	s.report(Reading, len(all))
+	s.report(StageReading, len(all))
 	file, err := s.machine.Open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("report: %w", err)
@@ -76,7 +76,7 @@ func (s *search) pass(ctx context.Context, all map[identity]bool) (found []Leak,
 			return found, fmt.Errorf("report: %w", err)
 		}
 		if n++; n%1000 == 0 {
-			s.report(Reading, n)
+			s.report(StageReading, n)
 			if ctx.Err() != nil {
 				return found, fmt.Errorf("after %d leaks: %w", n, context.Cause(ctx))
 			}
@@ -104,8 +104,8 @@ func (s *search) relevant(r *reading, leaks []Leak) {
 		case o.baseline[id]:
 			r.known = append(r.known, l)
 		default:
-			l.Backtrace = s.decoder.decode(o.symbolizer, l.Backtrace)
-			if o.ignores(l) {
+			l.Calls = s.callsOf(l.Backtrace)
+			if slices.ContainsFunc(o.ignore, func(ignore func(Leak) bool) bool { return ignore(l) }) {
 				r.ignored++
 				continue
 			}
@@ -125,14 +125,17 @@ func (o *options) inTime(l Leak) bool {
 	return true
 }
 
-// ignores applies the options that look at one leak.
-func (o *options) ignores(l Leak) bool {
-	for _, modules := range o.modules {
-		if owner, _ := l.Owner(); !slices.Contains(modules, owner.Module) {
-			return true
-		}
+// callsOf returns what the symbolizer finds out, nil without one.
+func (s *search) callsOf(backtrace []Frame) []Call {
+	if s.options.symbolizer == nil || len(backtrace) == 0 {
+		return nil
 	}
-	return slices.ContainsFunc(o.ignore, func(ignore func(Leak) bool) bool { return ignore(l) })
+	calls, ok := s.calls[&backtrace[0]]
+	if !ok {
+		calls = s.options.symbolizer.Backtrace(backtrace)
+		s.calls[&backtrace[0]] = calls
+	}
+	return calls
 }
 
 // same reports whether two readings hold the same leaks.
@@ -163,7 +166,7 @@ func (s *search) missing(ctx context.Context) bool {
 		if away == 0 || away >= absences {
 			continue
 		}
-		if asked++; asked > most || s.fate(ctx, seen.leak) != Freed {
+		if asked++; asked > most || s.fate(ctx, seen.leak) != FateFreed {
 			return true
 		}
 	}
@@ -193,13 +196,13 @@ func (s *search) fate(ctx context.Context, l Leak) Fate {
 	object, err := dump(ctx, s.machine, l.Addr)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Freed
+		return FateFreed
 	case err != nil:
 		return FateUnknown
 	case object.Addr != l.Addr || object.Size != l.Size || object.Jiffies != l.Jiffies:
-		return Freed
+		return FateFreed
 	case object.MinCount <= 0:
-		return Cleared
+		return FateCleared
 	}
-	return Referenced
+	return FateReferenced
 }

@@ -17,69 +17,15 @@ import (
 // cut after 16 frames, and where depends on how many of them are allocators.
 const fingerprintDepth = 8
 
-// Owner gives the frame of the code that the leak belongs to: the first that is
-// neither an allocator nor inlined. Which functions are allocators is in the table
-// of allocator.go. The frame may be a bare address. If ok is false there is no such
-// frame.
+// Fingerprint returns 16 hexadecimal digits that are the same for leaks from the same
+// place: across boots, builds of a kernel and dialects of reports.
 //
-// Inlined frames do not count since only a report that a tool has decoded has
-// them: the owner is the same before and after.
-func (l Leak) Owner() (f Frame, ok bool) {
-	i := ownerIndex(l.Backtrace)
-	if i < 0 {
-		return Frame{}, false
-	}
-	return l.Backtrace[i], true
-}
-
-// OwnerCall is [Leak.Owner] for what [Symbolizer.Backtrace] gives: call is the index
-// of the call that the leak belongs to, -1 if there is none, and pos that of the
-// place in its Pos where it asked for the memory, which is in the innermost function
-// that is no allocator. pos is -1 where no place is known with [Assumed] confidence.
-//
-// What the Symbolizer has found out counts: the owner may be a function that the
-// backtrace as printed does not have, or that it has no name of.
-func OwnerCall(calls []Call) (call, pos int) {
-	for i, c := range calls {
-		f, last := c.Frame, -1
-		if c.Confidence >= Assumed {
-			last = len(c.Pos) - 1
-		}
-		if f.Func == "" && last >= 0 {
-			f.Func = c.Pos[last].Func
-		}
-		if ownerIndex([]Frame{f}) < 0 || c.Kind == KindElided && c.Confidence < Assumed {
-			continue
-		}
-		for pos := range last {
-			if !allocators.has(Frame{Func: c.Pos[pos].Func}.BaseName()) {
-				return i, pos
-			}
-		}
-		return i, last
-	}
-	return -1, -1
-}
-
-func ownerIndex(backtrace []Frame) int {
-	return slices.IndexFunc(backtrace, func(f Frame) bool {
-		return !f.Inlined && !isNothing(f) && (f.Func == "" || !allocators.has(f.BaseName()))
-	})
-}
-
-// isNothing reports whether f stands for no code: it has neither name nor address, or
-// is the mark at the end.
-func isNothing(f Frame) bool { return f.IsTerminator() || f.Func == "" && f.Addr == 0 }
-
-// Fingerprint gives a short text that is the same for leaks from the same place:
-// across boots, builds of a kernel and dialects of reports.
-//
-// It is made of the names of at most 8 frames from the owner frame (see
-// [Leak.Owner]) to the one before the system call, work queue, thread or initcall
-// that the kernel came from, without offsets, sizes, modules and compiler suffixes. Of a bare
-// address counts that it is there; of one that is the owner itself the last 12
-// bits, too: its place in a page does not depend on where a module was loaded.
-// Without an owner, the allocators count, and without those, size and thread name.
+// It is made of the backtrace as printed, whatever Calls is: the names of at most 8
+// frames, from the owner's to the one before the system call, work queue, thread or
+// initcall that the kernel came from, without offsets, sizes, modules and compiler
+// suffixes. A bare address contributes only its presence; if it is the owner, its low 12
+// bits count too, since its place in a page does not depend on where a module was loaded.
+// Without an owner the allocators count, and without those size and thread name.
 //
 // So the same leak has two fingerprints if one report names the owner and the other,
 // read when the owner's memory or module was gone, does not. The fingerprint may
@@ -89,7 +35,7 @@ func (l Leak) Fingerprint() string {
 	from := max(ownerIndex(l.Backtrace), 0)
 	depth := 0
 	for _, f := range l.Backtrace[from:] {
-		if f.Inlined || isNothing(f) {
+		if f.Inlined || f.isNothing() {
 			continue
 		}
 		name := f.BaseName()
@@ -114,11 +60,11 @@ func (l Leak) Fingerprint() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// A Cluster is the leaks from one place.
-type Cluster struct {
+// A Group is the leaks from one place: those with the same fingerprint.
+type Group struct {
 	Fingerprint  string
-	Example      Leak          // the first of them
-	Count        int           // leaks
+	Leaks        []Leak        // in the order in which they were given, never empty
+	Count        int           // objects
 	Bytes        uint64        // sum of their sizes
 	FirstJiffies uint64        // smallest and largest Jiffies
 	LastJiffies  uint64        //
@@ -126,14 +72,10 @@ type Cluster struct {
 	Youngest     time.Duration //
 }
 
-// Owner is that of the example.
-func (c Cluster) Owner() (f Frame, ok bool) { return c.Example.Owner() }
-
-// Group puts leaks with the same fingerprint together. The cluster with the most
-// bytes comes first, of those with equally many the one with more leaks, then the
-// one that was seen first.
-func Group(leaks []Leak) []Cluster {
-	var clusters []Cluster
+// Groups sorts leaks by where they are from. The group with the most bytes comes first,
+// of those with equally many the one with more objects, then the one that was seen first.
+func Groups(leaks []Leak) []Group {
+	var groups []Group
 	byPrint := make(map[string]int)
 	// Leaks from one report share equal backtraces, so most need no fingerprint.
 	type backtrace struct {
@@ -150,48 +92,46 @@ func Group(leaks []Leak) []Cluster {
 		if !ok || key.n == 0 {
 			print := l.Fingerprint()
 			if i, ok = byPrint[print]; !ok {
-				i = len(clusters)
-				clusters = append(clusters, Cluster{
-					Fingerprint: print, Example: l, FirstJiffies: l.Jiffies, LastJiffies: l.Jiffies, Youngest: l.Age,
-				})
+				i = len(groups)
+				groups = append(groups, Group{Fingerprint: print, FirstJiffies: l.Jiffies, LastJiffies: l.Jiffies, Youngest: l.Age})
 				byPrint[print] = i
 			}
 			known[key] = i
 		}
-		clusters[i].add(l)
+		groups[i].add(l)
 	}
-	slices.SortStableFunc(clusters, func(a, b Cluster) int {
+	slices.SortStableFunc(groups, func(a, b Group) int {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Count, a.Count))
 	})
-	return clusters
+	return groups
 }
 
-func (c *Cluster) add(l Leak) {
-	c.Count++
-	if c.Bytes += l.Size; c.Bytes < l.Size {
-		c.Bytes = math.MaxUint64
+func (g *Group) add(l Leak) {
+	g.Leaks = append(g.Leaks, l)
+	g.Count++
+	if g.Bytes += l.Size; g.Bytes < l.Size {
+		g.Bytes = math.MaxUint64
 	}
-	c.FirstJiffies = min(c.FirstJiffies, l.Jiffies)
-	c.LastJiffies = max(c.LastJiffies, l.Jiffies)
-	c.Oldest = max(c.Oldest, l.Age)
-	if l.Age != 0 && (c.Youngest == 0 || l.Age < c.Youngest) {
-		c.Youngest = l.Age
+	g.FirstJiffies = min(g.FirstJiffies, l.Jiffies)
+	g.LastJiffies = max(g.LastJiffies, l.Jiffies)
+	g.Oldest = max(g.Oldest, l.Age)
+	if l.Age != 0 && (g.Youngest == 0 || l.Age < g.Youngest) {
+		g.Youngest = l.Age
 	}
 }
 
-// Diff compares two readings of the report on one boot. It gives the leaks of after
-// that are not in before, and those of before that are not in after, in their
-// order. It changes nothing, so several programs can watch one kernel, which they
-// cannot with [Detector.Clear].
+// Diff compares two readings of the report on one boot. It returns the leaks of after
+// that are not in before, and those of before that are not in after, in their order. It
+// changes nothing, so that several programs can watch one kernel, which they cannot with
+// [Detector.Clear].
 //
-// An object is the same if its address and the time of its allocation are: Addr and
-// Jiffies. A report that was read while objects were freed may hold one
-// twice; it is given once.
+// Two leaks are of the same object if Addr and Jiffies are equal. A report that was read
+// while objects were freed may hold one twice; Diff returns it once.
 func Diff(before, after []Leak) (added, gone []Leak) {
 	return onlyIn(before, after), onlyIn(after, before)
 }
 
-// onlyIn gives what is in b and not in a, each object once.
+// onlyIn returns what is in b and not in a, each object once.
 func onlyIn(a, b []Leak) (leaks []Leak) {
 	type object struct {
 		addr, jiffies uint64

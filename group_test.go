@@ -28,63 +28,6 @@ func frames(lines ...string) []Frame {
 	return fs
 }
 
-func TestOwner(t *testing.T) {
-	tests := []struct {
-		name      string
-		backtrace []Frame
-		want      string // "": none
-	}{
-		{"none", nil, ""},
-		{"old plumbing", frames("create_object+0x1/0x2", "kmemleak_alloc+0x1/0x2", "__vmalloc_node+0x1/0x2", "vmalloc+0x1/0x2", "myfunc+0x21/0x23 [m]"), "myfunc+0x21/0x23 [m]"},
-		{"new plumbing", frames("__kmalloc_cache_noprof+0x1/0x2", "kmemdup_noprof.part.0+0x1/0x2", ".myfunc.isra.0+0x1/0x2"), ".myfunc.isra.0+0x1/0x2"},
-		{"bare", frames("vmalloc+0x1/0x2", "0xffffffffc03d4015", "do_one_initcall+0x1/0x2"), "0xffffffffc03d4015"},
-		{"decoded", frames("kzalloc include/linux/slab.h:1 [inline]", "helper a.c:1 [inline]", "myfunc+0x1/0x2 a.c:2"), "myfunc+0x1/0x2 a.c:2"},
-		{"allocators only", frames("__kmalloc+0x1/0x2", "0xffffffffffffffff"), ""},
-		{"looks like one", frames("kmalloc_user+0x1/0x2"), "kmalloc_user+0x1/0x2"},
-		{"Rust", frames("krealloc_noprof+0x1/0x2", "_RNvXNtNtCs1_6kernel5alloc9allocatorNtB2_7KmallocNtB4_9Allocator7realloc+0x1/0x2", "_RNvCs1_6my_mod4init+0x1/0x2 [my_mod]"), "_RNvCs1_6my_mod4init+0x1/0x2 [my_mod]"},
-	}
-	for _, tt := range tests {
-		f, ok := Leak{Backtrace: tt.backtrace}.Owner()
-		if got := f.String(); ok != (tt.want != "") || ok && got != tt.want {
-			t.Errorf("%s: owner %q, %v, want %q", tt.name, got, ok, tt.want)
-		}
-	}
-}
-
-func TestOwnerCall(t *testing.T) {
-	pos := func(names ...string) (ps []Pos) {
-		for i, name := range names {
-			ps = append(ps, Pos{Func: name, Line: 1, Inlined: i < len(names)-1})
-		}
-		return ps
-	}
-	bare := Frame{Addr: 0xffffffffc03d4015}
-	alloc := Call{Frame: Frame{Func: "__kmalloc", Size: 1}, Confidence: Proved, Pos: pos("__kmalloc")}
-	for _, tt := range []struct {
-		name      string
-		calls     []Call
-		call, pos int
-	}{
-		{"none", nil, -1, -1},
-		{"allocators only", []Call{alloc}, -1, -1},
-		{"printed", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Confidence: Consistent, Pos: pos("myfunc")}}, 1, 0},
-		{"no place", []Call{alloc, {Frame: Frame{Func: "myfunc"}}}, 1, -1},
-		{"contradicted", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Confidence: Contradicted, Pos: pos("myfunc")}}, 1, -1},
-		{"inline chain", []Call{{Frame: Frame{Func: "greet.isra.0"}, Confidence: Assumed, Pos: pos("kmalloc_noprof", "greeting_new", "greet")}}, 0, 1},
-		{"allocator in the innermost only", []Call{{Frame: Frame{Func: "greet"}, Confidence: Assumed, Pos: pos("kmalloc", "kzalloc", "greet")}}, 0, 2},
-		{"recovered", []Call{alloc, {Frame: bare, Kind: KindRecovered, Confidence: Assumed, Pos: pos("myfunc")}}, 1, 0},
-		{"recovered allocator", []Call{{Frame: bare, Kind: KindRecovered, Confidence: Assumed, Pos: pos("kmemdup")}, {Frame: bare}}, 1, -1},
-		{"ambiguous", []Call{alloc, {Frame: bare, Kind: KindRecovered, Confidence: Ambiguous, Pos: pos("myfunc")}}, 1, -1},
-		{"elided", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Kind: KindElided, Confidence: Assumed, Pos: pos("myfunc")}, {Frame: bare}}, 1, 0},
-		{"perhaps elided", []Call{alloc, {Frame: Frame{Func: "myfunc"}, Kind: KindElided, Confidence: Ambiguous, Pos: pos("myfunc")}, {Frame: bare}}, 2, -1},
-		{"decoded", []Call{{Frame: Frame{Func: "f", Inlined: true}, Confidence: Assumed, Pos: pos("f")}, {Frame: Frame{Func: "myfunc", Size: 1}}}, 1, -1},
-	} {
-		if call, pos := OwnerCall(tt.calls); call != tt.call || pos != tt.pos {
-			t.Errorf("%s: owner %d, place %d, want %d, %d", tt.name, call, pos, tt.call, tt.pos)
-		}
-	}
-}
-
 func TestFingerprint(t *testing.T) {
 	same := [][]Frame{
 		frames("create_object+0x100/0x288", "kmemleak_alloc+0x4a/0xa0", "kmalloc_trace+0x27/0xe0", "thing_alloc.isra.0+0x13/0x50 [thing]", "probe+0x1/0x2 [thing]", "0xffffffffc0a015e4", "do_one_initcall+0x87/0x2e0", "0xffffffffffffffff"),

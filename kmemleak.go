@@ -103,6 +103,7 @@ type Leak struct {
 	Data      []byte        // first bytes of the object, up to 32, at the time of printing; nil if not dumped
 	Checksum  *uint32       // crc of the object's content (not of the backtrace), nil if not printed (before 6.8)
 	Backtrace []Frame       // innermost first, as printed, at most 16 from a kernel; an all-ones terminator of old kernels is kept
+	Calls     []Call        // what [Symbolizer.Backtrace] found out about Backtrace, see [WithSymbolizer]; nil if nobody asked
 }
 
 // Frame is one line of a backtrace.

@@ -8,22 +8,28 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/kmemleak/kmemleak/internal/debugfile"
 )
 
-// An Option changes what [Detector.Find] and its kin look for, report, or do. Of
-// options that narrow what is reported a leak must pass all. An Option may be used
-// many times.
+// An Option changes what [Detector.Find] and [Detector.During] look for, report, or do.
+// A leak must pass all options that narrow what is reported. An Option may be used many
+// times.
 type Option interface {
 	apply(*options) error
+
+	// TestOption marks the options of this package as ones that package kmemleaktest
+	// takes as well. It does nothing.
+	TestOption()
 }
 
 type optionFunc func(*options) error
 
 func (f optionFunc) apply(o *options) error { return f(o) }
+func (optionFunc) TestOption()              {}
 
 type options struct {
 	ignore   []func(Leak) bool
-	modules  [][]string // one of each
 	windows  [][]Window // one of each
 	since    []uint64
 	baseline map[identity]bool
@@ -32,7 +38,6 @@ type options struct {
 	scans  int
 	ended  time.Time
 	limit  int
-	clear  bool
 	proof  string
 
 	symbolizer *Symbolizer
@@ -41,7 +46,7 @@ type options struct {
 }
 
 func newOptions(opts []Option) (*options, error) {
-	o := &options{minAge: defaultMinAge, limit: defaultLimit, ended: time.Now()}
+	o := &options{minAge: defaultMinAge, limit: defaultLimit}
 	for _, option := range opts {
 		if err := option.apply(o); err != nil {
 			return nil, err
@@ -62,27 +67,15 @@ const (
 	defaultLimit = 1 << 20
 )
 
-// IgnoreFunc ignores leaks whose owner is one of these functions: the first frame
-// that is no allocator, see [Leak.Owner], or a function inlined into it.
-// Names are compared without the compiler's suffixes such as .isra.0.
+// IgnoreFunc ignores leaks whose owner, see [Leak.Owner], is one of these functions, or a
+// function that was inlined into it. Names are compared without the compiler's suffixes
+// such as .isra.0.
 func IgnoreFunc(names ...string) Option {
 	return Ignore(func(l Leak) bool {
-		return slices.ContainsFunc(owners(l), func(f Frame) bool { return isFunc(f, names) })
+		return slices.ContainsFunc(l.Owner().funcs(), func(name string) bool {
+			return name != "" && (slices.Contains(names, name) || slices.Contains(names, Frame{Func: name}.BaseName()))
+		})
 	})
-}
-
-// IgnoreAnyFunc ignores leaks with one of these functions anywhere in the
-// backtrace. That is rarely what is meant: backtraces hold frames that have nothing
-// to do with the leak, such as those of a task that was interrupted.
-func IgnoreAnyFunc(names ...string) Option {
-	return Ignore(func(l Leak) bool {
-		return slices.ContainsFunc(l.Backtrace, func(f Frame) bool { return isFunc(f, names) })
-	})
-}
-
-// IgnoreComm ignores leaks that threads of these names allocated.
-func IgnoreComm(names ...string) Option {
-	return Ignore(func(l Leak) bool { return slices.Contains(names, l.Comm) })
 }
 
 // Ignore ignores the leaks for which f returns true.
@@ -93,17 +86,18 @@ func Ignore(f func(Leak) bool) Option {
 	})
 }
 
-// InModule reports only leaks whose owner, see [IgnoreFunc], is in one of these
-// modules; '-' and '_' are equal. Frames in memory that a module's init function
-// lay in have lost their module: [WithSymbolizer] gives it back.
+// InModule reports only leaks whose owner, see [Leak.Owner], is in one of these modules,
+// and those whose owner's module is not known, which may be any; '-' and '_' are equal.
+// Frames in the memory of a module's init function have lost their module:
+// [WithSymbolizer] finds it again.
 func InModule(names ...string) Option {
 	modules := make([]string, len(names))
 	for i, name := range names {
-		modules[i] = moduleName(name)
+		modules[i] = debugfile.ModuleName(name)
 	}
-	return optionFunc(func(o *options) error {
-		o.modules = append(o.modules, modules)
-		return nil
+	return Ignore(func(l Leak) bool {
+		module, known := l.Owner().Module()
+		return known && !slices.Contains(modules, module)
 	})
 }
 
@@ -181,11 +175,12 @@ func MinAge(age time.Duration) Option {
 	})
 }
 
-// Ended tells when the work whose leaks are looked for had ended, if that was before
-// the call: less is left to wait of the minimum age.
+// Ended says when the work whose leaks are looked for had ended, if that was before
+// the call of [Detector.Find]: less of the minimum age is left to wait for.
+// [Detector.During] knows by itself.
 func Ended(t time.Time) Option {
 	return optionFunc(func(o *options) error {
-		if t.Before(o.ended) {
+		if o.ended.IsZero() || t.Before(o.ended) {
 			o.ended = t
 		}
 		return nil
@@ -215,15 +210,6 @@ func MaxLeaks(n int) Option {
 	})
 }
 
-// ThenClear has a Find without error end with [Detector.Clear], which makes the
-// kernel forget all leaks, whoever else wanted to see them.
-func ThenClear() Option {
-	return optionFunc(func(o *options) error {
-		o.clear = true
-		return nil
-	})
-}
-
 // ProofOfLife has Find load a module that leaks when it is loaded, given as its .ko
 // file, and fail with [ErrNoProof] unless its leaks are found. They are not
 // reported, and the module is unloaded in the end; the memory remains lost. The
@@ -236,9 +222,8 @@ func ProofOfLife(module string) Option {
 	})
 }
 
-// WithSymbolizer has the leaks decoded: frames get File and Line, and what was
-// inlined gets frames of its own, marked Inlined, as the tools do that decode
-// reports. Frames with less than [Assumed] confidence stay as they are.
+// WithSymbolizer has the leaks come with [Leak.Calls], as [Symbolizer.Backtrace] finds
+// them. Options that look at a leak's owner then know the names that the kernel had lost.
 func WithSymbolizer(s *Symbolizer) Option {
 	return optionFunc(func(o *options) error {
 		o.symbolizer = s
@@ -253,19 +238,4 @@ func WithProgress(f func(Progress)) Option {
 		o.progress = f
 		return nil
 	})
-}
-
-// owners gives the owner frame after the frames inlined into it; nil if there is
-// none.
-func owners(l Leak) []Frame {
-	last := ownerIndex(l.Backtrace)
-	first := max(last, 0)
-	for first > 0 && l.Backtrace[first-1].Inlined {
-		first--
-	}
-	return l.Backtrace[first : last+1]
-}
-
-func isFunc(f Frame, names []string) bool {
-	return f.Func != "" && (slices.Contains(names, f.Func) || slices.Contains(names, f.BaseName()))
 }

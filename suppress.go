@@ -5,6 +5,7 @@ package kmemleak
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -228,28 +229,23 @@ func appendValue(b []byte, v string) []byte {
 }
 
 // Match reports whether the entry names the leak, whether it has expired or not.
-func (s Suppression) Match(l Leak) bool {
-	if s.empty() || s.Comm != "" && !match(s.Comm, l.Comm) {
+func (s Suppression) Match(l Leak) bool { return s.match(l.Comm, l.callFrames()) }
+
+func (s Suppression) match(comm string, frames []Frame) bool {
+	if s.empty() || s.Comm != "" && !match(s.Comm, comm) {
 		return false
 	}
-	owner := ownerIndex(l.Backtrace)
+	owner := ownerIndex(frames)
 	if s.Module != "" {
-		if owner < 0 || l.Backtrace[owner].Func == "" {
+		if owner < 0 || frames[owner].Func == "" {
 			return false
-		}
-		module := l.Backtrace[owner].Module
-		if module == "" {
-			module = "vmlinux"
 		}
 		// The kernel prints '_' for the '-' of a file name.
-		if !match(strings.ReplaceAll(s.Module, "-", "_"), module) {
+		if !match(strings.ReplaceAll(s.Module, "-", "_"), cmp.Or(frames[owner].Module, "vmlinux")) {
 			return false
 		}
 	}
-	if len(s.Frames) == 0 {
-		return true
-	}
-	return owner >= 0 && matchFrames(s.Frames, l.Backtrace[owner:])
+	return len(s.Frames) == 0 || owner >= 0 && matchFrames(s.Frames, frames[owner:])
 }
 
 // matchFrames works like match, with frames for characters and "..." for the star,
@@ -304,9 +300,9 @@ func (list Suppressions) Filter(leaks []Leak, now time.Time) (rest []Leak, uses 
 		uses[i] = SuppressionUse{Suppression: s, Expired: !s.Expires.IsZero() && !now.Before(s.Expires)}
 	}
 	for _, l := range leaks {
-		suppressed := false
+		suppressed, frames := false, l.callFrames()
 		for i := range uses {
-			if u := &uses[i]; u.Match(l) {
+			if u := &uses[i]; u.match(l.Comm, frames) {
 				u.Count++
 				u.Bytes += l.Size
 				suppressed = suppressed || !u.Expired

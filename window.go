@@ -61,30 +61,32 @@ func (d *Detector) Jiffies() (uint64, error) {
 // do not run into each other. Objects of other origin that were allocated at the
 // same time are among them: the whole kernel is one.
 //
-// What is said of [Detector.Find] holds for the rest.
-func (d *Detector) During(ctx context.Context, f func(), opts ...Option) ([]Leak, error) {
+// If kmemleak cannot be used, f is not called. What is said of [Detector.Find] holds for
+// the rest.
+func (d *Detector) During(ctx context.Context, f func(), opts ...Option) (Finding, error) {
 	o, err := newOptions(opts)
 	if err != nil {
-		return nil, fmt.Errorf("find: %w", err)
+		return Finding{}, fmt.Errorf("find: %w", err)
 	}
 	unlock, err := d.lock(ctx, o)
 	if err != nil {
-		return nil, fmt.Errorf("find: %w", err)
+		return Finding{}, fmt.Errorf("find: %w", err)
 	}
 	defer unlock()
 	// A kernel that cannot tell afterwards need not be put to work.
 	m := d.machine()
 	if err := machine.Probe(ctx, m); err != nil {
-		return nil, fmt.Errorf("find: %w", err)
+		return Finding{}, fmt.Errorf("find: %w", err)
 	}
 	var w Window
 	if w.From, err = machine.Mark(ctx, m); err != nil {
-		return nil, fmt.Errorf("find: read jiffies: %w", err)
+		return Finding{}, fmt.Errorf("find: read jiffies: %w", err)
 	}
 	f()
-	ended := time.Now()
+	o.ended = time.Now()
 	if w.To, err = m.Jiffies(ctx); err != nil {
-		return nil, fmt.Errorf("find: read jiffies: %w", err)
+		return Finding{}, fmt.Errorf("find: read jiffies: %w", err)
 	}
-	return d.Find(ctx, append([]Option{Within(w), Ended(ended)}, opts...)...)
+	o.windows = append(o.windows, []Window{w})
+	return d.find(ctx, o)
 }

@@ -53,20 +53,33 @@ type T interface {
 	Skipf(format string, args ...any)
 }
 
+// An Option says what to look for, where, and what to do where nobody can look. The
+// options of [kmemleak.Detector.Find] are Options, and the functions of this package
+// make others, which Find does not take. An Option that makes no sense for a call fails
+// the test.
+type Option interface {
+	// TestOption marks the type; see [kmemleak.Option].
+	TestOption()
+}
+
 // VerifyNone fails the test if the kernel leaked memory. It takes at least 6 s.
 //
 // It reports memory that was allocated since this program started. With [IgnoreCurrent]
-// it reports memory that was allocated since that was called; use defer. Options narrow
-// it further, see [kmemleak.Detector.Find]. Use [On] for another kernel.
+// it reports memory that was allocated since that was called; use defer. The options of
+// [kmemleak.Detector.Find] narrow it further. Use [On] for another kernel.
 //
 // Leaks that vanish while they are confirmed are logged and do not fail the test. The
 // failure shows the largest groups of leaks and names a file with the whole report.
 // That file is in the test's artifact folder. If there is none (before Go 1.26, or
 // without go test -artifacts), it is a temporary file.
-func VerifyNone(t T, opts ...kmemleak.Option) {
+func VerifyNone(t T, opts ...Option) {
 	t.Helper()
 	o := newOptions(opts)
-	defer o.end()
+	defer o.unlock()
+	if o.err != nil {
+		t.Errorf("kmemleak: %v", o.err)
+		return
+	}
 	if n := verifying.Add(1); n > 1 {
 		t.Logf("kmemleak: %d tests of this program look for leaks at the same time; their leaks cannot be told apart (do not use t.Parallel)", n)
 	}
@@ -78,7 +91,7 @@ func VerifyNone(t T, opts ...kmemleak.Option) {
 		unavailable(t, o, since.err)
 		return
 	}
-	f, err := o.detector.Examine(ctx, append(o.find, since.options...)...)
+	f, err := o.detector.Find(ctx, append(o.find, since.options...)...)
 	report(t, o, f, err)
 }
 
@@ -90,73 +103,121 @@ var verifying atomic.Int32
 // statement. It also takes the machine's lock, so that tests of other packages wait;
 // the VerifyNone that it is passed to releases the lock. Use it for one VerifyNone
 // only.
-func IgnoreCurrent() kmemleak.Option {
-	s := begin(new(kmemleak.Detector))
-	return &startOption{Option: nothing, start: s}
+//
+// For another kernel than this machine's it takes the [On] that says which:
+//
+//	defer kmemleaktest.VerifyNone(t, kmemleaktest.IgnoreCurrent(kmemleaktest.On(d)))
+//
+// It takes no other option.
+func IgnoreCurrent(on ...Option) Option {
+	o := newOptions(on)
+	if len(o.find) > 0 || o.skip || len(o.starts) > 0 {
+		o.unlock()
+		return startOption{start: &start{err: errors.New("IgnoreCurrent takes no option but On"), unlock: func() {}}}
+	}
+	s := begin(o.detector)
+	if o.on {
+		s.detector = o.detector
+	}
+	return startOption{start: s}
 }
 
 // SkipIfUnavailable skips the test, or all tests with [VerifyTestMain], if kmemleak
 // cannot be used: it is not built into the kernel, switched off, or closed to this
 // user. Other errors are still failures. With KMEMLEAK=require in the environment the
 // option has no effect.
-func SkipIfUnavailable() kmemleak.Option { return skipOption{nothing} }
+func SkipIfUnavailable() Option { return skipOption{} }
 
 // On sets the detector to use instead of the local kernel's, such as one with a
-// transport to another machine. Use [kmemleak.Since] or [kmemleak.Within] to say from
-// when leaks count.
-func On(d *kmemleak.Detector) kmemleak.Option { return &onOption{nothing, d} }
+// transport to another machine. [VerifyNone] then reports what was allocated since
+// [IgnoreCurrent], or as [kmemleak.Since] or [kmemleak.Within] say.
+func On(d *kmemleak.Detector) Option { return onOption{detector: d} }
 
-// The options of this package are for VerifyNone; they mean nothing to Find.
+// testOption is an Option of this package only.
+type testOption struct{}
+
+func (testOption) TestOption() {}
+
 type (
-	skipOption struct{ kmemleak.Option }
+	skipOption struct{ testOption }
 	onOption   struct {
-		kmemleak.Option
+		testOption
 		detector *kmemleak.Detector
 	}
 	startOption struct {
-		kmemleak.Option
+		testOption
 		start *start
 	}
 )
 
-var nothing = kmemleak.Scans(0)
-
 type options struct {
 	detector *kmemleak.Detector
+	on       bool // another one than the local kernel's
 	skip     bool
-	start    *start
+	starts   []*start
 	find     []kmemleak.Option
+	err      error // an option makes no sense
 }
 
-func newOptions(opts []kmemleak.Option) *options {
+func newOptions(opts []Option) *options {
 	o := &options{detector: new(kmemleak.Detector)}
 	for _, opt := range opts {
 		switch opt := opt.(type) {
 		case skipOption:
 			o.skip = true
-		case *onOption:
-			o.detector = opt.detector
-		case *startOption:
-			o.start = opt.start
-		default:
+		case onOption:
+			o.detector, o.on = opt.detector, true
+		case startOption:
+			o.starts = append(o.starts, opt.start)
+		case kmemleak.Option:
 			o.find = append(o.find, opt)
+		default:
+			o.err = fmt.Errorf("%T is no option of this package", opt)
+		}
+	}
+	switch {
+	case len(o.starts) > 1:
+		o.err = errors.New("IgnoreCurrent is given twice")
+	case len(o.starts) == 1 && o.starts[0].used:
+		o.err = errors.New("an IgnoreCurrent is for one VerifyNone only: call it anew")
+	case len(o.starts) == 1 && o.on && o.starts[0].detector != o.detector:
+		o.err = errors.New("IgnoreCurrent asked another kernel than On names (write IgnoreCurrent(On(d)))")
+	case len(o.starts) == 1:
+		o.starts[0].used = true
+		if d := o.starts[0].detector; d != nil {
+			o.detector, o.on = d, true
 		}
 	}
 	return o
 }
 
-func (o *options) end() {
-	if o.start != nil {
-		o.start.unlock()
+// refuse says that the options hold an IgnoreCurrent or, for a suite, an On, which the
+// caller decides by itself.
+func (o *options) refuse(on bool) {
+	switch {
+	case o.err != nil:
+	case len(o.starts) > 0:
+		o.err = errors.New("IgnoreCurrent is for VerifyNone only")
+	case on && o.on:
+		o.err = errors.New("On is not for a Suite, which has a field Detector")
+	}
+	o.unlock()
+}
+
+// unlock releases the locks that the options hold.
+func (o *options) unlock() {
+	for _, s := range o.starts {
+		s.unlock()
 	}
 }
 
 // A start is a point in time after which leaks count.
 type start struct {
-	err     error
-	mark    uint64
-	options []kmemleak.Option
-	unlock  func()
+	detector *kmemleak.Detector // nil: the local kernel's, or whichever is named later
+	err      error
+	options  []kmemleak.Option
+	unlock   func()
+	used     bool // by a VerifyNone
 }
 
 // begin takes the machine's lock and makes a start.
@@ -178,7 +239,6 @@ func begin(d *kmemleak.Detector) *start {
 	s.unlock = unlock
 	mark, err := d.Mark()
 	s.err = err
-	s.mark = mark
 	s.options = []kmemleak.Option{kmemleak.Since(mark)}
 	return s
 }
@@ -196,9 +256,9 @@ var program = func() *start {
 // startOf returns the start that options ask for.
 func startOf(o *options) *start {
 	switch {
-	case o.start != nil:
-		return o.start
-	case o.detector.Transport != nil, machine.Registered(o.detector.Path): // not where this program runs
+	case len(o.starts) > 0:
+		return o.starts[0]
+	case o.on:
 		return new(start)
 	case program.err != nil:
 		// If there is no counter to read, the reason is most likely the same as for a missing

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-
-	"github.com/kmemleak/kmemleak"
 )
 
 // M is the part of [testing.M] that this package needs.
@@ -18,16 +16,20 @@ type M interface{ Run() int }
 // meanwhile. It ends the process.
 //
 // Tests of other packages that call VerifyTestMain, too, wait. Options are those of
-// [VerifyNone]. Failures go to standard error. If a test has failed, VerifyTestMain
+// [VerifyNone] but for [IgnoreCurrent]. Failures go to standard error. If a test has failed, VerifyTestMain
 // does not look for leaks. With [SkipIfUnavailable] the tests run anyway, but it does
 // not look for leaks.
-func VerifyTestMain(m M, opts ...kmemleak.Option) {
+func VerifyTestMain(m M, opts ...Option) {
 	os.Exit(verifyMain(m, os.Stderr, opts))
 }
 
-func verifyMain(m M, w io.Writer, opts []kmemleak.Option) (code int) {
+func verifyMain(m M, w io.Writer, opts []Option) (code int) {
 	o := newOptions(opts)
 	t := &mainT{w: w}
+	if o.refuse(false); o.err != nil {
+		t.Errorf("kmemleak: %v", o.err)
+		return t.code
+	}
 	s := begin(o.detector)
 	defer s.unlock()
 	if s.err != nil {

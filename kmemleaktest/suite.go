@@ -92,7 +92,7 @@ func (s *Suite) note(err error) {
 // Verify fails t, once for each test that leaked, and once for all leaks outside of any
 // test. It does not examine tests that end later. Options are those of [VerifyNone].
 // After Verify the suite may be used again.
-func (s *Suite) Verify(t T, opts ...kmemleak.Option) {
+func (s *Suite) Verify(t T, opts ...Option) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,6 +101,10 @@ func (s *Suite) Verify(t T, opts ...kmemleak.Option) {
 	s.start, s.windows, s.err = nil, nil, nil
 	defer start.unlock()
 	o := newOptions(opts)
+	if o.refuse(true); o.err != nil {
+		t.Errorf("kmemleak: %v", o.err)
+		return
+	}
 	o.detector = s.detector()
 	if start.err != nil {
 		unavailable(t, o, start.err)
@@ -121,11 +125,11 @@ func (s *Suite) Verify(t T, opts ...kmemleak.Option) {
 
 // VerifyTestMain runs the tests of a package and then does the same as Verify, in the
 // way of the function [VerifyTestMain]. It ends the process.
-func (s *Suite) VerifyTestMain(m M, opts ...kmemleak.Option) {
+func (s *Suite) VerifyTestMain(m M, opts ...Option) {
 	os.Exit(s.verifyMain(m, os.Stderr, opts))
 }
 
-func (s *Suite) verifyMain(m M, w io.Writer, opts []kmemleak.Option) int {
+func (s *Suite) verifyMain(m M, w io.Writer, opts []Option) int {
 	s.mu.Lock()
 	s.begin()
 	s.mu.Unlock()
@@ -140,7 +144,7 @@ func (s *Suite) verifyMain(m M, w io.Writer, opts []kmemleak.Option) int {
 
 // examine looks for leaks since a start.
 func examine(o *options, s *start) (kmemleak.Finding, error) {
-	return o.detector.Examine(context.Background(), append(o.find, s.options...)...)
+	return o.detector.Find(context.Background(), append(o.find, s.options...)...)
 }
 
 // named is a T that says whose leaks it reports.

@@ -1,0 +1,158 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import "slices"
+
+// An Owner is the code that a leak belongs to: the innermost that is no allocator. Which
+// functions are allocators is in the table of allocator.go. The zero Owner is not known.
+type Owner struct {
+	// Call is the call by which the owner asked for memory, nil if all that is known
+	// are allocators. It may be of a bare address, of which no more is known.
+	Call *Call
+
+	// Pos is where in Call.Pos it asked: in the innermost function inlined there that is
+	// no allocator. It is nil if no place is known with [Assumed] confidence.
+	Pos *Pos
+}
+
+// OwnerOf returns the owner among the calls of a backtrace, the innermost first. What a
+// [Symbolizer] has found out counts: the owner may be a function that the backtrace as
+// printed does not have or does not name. The result points into calls.
+func OwnerOf(calls []Call) Owner {
+	for i := range calls {
+		c := &calls[i]
+		f := c.Frame
+		f.Func = c.function()
+		if !f.owns() || c.Kind == KindElided && c.Confidence < Assumed {
+			continue
+		}
+		o := Owner{Call: c}
+		places := c.trusted()
+		for k := range places {
+			if o.Pos = &places[k]; !allocators.has(Frame{Func: o.Pos.Func}.BaseName()) {
+				break
+			}
+		}
+		return o
+	}
+	return Owner{}
+}
+
+// Owner returns the owner of the leak, from Calls if the leak has them and otherwise from
+// the backtrace. Functions that a decoding tool marked as inlined are places of the
+// frame that they were inlined into, so that the owner's function is the same before
+// and after decoding.
+func (l Leak) Owner() Owner {
+	if l.Calls != nil {
+		return OwnerOf(l.Calls)
+	}
+	i := ownerIndex(l.Backtrace)
+	if i < 0 {
+		return Owner{}
+	}
+	first := i
+	for first > 0 && l.Backtrace[first-1].Inlined {
+		first--
+	}
+	return OwnerOf(decodedCalls(l.Backtrace[first : i+1]))
+}
+
+// Func returns the name of the owner's function as it stands in the source, see
+// [Frame.BaseName]; "" if it is not known.
+func (o Owner) Func() string {
+	if o.Call == nil {
+		return ""
+	}
+	return Frame{Func: o.Call.function()}.BaseName()
+}
+
+// Module returns the module that the owner is in, "" for the kernel image. If known is
+// false, it may be any.
+func (o Owner) Module() (name string, known bool) {
+	if o.Func() == "" {
+		return "", false
+	}
+	return o.Call.Module, true
+}
+
+// funcs returns the names of the owner's function and of those inlined into it.
+func (o Owner) funcs() []string {
+	if o.Call == nil {
+		return nil
+	}
+	names := []string{o.Call.function()}
+	places := o.Call.trusted()
+	for _, p := range places[:max(len(places)-1, 0)] {
+		names = append(names, p.Func)
+	}
+	return names
+}
+
+// function returns the name of a call's function: the printed one, or that which was
+// found for a bare address.
+func (c *Call) function() string {
+	if places := c.trusted(); c.Frame.Func == "" && len(places) > 0 {
+		return places[len(places)-1].Func
+	}
+	return c.Frame.Func
+}
+
+// trusted returns the places of a call that may be taken as facts.
+func (c *Call) trusted() []Pos {
+	if c.Confidence < Assumed {
+		return nil
+	}
+	return c.Pos
+}
+
+// decodedCalls returns what a backtrace itself tells: the places that a tool has put
+// into it. The mark at the end of a backtrace is no call.
+func decodedCalls(backtrace []Frame) []Call {
+	calls := make([]Call, 0, len(backtrace))
+	var inlined []Pos
+	for i, f := range backtrace {
+		if f.IsTerminator() {
+			continue
+		}
+		pos := Pos{Func: f.Name(), File: f.File, RawFile: f.File, Line: f.Line, Inlined: f.Inlined}
+		if f.Inlined && i+1 < len(backtrace) {
+			inlined = append(inlined, pos)
+			continue
+		}
+		c := Call{Frame: f, Module: f.Module}
+		if f.File != "" || len(inlined) > 0 {
+			c.Pos = append(inlined, pos)
+			c.Confidence = Assumed
+		}
+		calls = append(calls, c)
+		inlined = nil
+	}
+	return calls
+}
+
+// ownerIndex returns the index of the owner's frame in a backtrace, -1 if it has none.
+func ownerIndex(backtrace []Frame) int { return slices.IndexFunc(backtrace, Frame.owns) }
+
+// owns reports whether a leak may belong to a frame.
+func (f Frame) owns() bool { return !f.Inlined && !f.isNothing() && !allocators.has(f.BaseName()) }
+
+// isNothing reports whether f stands for no code: it has neither name nor address, as
+// old kernels print (null), or is the mark at the end.
+func (f Frame) isNothing() bool { return f.IsTerminator() || f.Func == "" && f.Addr == 0 }
+
+// callFrames returns the frames of a leak as options and suppressions look at them: those
+// of Calls, with the names that were found, or those of the backtrace.
+func (l Leak) callFrames() []Frame {
+	if l.Calls == nil {
+		return l.Backtrace
+	}
+	frames := make([]Frame, len(l.Calls))
+	for i := range l.Calls {
+		c := &l.Calls[i]
+		frames[i] = c.Frame
+		frames[i].Func, frames[i].Module = c.function(), c.Module
+	}
+	return frames
+}
