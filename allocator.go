@@ -95,7 +95,7 @@ func newFrameTable(list []string) frameTable {
 	return t
 }
 
-// has reports whether the table has a name as [Frame.BaseName] gives it.
+// has reports whether the table has a name as [Frame.BaseName] returns it.
 func (t frameTable) has(name string) bool {
 	if name == "" {
 		return false
@@ -103,7 +103,7 @@ func (t frameTable) has(name string) bool {
 	return t.names[name] || slices.ContainsFunc(t.patterns[name[0]], func(p string) bool { return match(p, name) })
 }
 
-// BaseName gives the name of the function as it stands in the source: demangled and
+// BaseName returns the name of the function as it stands in the source: demangled and
 // without what compilers and ABIs add to it, such as .isra.0, and without _noprof.
 // It is the same across builds of a kernel. It is "" for a bare address.
 func (f Frame) BaseName() string {

@@ -386,7 +386,7 @@ func (s *search) report(stage Stage, leaks int) {
 	s.options.progress(Progress{Stage: stage, Scan: s.finding.Scans, Leaks: leaks, Elapsed: time.Since(s.begun)})
 }
 
-// interference tells who gave commands meanwhile.
+// interference returns an error that names who gave commands meanwhile.
 func (s *search) interference(ctx context.Context) error {
 	if s.watcher != nil {
 		if others := s.watcher.Others(); len(others) > 0 {

@@ -62,7 +62,7 @@ func (s *search) readAgain(ctx context.Context, before *reading) (*reading, erro
 	return r, nil
 }
 
-// pass reads the report once and gives the leaks that are not in all yet.
+// pass reads the report once and returns the leaks that are not in all yet.
 func (s *search) pass(ctx context.Context, all map[identity]bool) (found []Leak, err error) {
 	s.report(StageReading, len(all))
 	file, err := s.machine.Open(ctx)
@@ -92,8 +92,7 @@ func (s *search) pass(ctx context.Context, all map[identity]bool) (found []Leak,
 	return found, nil
 }
 
-// relevant adds to r what the options want, remembers it, and tells what is a proof
-// of life.
+// relevant adds to r what the options want, remembers it, and sorts out proofs of life.
 func (s *search) relevant(r *reading, leaks []Leak) {
 	o := s.options
 	for _, l := range leaks {

@@ -15,7 +15,7 @@ import (
 )
 
 // A Clock turns jiffies, the kernel's count of timer ticks, into time. Kernels since
-// 6.8 print no age, so this is how a [Leak] tells when it was allocated.
+// 6.8 print no age: a Clock then finds out when a [Leak] was allocated.
 //
 // It is a reading of the counter together with other clocks. The zero value knows
 // nothing, and unknown is an answer of each method.
@@ -40,16 +40,16 @@ var kernelHZ = []int{24, 32, 48, 64, 100, 128, 200, 250, 256, 300, 500, 512, 100
 // minJiffies is less than any value of a 64-bit counter.
 const minJiffies = 1<<32 - initialSeconds*1200
 
-// BootClock gives the clock of a kernel with hz ticks per second, read at boot. It
+// BootClock returns the clock of a kernel with hz ticks per second, read at boot. It
 // has the start value of all kernels since 2.6.
 func BootClock(hz int) Clock {
 	return Clock{HZ: hz, Jiffies: 1<<32 - initialSeconds*uint64(hz)}
 }
 
 // TimerListClock reads /proc/timer_list, which says how far counter and time since
-// boot are. HZ is the one for which they agree with a counter that started 300
-// seconds before 2^32; during the first minutes around the fifth, several do, and
-// HZ is 0, with an error. A 32-bit counter has started again every 2^32 ticks, which
+// boot are. HZ is the rate for which they agree with a counter that started 300
+// seconds before 2^32. Around five minutes after boot several rates fit; HZ is then 0
+// and an error is returned. A 32-bit counter has started again every 2^32 ticks, which
 // is taken into account. Set Wall to the time at which the file was read.
 func TimerListClock(r io.Reader) (Clock, error) {
 	var c Clock
@@ -153,7 +153,7 @@ func LeaksClock(leaks []Leak) (Clock, error) {
 	return Clock{}, fmt.Errorf("tick rate: the ages give %.1f per second", rate)
 }
 
-// ticksBetween gives how many ticks after a the counter was at b.
+// ticksBetween returns how many ticks after a the counter was at b.
 func ticksBetween(a, b uint64) int64 {
 	if a < minJiffies || b < minJiffies {
 		return int64(int32(uint32(b) - uint32(a))) // a 32-bit counter
@@ -161,7 +161,7 @@ func ticksBetween(a, b uint64) int64 {
 	return int64(b - a)
 }
 
-// Since gives the time from boot to the moment at which the counter was at jiffies,
+// Since returns the time from boot to the moment at which the counter was at jiffies,
 // such as [Leak.Jiffies]. A 32-bit counter starts again every 2^32 ticks, 49 days
 // with 1000 a second: of the possible times, it is the last before the reading, or
 // the first after it if there is none. ok is false if HZ is unknown or the value
@@ -192,7 +192,7 @@ func (c Clock) Since(jiffies uint64) (uptime time.Duration, ok bool) {
 	return c.after(jiffies - c.Jiffies)
 }
 
-// after gives the time from boot to ticks after the reading.
+// after returns the time from boot to ticks after the reading.
 func (c Clock) after(ticks uint64) (uptime time.Duration, ok bool) {
 	d := c.duration(ticks)
 	if d == math.MaxInt64 || c.Uptime > math.MaxInt64-d {
@@ -201,7 +201,7 @@ func (c Clock) after(ticks uint64) (uptime time.Duration, ok bool) {
 	return c.Uptime + d, true
 }
 
-// duration gives the length of ticks, at most the longest Duration.
+// duration returns the length of ticks, at most the longest Duration.
 func (c Clock) duration(ticks uint64) time.Duration {
 	hz := uint64(c.HZ)
 	seconds := ticks / hz
@@ -211,7 +211,7 @@ func (c Clock) duration(ticks uint64) time.Duration {
 	return time.Duration(seconds)*time.Second + time.Duration(ticks%hz)*time.Second/time.Duration(hz)
 }
 
-// Time gives the wall clock at the moment at which the counter was at jiffies. ok is
+// Time returns the wall clock at the moment at which the counter was at jiffies. ok is
 // false if that or Wall is unknown.
 func (c Clock) Time(jiffies uint64) (t time.Time, ok bool) {
 	uptime, ok := c.Since(jiffies)

@@ -28,6 +28,7 @@ type jsonLeak struct {
 	Data      jsonBytes     `json:"data,omitzero"`
 	Checksum  *jsonChecksum `json:"checksum,omitempty"`
 	Backtrace []Frame       `json:"backtrace,omitempty"`
+	Calls     []Call        `json:"calls,omitempty"`
 }
 
 type jsonFrame struct {
@@ -42,7 +43,7 @@ type jsonFrame struct {
 	Inlined bool    `json:"inlined,omitempty"`
 }
 
-// MarshalJSON gives an object with these members. Those in brackets are missing
+// MarshalJSON returns an object with these members. Those in brackets are missing
 // where the Leak holds zero or nil:
 //
 //	addr       string  "0xffff888101a2b3c0"
@@ -61,15 +62,16 @@ type jsonFrame struct {
 //	    [func] [module] [build_id] [file]  string
 //	    [line]  number
 //	    [inlined]  bool
+//	[calls]    array of objects as [Call.MarshalJSON] describes them
 //
 // Addresses are strings since JSON numbers of many programs have only 53 bits.
-// [json.Unmarshal] gives the same Leak back, but for parts of a millisecond in Age,
-// and ignores unknown members.
+// [json.Unmarshal] returns the same Leak, without parts of a millisecond in Age and with
+// the texts of errors in Calls, and ignores unknown members.
 func (l Leak) MarshalJSON() ([]byte, error) {
 	j := jsonLeak{
 		Addr: jsonHex(l.Addr), Size: l.Size, PerCPU: l.PerCPU, CPU: l.CPU,
 		Comm: l.Comm, PID: l.PID, Jiffies: l.Jiffies, AgeMillis: max(0, l.Age.Milliseconds()),
-		Data: l.Data, Checksum: (*jsonChecksum)(l.Checksum), Backtrace: l.Backtrace,
+		Data: l.Data, Checksum: (*jsonChecksum)(l.Checksum), Backtrace: l.Backtrace, Calls: l.Calls,
 	}
 	if !utf8.ValidString(l.Comm) {
 		j.CommHex = jsonBytes(l.Comm)
@@ -77,7 +79,7 @@ func (l Leak) MarshalJSON() ([]byte, error) {
 	return json.Marshal(j)
 }
 
-// UnmarshalJSON reads what [Leak.MarshalJSON] gives. The value null changes nothing.
+// UnmarshalJSON reads what [Leak.MarshalJSON] returns. The value null changes nothing.
 func (l *Leak) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil
@@ -92,7 +94,7 @@ func (l *Leak) UnmarshalJSON(b []byte) error {
 	*l = Leak{
 		Addr: uint64(j.Addr), Size: j.Size, PerCPU: j.PerCPU, CPU: j.CPU,
 		Comm: j.Comm, PID: j.PID, Jiffies: j.Jiffies, Age: time.Duration(j.AgeMillis) * time.Millisecond,
-		Data: j.Data, Checksum: (*uint32)(j.Checksum), Backtrace: j.Backtrace,
+		Data: j.Data, Checksum: (*uint32)(j.Checksum), Backtrace: j.Backtrace, Calls: j.Calls,
 	}
 	if len(j.CommHex) > 0 {
 		l.Comm = string(j.CommHex)
@@ -100,7 +102,7 @@ func (l *Leak) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON gives the object that [Leak.MarshalJSON] describes.
+// MarshalJSON returns the object that [Leak.MarshalJSON] describes.
 func (f Frame) MarshalJSON() ([]byte, error) {
 	return json.Marshal(jsonFrame{
 		Addr: jsonHex(f.Addr), Func: f.Func, Offset: jsonHex(f.Offset), Size: jsonHex(f.Size), Module: f.Module,
@@ -108,7 +110,7 @@ func (f Frame) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// UnmarshalJSON reads what [Frame.MarshalJSON] gives. The value null changes nothing.
+// UnmarshalJSON reads what [Frame.MarshalJSON] returns. The value null changes nothing.
 func (f *Frame) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil

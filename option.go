@@ -109,8 +109,8 @@ func Within(windows ...Window) Option {
 	})
 }
 
-// Since reports only what was allocated from the tick jiffies on, which
-// [Detector.Mark] gives, up to the call.
+// Since reports only what was allocated from the tick jiffies on, see [Detector.Mark],
+// up to the call.
 func Since(jiffies uint64) Option {
 	return optionFunc(func(o *options) error {
 		o.since = append(o.since, jiffies)

@@ -52,7 +52,8 @@ type Suppression struct {
 //
 // The module of a bare address is not known, and no module pattern matches it.
 // An entry counts up to the end of the day that it expires on, in UTC, or up to a
-// moment like 2027-01-31T12:00:00Z.
+// moment like 2027-01-31T12:00:00Z. Of leaks with Calls ([Leak.Calls]) the frames are those
+// that the [Symbolizer] found, with their names.
 //
 // An error is a [*ParseError] with the line, or that of r. The entries before the one
 // in which it occurred are returned with it. A pattern that cannot match anything is
@@ -128,7 +129,7 @@ func ParseSuppressions(r io.Reader) (Suppressions, error) {
 
 func (s Suppression) empty() bool { return len(s.Frames) == 0 && s.Module == "" && s.Comm == "" }
 
-// set stores a line of an entry. It gives what is wrong with it, or "".
+// set stores a line of an entry. It returns what is wrong with it, or "".
 func (s *Suppression) set(key, value string) string {
 	var to *string
 	switch key {
@@ -174,7 +175,7 @@ func (s *Suppression) set(key, value string) string {
 	return ""
 }
 
-// badFrame gives the reason why a pattern matches no name of a function, or "".
+// badFrame returns the reason why a pattern matches no name of a function, or "".
 func badFrame(pattern string) string {
 	switch {
 	case pattern == "":
@@ -191,9 +192,9 @@ func badFrame(pattern string) string {
 	return ""
 }
 
-// String gives the entry as [ParseSuppressions] reads it, but for Line. It cannot read
-// an entry that matches no leak, a line of more than 64 KiB, or a year that has not
-// four digits.
+// String returns the entry as [ParseSuppressions] reads it, without Line. ParseSuppressions
+// cannot read an entry that matches no leak, a line of more than 64 KiB, or a year that
+// does not have four digits.
 func (s Suppression) String() string {
 	b := []byte("leak: ")
 	b = appendValue(b, s.Reason)
@@ -291,7 +292,7 @@ type SuppressionUse struct {
 	Bytes   uint64 // sum of their sizes
 }
 
-// Filter gives the leaks that no entry names, and what each entry has matched, in
+// Filter returns the leaks that no entry names, and what each entry has matched, in
 // the order of the list. A leak counts for each entry that names it. An entry that
 // has expired at the time now suppresses nothing, but its matches are counted.
 func (list Suppressions) Filter(leaks []Leak, now time.Time) (rest []Leak, uses []SuppressionUse) {

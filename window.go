@@ -18,8 +18,8 @@ import (
 // as it does five minutes after boot and again after 50 days or more.
 type Window struct {
 	Name string // of what went on, for people
-	From uint64 // as Detector.Mark gives it
-	To   uint64 // as Detector.Jiffies gives it
+	From uint64 // as Detector.Mark returns it
+	To   uint64 // as Detector.Jiffies returns it
 }
 
 // Contains reports whether an object with this [Leak.Jiffies] was allocated in the

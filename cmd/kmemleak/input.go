@@ -10,9 +10,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/leakfmt"
 )
 
 // input is the source of a command's leaks.
@@ -91,7 +93,7 @@ func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak
 	}
 	extract := kmemleak.Extract
 	if isJSON(r) {
-		extract = jsonLeaks
+		extract = leakfmt.ReadJSONLines
 	}
 	more := 0
 	for leak, err := range extract(r) {
@@ -114,3 +116,13 @@ func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak
 	}
 	return leaks, failed
 }
+
+// isJSON reports whether an input is what leakfmt.JSONLines writes, whose lines begin
+// with one of two members, or what a program has made of it. Logs may be JSON as
+// well.
+func isJSON(r *bufio.Reader) bool {
+	start, _ := r.Peek(128)
+	return leakJSON.Match(start)
+}
+
+var leakJSON = regexp.MustCompile(`^\s*(\[\s*)?\{\s*"(addr|error)"`)

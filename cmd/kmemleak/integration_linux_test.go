@@ -219,7 +219,7 @@ func runLose(t *testing.T, command []string) {
 func ofLeaky(t *testing.T, lines string) (n int) {
 	t.Helper()
 	seen := make(map[[2]uint64]bool)
-	for leak, err := range jsonLeaks(strings.NewReader(lines)) {
+	for leak, err := range leakfmt.ReadJSONLines(strings.NewReader(lines)) {
 		if err != nil {
 			t.Error(err)
 		}

@@ -49,7 +49,7 @@ func TestJSONLeaks(t *testing.T) {
 		{"a look that failed", lines[0] + `{"error":"off"}` + "\n", leaks[:1], `line 2: it says "off"`},
 		{"a damaged record", lines[0] + addError(lines[1]), leaks[:2], `line 2: it says "cut"`},
 		{"something else", lines[0] + "{}\n[]\n", leaks[:1], "line 2: not a kmemleak report: the members addr and error are missing\n" +
-			"line 3: not a kmemleak report: json: cannot unmarshal array into Go value of type main.jsonLine"},
+			"line 3: not a kmemleak report: json: cannot unmarshal array into Go value of type leakfmt.jsonLine"},
 		{"a byte order mark", "\ufeff" + lines[0], leaks[:1], ""},
 		{"more lines than objects", "{\n  \"addr\": \"0x1\"\n}\n", nil, "line 1: not a kmemleak report: not one JSON object in each line (jq -c makes that)\n" +
 			"line 2: not a kmemleak report: invalid character ':' after top-level value\n" +
@@ -93,7 +93,7 @@ func FuzzJSONLeaks(f *testing.F) {
 	f.Add([]byte(`{"addr":"0x1","age_ms":-1}` + "\n[]\n{}\nnull\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var read []kmemleak.Leak
-		for leak, err := range jsonLeaks(bytes.NewReader(text)) {
+		for leak, err := range leakfmt.ReadJSONLines(bytes.NewReader(text)) {
 			if err == nil {
 				read = append(read, leak)
 			}
@@ -103,7 +103,7 @@ func FuzzJSONLeaks(f *testing.F) {
 			t.Fatal(err)
 		}
 		var again []kmemleak.Leak
-		for leak, err := range jsonLeaks(&b) {
+		for leak, err := range leakfmt.ReadJSONLines(&b) {
 			if err != nil {
 				t.Fatal(err)
 			}
