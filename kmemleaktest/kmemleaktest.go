@@ -41,7 +41,6 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
-	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // T is the part of [testing.TB] that this package needs.

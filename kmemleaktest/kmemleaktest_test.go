@@ -78,6 +78,8 @@ func (m *answering) Run(_ context.Context, script string, w io.Writer) error {
 
 func (m *answering) on() kmemleak.Option { return On(&kmemleak.Detector{Transport: m}) }
 
+func (m *machine) on() Option { return On(&kmemleak.Detector{Transport: m}) }
+
 // leak prints leaks of one size from one function.
 func leak(n, size int, function string) string {
 	var b strings.Builder
@@ -102,6 +104,9 @@ func TestVerifyNone(t *testing.T) {
 		name        string
 		machine     answering
 		opts        []kmemleak.Option
+
+		machine     machine
+		opts        []Option
 		require     bool
 		error, skip []string // what it must say; nil: nothing
 		lines       int      // maximum number of the failure's lines
@@ -114,6 +119,14 @@ func TestVerifyNone(t *testing.T) {
 		{name: "skipped", machine: answering{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, skip: []string{"switched off"}},
 		{name: "required", machine: answering{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, require: true, error: []string{"switched off", "KMEMLEAK=require"}},
 		{name: "damaged report", machine: answering{report: "unreferenced object 0x1 (size 2):\n"}, opts: []kmemleak.Option{SkipIfUnavailable()}, error: []string{"line 1: expected comm"}},
+
+		{name: "one leak", machine: machine{report: leak(1, 64, "lose")}, error: []string{"1 leak, 64 bytes", "lose+0x1/0x10 [m]", `"x\x1b[31m"`, "whole report: "}, lines: 6},
+		{name: "many leaks", machine: machine{report: many}, error: []string{"5050 leaks", "from 100 places", "and 95 places more"}, lines: 30},
+		{name: "ignored", machine: machine{report: leak(1, 64, "lose")}, opts: []Option{kmemleak.IgnoreFunc("lose")}},
+		{name: "switched off", machine: machine{off: true}, error: []string{"switched off", "SkipIfUnavailable"}},
+		{name: "skipped", machine: machine{off: true}, opts: []Option{SkipIfUnavailable()}, skip: []string{"switched off"}},
+		{name: "required", machine: machine{off: true}, opts: []Option{SkipIfUnavailable()}, require: true, error: []string{"switched off", "KMEMLEAK=require"}},
+		{name: "damaged report", machine: machine{report: "unreferenced object 0x1 (size 2):\n"}, opts: []Option{SkipIfUnavailable()}, error: []string{"line 1: expected comm"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv("KMEMLEAK", map[bool]string{true: "require"}[tt.require])
@@ -192,7 +205,7 @@ func TestVerifyMain(t *testing.T) {
 		name    string
 		machine answering
 		tests   tests
-		opts    []kmemleak.Option
+		opts    []Option
 		code    int
 		says    string
 	}{
@@ -201,6 +214,9 @@ func TestVerifyMain(t *testing.T) {
 		{name: "tests fail", machine: leaky, tests: 3, code: 3},
 		{name: "cannot look", machine: answering{off: true}, code: 1, says: "switched off"},
 		{name: "need not look", machine: answering{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, code: 0, says: "leaks are not looked for"},
+
+		{name: "cannot look", machine: machine{off: true}, code: 1, says: "switched off"},
+		{name: "need not look", machine: machine{off: true}, opts: []Option{SkipIfUnavailable()}, code: 0, says: "leaks are not looked for"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
@@ -252,5 +268,47 @@ func TestSuite(t *testing.T) {
 	synctest.Test(t, func(*testing.T) { s.Verify(r) })
 	if len(r.errors) != 2 || !strings.HasPrefix(r.errors[0], "TestA: kmemleak: 2 leaks") || !strings.HasPrefix(r.errors[1], "TestB: kmemleak: 1 leak") {
 		t.Errorf("%q, want two leaks of TestA and one of TestB", r.errors)
+	}
+}
+
+// Options that make no sense for a call are refused by it, and the lock is released.
+func TestRefused(t *testing.T) {
+	one, other := &machine{}, &machine{}
+	on := func(m *machine) Option { return m.on() }
+	d := &kmemleak.Detector{Transport: one}
+	for _, tt := range []struct {
+		name string
+		call func(T)
+		want string
+	}{
+		{"two kernels", func(t T) { VerifyNone(t, on(other), IgnoreCurrent(On(d))) }, "another kernel"},
+		{"one kernel", func(t T) { VerifyNone(t, On(d), IgnoreCurrent(On(d))) }, ""},
+		{"On within IgnoreCurrent alone", func(t T) { VerifyNone(t, IgnoreCurrent(On(d))) }, ""},
+		{"twice", func(t T) { VerifyNone(t, IgnoreCurrent(On(d)), IgnoreCurrent(On(d))) }, "given twice"},
+		{"used again", func(t T) {
+			option := IgnoreCurrent(On(d))
+			VerifyNone(&recorder{}, option)
+			VerifyNone(t, option)
+		}, "one VerifyNone only"},
+		{"other options of IgnoreCurrent", func(t T) { VerifyNone(t, on(one), IgnoreCurrent(SkipIfUnavailable())) }, "no option but On"},
+		{"IgnoreCurrent of a suite", func(t T) { (&Suite{Detector: d}).Verify(t, IgnoreCurrent(On(d))) }, "for VerifyNone only"},
+		{"On of a suite", func(t T) { (&Suite{Detector: d}).Verify(t, on(other)) }, "has a field Detector"},
+		{"IgnoreCurrent of a package", func(t T) {
+			var out strings.Builder
+			if code := verifyMain(tests(0), &out, []Option{on(one), IgnoreCurrent(On(d))}); code != 0 {
+				t.Errorf("%s", &out)
+			}
+		}, "for VerifyNone only"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("TMPDIR", t.TempDir())
+			r := &recorder{dir: t.TempDir()}
+			synctest.Test(t, func(*testing.T) { tt.call(r) })
+			if tt.want == "" {
+				check(t, "errors", r.errors, nil)
+			} else {
+				check(t, "errors", r.errors, []string{tt.want})
+			}
+		})
 	}
 }

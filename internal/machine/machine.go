@@ -113,13 +113,6 @@ func Register(path string, m Machine) (unregister func()) {
 	}
 }
 
-// Registered reports whether [Local] returns another machine than this one for path.
-func Registered(path string) bool {
-	registered.Lock()
-	defer registered.Unlock()
-	return registered.machines[path] != nil
-}
-
 var registered = struct {
 	sync.Mutex
 	machines map[string]Machine
