@@ -76,9 +76,7 @@ func (m *answering) Run(_ context.Context, script string, w io.Writer) error {
 	return err
 }
 
-func (m *answering) on() kmemleak.Option { return On(&kmemleak.Detector{Transport: m}) }
-
-func (m *machine) on() Option { return On(&kmemleak.Detector{Transport: m}) }
+func (m *answering) on() Option { return On(&kmemleak.Detector{Transport: m}) }
 
 // leak prints leaks of one size from one function.
 func leak(n, size int, function string) string {
@@ -103,9 +101,6 @@ func TestVerifyNone(t *testing.T) {
 	for _, tt := range []struct {
 		name        string
 		machine     answering
-		opts        []kmemleak.Option
-
-		machine     machine
 		opts        []Option
 		require     bool
 		error, skip []string // what it must say; nil: nothing
@@ -114,19 +109,11 @@ func TestVerifyNone(t *testing.T) {
 		{name: "no leak"},
 		{name: "one leak", machine: answering{report: leak(1, 64, "lose")}, error: []string{"1 leak, 64 bytes", "lose+0x1/0x10 [m]", `"x\x1b[31m"`, "whole report: "}, lines: 6},
 		{name: "many leaks", machine: answering{report: many}, error: []string{"5050 leaks", "from 100 places", "and 95 places more"}, lines: 30},
-		{name: "ignored", machine: answering{report: leak(1, 64, "lose")}, opts: []kmemleak.Option{kmemleak.IgnoreFunc("lose")}},
+		{name: "ignored", machine: answering{report: leak(1, 64, "lose")}, opts: []Option{kmemleak.IgnoreFunc("lose")}},
 		{name: "switched off", machine: answering{off: true}, error: []string{"switched off", "SkipIfUnavailable"}},
-		{name: "skipped", machine: answering{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, skip: []string{"switched off"}},
-		{name: "required", machine: answering{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, require: true, error: []string{"switched off", "KMEMLEAK=require"}},
-		{name: "damaged report", machine: answering{report: "unreferenced object 0x1 (size 2):\n"}, opts: []kmemleak.Option{SkipIfUnavailable()}, error: []string{"line 1: expected comm"}},
-
-		{name: "one leak", machine: machine{report: leak(1, 64, "lose")}, error: []string{"1 leak, 64 bytes", "lose+0x1/0x10 [m]", `"x\x1b[31m"`, "whole report: "}, lines: 6},
-		{name: "many leaks", machine: machine{report: many}, error: []string{"5050 leaks", "from 100 places", "and 95 places more"}, lines: 30},
-		{name: "ignored", machine: machine{report: leak(1, 64, "lose")}, opts: []Option{kmemleak.IgnoreFunc("lose")}},
-		{name: "switched off", machine: machine{off: true}, error: []string{"switched off", "SkipIfUnavailable"}},
-		{name: "skipped", machine: machine{off: true}, opts: []Option{SkipIfUnavailable()}, skip: []string{"switched off"}},
-		{name: "required", machine: machine{off: true}, opts: []Option{SkipIfUnavailable()}, require: true, error: []string{"switched off", "KMEMLEAK=require"}},
-		{name: "damaged report", machine: machine{report: "unreferenced object 0x1 (size 2):\n"}, opts: []Option{SkipIfUnavailable()}, error: []string{"line 1: expected comm"}},
+		{name: "skipped", machine: answering{off: true}, opts: []Option{SkipIfUnavailable()}, skip: []string{"switched off"}},
+		{name: "required", machine: answering{off: true}, opts: []Option{SkipIfUnavailable()}, require: true, error: []string{"switched off", "KMEMLEAK=require"}},
+		{name: "damaged report", machine: answering{report: "unreferenced object 0x1 (size 2):\n"}, opts: []Option{SkipIfUnavailable()}, error: []string{"line 1: expected comm"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Setenv("KMEMLEAK", map[bool]string{true: "require"}[tt.require])
@@ -156,7 +143,7 @@ func TestVerifyNoneKernel(t *testing.T) {
 		k.Alloc(kmemleak.Leak{Comm: "before"})
 		time.Sleep(time.Second)
 		r := &recorder{dir: t.TempDir(), name: t.Name()}
-		opts := []kmemleak.Option{On(k.Detector())}
+		opts := []Option{On(k.Detector())}
 		for _, want := range [][]string{{"1 leak, 64 bytes", `"before"`}, nil} {
 			r.errors = nil
 			VerifyNone(r, opts...)
@@ -213,10 +200,7 @@ func TestVerifyMain(t *testing.T) {
 		{name: "leaks", machine: leaky, code: 1, says: "2 leaks"},
 		{name: "tests fail", machine: leaky, tests: 3, code: 3},
 		{name: "cannot look", machine: answering{off: true}, code: 1, says: "switched off"},
-		{name: "need not look", machine: answering{off: true}, opts: []kmemleak.Option{SkipIfUnavailable()}, code: 0, says: "leaks are not looked for"},
-
-		{name: "cannot look", machine: machine{off: true}, code: 1, says: "switched off"},
-		{name: "need not look", machine: machine{off: true}, opts: []Option{SkipIfUnavailable()}, code: 0, says: "leaks are not looked for"},
+		{name: "need not look", machine: answering{off: true}, opts: []Option{SkipIfUnavailable()}, code: 0, says: "leaks are not looked for"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
@@ -273,8 +257,8 @@ func TestSuite(t *testing.T) {
 
 // Options that make no sense for a call are refused by it, and the lock is released.
 func TestRefused(t *testing.T) {
-	one, other := &machine{}, &machine{}
-	on := func(m *machine) Option { return m.on() }
+	one, other := &answering{}, &answering{}
+	on := func(m *answering) Option { return m.on() }
 	d := &kmemleak.Detector{Transport: one}
 	for _, tt := range []struct {
 		name string
