@@ -27,8 +27,7 @@ func ExampleParse() {
 		log.Fatal(err)
 	}
 	for _, l := range leaks[:4] {
-		owner, _ := l.Owner()
-		fmt.Printf("%d bytes, %q: %v\n", l.Size, l.Comm, owner)
+		fmt.Printf("%d bytes, %q: %v\n", l.Size, l.Comm, l.Owner().Call.Frame)
 	}
 	// Output:
 	// 4096 bytes, "test": myfunc+0xa/0x20 [hello_kernel]
@@ -84,7 +83,7 @@ func ExampleParseFrame() {
 }
 
 // The leaks of each place together, the largest first.
-func ExampleGroup() {
+func ExampleGroups() {
 	f, err := os.Open("testdata/reports/hello_kernel-6.12-x86_64.txt")
 	if err != nil {
 		log.Fatal(err)
@@ -94,9 +93,8 @@ func ExampleGroup() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, c := range kmemleak.Group(leaks) {
-		owner, _ := c.Owner()
-		fmt.Printf("%d leaks, %d bytes, %s, %v\n", c.Count, c.Bytes, c.Fingerprint, owner)
+	for _, g := range kmemleak.Groups(leaks) {
+		fmt.Printf("%d leaks, %d bytes, %s, %v\n", g.Count, g.Bytes, g.Fingerprint, g.Leaks[0].Owner().Call.Frame)
 	}
 	// Output:
 	// 2 leaks, 8192 bytes, 7a2b3f2db5b8094b, myfunc+0xa/0x20 [hello_kernel]

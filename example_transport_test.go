@@ -34,11 +34,11 @@ func (s ssh) Run(ctx context.Context, script string, stdout io.Writer) error {
 // This drives the kernel of another machine over ssh.
 func ExampleTransport_ssh() {
 	d := kmemleak.Detector{Transport: ssh{"board.example.org"}}
-	leaks, err := d.Find(context.Background())
+	found, err := d.Find(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, l := range leaks {
+	for _, l := range found.Leaks {
 		fmt.Print(l)
 	}
 }
@@ -105,11 +105,11 @@ func ExampleTransport_console() {
 	}
 	defer port.Close()
 	d := kmemleak.Detector{Transport: newConsole(port, port)}
-	leaks, err := d.Find(context.Background())
+	found, err := d.Find(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, l := range leaks {
+	for _, l := range found.Leaks {
 		fmt.Print(l)
 	}
 }

@@ -124,7 +124,7 @@ func (d *Detector) find(ctx context.Context, o *options) (f Finding, err error) 
 	}
 	s := &search{
 		machine: d.machine(), options: o, finding: &f,
-		begun: begun, seen: make(map[identity]sighting),
+		begun: begun, seen: make(map[identity]sighting), calls: make(map[*Frame][]Call),
 	}
 	if err := s.begin(ctx, d); err != nil {
 		return f, fmt.Errorf("find: %w", err)

@@ -19,7 +19,7 @@ import (
 // examine looks for leaks in a simulated kernel.
 func examine(t *testing.T, k *kerneltest.Kernel, opts ...kmemleak.Option) (kmemleak.Finding, error) {
 	t.Helper()
-	return k.Detector().Examine(t.Context(), opts...)
+	return k.Detector().Find(t.Context(), opts...)
 }
 
 func alloc(k *kerneltest.Kernel, n int) (leaks []kmemleak.Leak) {
@@ -120,14 +120,14 @@ func TestProtocol(t *testing.T) {
 			}
 			k.HideFrom(l.Addr, hidden...)
 		}
-		_, err := examine(t, k, atStage(kmemleak.Scanning, func(scan int) { k.Free(leaks[scan-1].Addr) }))
+		_, err := examine(t, k, atStage(kmemleak.StageScanning, func(scan int) { k.Free(leaks[scan-1].Addr) }))
 		if err != nil || k.Scans() > 20 {
 			t.Errorf("%d scans, %v, want it to end", k.Scans(), err)
 		}
 	})
 	simulate(t, "cleared by others, unseen", func(t *testing.T, k *kerneltest.Kernel) {
 		alloc(k, 1)
-		_, err := examine(t, k, atStage(kmemleak.Scanning, func(scan int) {
+		_, err := examine(t, k, atStage(kmemleak.StageScanning, func(scan int) {
 			if scan == 3 {
 				k.Write("clear", "")
 			}
@@ -137,14 +137,14 @@ func TestProtocol(t *testing.T) {
 		}
 	})
 	simulate(t, "thread started by others, unseen", func(t *testing.T, k *kerneltest.Kernel) {
-		_, err := examine(t, k, atStage(kmemleak.Reading, func(int) { k.Write("scan=on", "") }))
+		_, err := examine(t, k, atStage(kmemleak.StageReading, func(int) { k.Write("scan=on", "") }))
 		if !errors.Is(err, kmemleak.ErrInterfered) {
 			t.Errorf("%v, want ErrInterfered", err)
 		}
 	})
 	simulate(t, "others, seen", func(t *testing.T, k *kerneltest.Kernel) {
 		scan := func(word string) kmemleak.Option {
-			return atStage(kmemleak.Aging, func(int) { k.Write(word, `process 7 ("sh")`) })
+			return atStage(kmemleak.StageAging, func(int) { k.Write(word, `process 7 ("sh")`) })
 		}
 		_, err := examine(t, k, scan("scan"))
 		if !errors.Is(err, kmemleak.ErrInterfered) || !strings.Contains(err.Error(), `process 7 ("sh")`) {
@@ -161,7 +161,7 @@ func TestProtocol(t *testing.T) {
 			t.Fatal(err)
 		}
 		last := f.Scans
-		_, err = examine(t, k, atStage(kmemleak.Reading, func(scan int) {
+		_, err = examine(t, k, atStage(kmemleak.StageReading, func(scan int) {
 			if scan == last {
 				k.Fail(kerneltest.Probe, kmemleak.ErrDisabled)
 			}
@@ -170,23 +170,12 @@ func TestProtocol(t *testing.T) {
 			t.Errorf("%v, want ErrDisabled", err)
 		}
 	})
-	simulate(t, "clear", func(t *testing.T, k *kerneltest.Kernel) {
-		alloc(k, 2)
-		f, err := examine(t, k, kmemleak.ThenClear())
-		commands := k.Commands()
-		if err != nil || len(f.Leaks) != 2 || commands[len(commands)-1] != "clear" {
-			t.Errorf("%d leaks, %v, commands %q", len(f.Leaks), err, commands)
-		}
-		if f, err := examine(t, k); err != nil || len(f.Leaks) != 0 || slices.Contains(k.Commands()[len(commands):], "clear") {
-			t.Errorf("%d leaks, %v after they were cleared", len(f.Leaks), err)
-		}
-	})
 }
 
 func TestVanished(t *testing.T) {
 	simulate(t, "fates", func(t *testing.T, k *kerneltest.Kernel) {
 		leaks := alloc(k, 3)
-		f, err := examine(t, k, atStage(kmemleak.Scanning, func(scan int) {
+		f, err := examine(t, k, atStage(kmemleak.StageScanning, func(scan int) {
 			if scan == 3 {
 				k.Free(leaks[0].Addr)
 				k.Reference(leaks[1].Addr, true)
@@ -195,7 +184,7 @@ func TestVanished(t *testing.T) {
 		if err != nil || len(f.Leaks) != 1 || f.Leaks[0].Addr != leaks[2].Addr || len(f.Vanished) != 2 {
 			t.Fatalf("%+v, %v, want the third leak and the others vanished", f, err)
 		}
-		for i, want := range []kmemleak.Fate{kmemleak.Freed, kmemleak.Referenced} {
+		for i, want := range []kmemleak.Fate{kmemleak.FateFreed, kmemleak.FateReferenced} {
 			if got := f.Vanished[i]; got.Fate != want || got.Leak.Addr != leaks[i].Addr {
 				t.Errorf("leak %d was %v, want %v", i, got.Fate, want)
 			}
@@ -213,10 +202,10 @@ func TestContext(t *testing.T) {
 		leaks int
 		set   func(k *kerneltest.Kernel)
 	}{
-		{"first scan", kmemleak.Scanning, 1, 0, func(k *kerneltest.Kernel) { k.SetScanTime(time.Minute) }},
-		{"last scan", kmemleak.Scanning, 3, 2, func(k *kerneltest.Kernel) { k.SetScanTime(time.Minute) }},
-		{"aging", kmemleak.Aging, 1, 0, func(*kerneltest.Kernel) {}},
-		{"queueing", kmemleak.Queueing, 0, 0, func(k *kerneltest.Kernel) { k.HoldLock() }},
+		{"first scan", kmemleak.StageScanning, 1, 0, func(k *kerneltest.Kernel) { k.SetScanTime(time.Minute) }},
+		{"last scan", kmemleak.StageScanning, 3, 2, func(k *kerneltest.Kernel) { k.SetScanTime(time.Minute) }},
+		{"aging", kmemleak.StageAging, 1, 0, func(*kerneltest.Kernel) {}},
+		{"queueing", kmemleak.StageQueueing, 0, 0, func(k *kerneltest.Kernel) { k.HoldLock() }},
 	} {
 		simulate(t, tt.name, func(t *testing.T, k *kerneltest.Kernel) {
 			alloc(k, 2)
@@ -225,7 +214,7 @@ func TestContext(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
 			var ended time.Time
-			leaks, err := k.Detector().Find(ctx, kmemleak.WithProgress(func(p kmemleak.Progress) {
+			found, err := k.Detector().Find(ctx, kmemleak.WithProgress(func(p kmemleak.Progress) {
 				if p.Stage == tt.stage && p.Scan == tt.scan && ended.IsZero() {
 					ended = time.Now().Add(40 * time.Millisecond)
 					time.AfterFunc(time.Until(ended), func() { cancel(interrupted) })
@@ -234,8 +223,8 @@ func TestContext(t *testing.T) {
 			if took := time.Since(ended); !errors.Is(err, interrupted) || took > 100*time.Millisecond {
 				t.Errorf("%v after %v, want the cause of ctx's end within 100 ms", err, took)
 			}
-			if len(leaks) != tt.leaks || !k.AutoScan() {
-				t.Errorf("%d leaks, automatic scan %v, want %d and that it runs again", len(leaks), k.AutoScan(), tt.leaks)
+			if len(found.Leaks) != tt.leaks || !k.AutoScan() {
+				t.Errorf("%d leaks, automatic scan %v, want %d and that it runs again", len(found.Leaks), k.AutoScan(), tt.leaks)
 			}
 		})
 	}

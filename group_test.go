@@ -83,9 +83,8 @@ func TestFingerprintStable(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, c := range Group(leaks) {
-			owner, _ := c.Owner()
-			got = append(got, fmt.Sprint(c.Count, " ", c.Fingerprint, " ", owner.BaseName()))
+		for _, g := range Groups(leaks) {
+			got = append(got, fmt.Sprint(g.Count, " ", g.Fingerprint, " ", g.Leaks[0].Owner().Func()))
 		}
 		if diff := cmp.Diff(want[filepath.Base(name)], got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -93,7 +92,7 @@ func TestFingerprintStable(t *testing.T) {
 	}
 }
 
-func TestGroup(t *testing.T) {
+func TestGroups(t *testing.T) {
 	small, large := frames("f+0x1/0x2"), frames("g+0x1/0x2")
 	leaks := []Leak{
 		{Addr: 1, Size: 8, Jiffies: 50, Age: 5 * time.Second, Backtrace: small},
@@ -103,19 +102,19 @@ func TestGroup(t *testing.T) {
 		{Addr: 5, Size: math.MaxUint64, Jiffies: 70},
 		{Addr: 6, Size: math.MaxUint64, Jiffies: 70},
 	}
-	want := []Cluster{
-		{Example: leaks[4], Count: 2, Bytes: math.MaxUint64, FirstJiffies: 70, LastJiffies: 70},
-		{Example: leaks[1], Count: 1, Bytes: 100, FirstJiffies: 60, LastJiffies: 60},
-		{Example: leaks[0], Count: 3, Bytes: 24, FirstJiffies: 40, LastJiffies: 70, Oldest: 7 * time.Second, Youngest: 2 * time.Second},
+	want := []Group{
+		{Leaks: leaks[4:], Count: 2, Bytes: math.MaxUint64, FirstJiffies: 70, LastJiffies: 70},
+		{Leaks: leaks[1:2], Count: 1, Bytes: 100, FirstJiffies: 60, LastJiffies: 60},
+		{Leaks: []Leak{leaks[0], leaks[2], leaks[3]}, Count: 3, Bytes: 24, FirstJiffies: 40, LastJiffies: 70, Oldest: 7 * time.Second, Youngest: 2 * time.Second},
 	}
 	for i := range want {
-		want[i].Fingerprint = want[i].Example.Fingerprint()
+		want[i].Fingerprint = want[i].Leaks[0].Fingerprint()
 	}
-	if diff := cmp.Diff(want, Group(leaks)); diff != "" {
+	if diff := cmp.Diff(want, Groups(leaks)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := Group(nil); len(got) != 0 {
-		t.Errorf("Group(nil) = %v", got)
+	if got := Groups(nil); len(got) != 0 {
+		t.Errorf("Groups(nil) = %v", got)
 	}
 }
 

@@ -26,10 +26,10 @@ func TestIntegrationInterfered(t *testing.T) {
 		stage      kmemleak.Stage
 		scan       int
 	}{
-		{"clear before the first reading", "clear", kmemleak.Reading, 2},
-		{"clear before the confirming scan", "clear", kmemleak.Scanning, 3},
-		{"scan", "scan", kmemleak.Aging, 1},
-		{"scan=on", "scan=on", kmemleak.Aging, 1},
+		{"clear before the first reading", "clear", kmemleak.StageReading, 2},
+		{"clear before the confirming scan", "clear", kmemleak.StageScanning, 3},
+		{"scan", "scan", kmemleak.StageAging, 1},
+		{"scan=on", "scan=on", kmemleak.StageAging, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := loadLeaky(t, kernel)
@@ -48,7 +48,7 @@ func TestIntegrationInterfered(t *testing.T) {
 	}
 	t.Run("probe", func(t *testing.T) { // changes nothing
 		var d kmemleak.Detector
-		_, err := d.Find(inTime(t), kmemleak.MinAge(0), at(kmemleak.Scanning, 2, func() {
+		_, err := d.Find(inTime(t), kmemleak.MinAge(0), at(kmemleak.StageScanning, 2, func() {
 			if err := d.Probe(); err != nil {
 				t.Error(err)
 			}
@@ -68,7 +68,7 @@ func TestIntegrationAutoScanAround(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, err := d.Find(inTime(t), kmemleak.MinAge(0), at(kmemleak.Scanning, 1, func() {
+		_, err := d.Find(inTime(t), kmemleak.MinAge(0), at(kmemleak.StageScanning, 1, func() {
 			if scanning(t) {
 				t.Error("the scanning thread runs meanwhile")
 			}
@@ -223,7 +223,7 @@ func TestIntegrationDisabledMeanwhile(t *testing.T) {
 	l := loadLeaky(t, needs(t, "disabled-meanwhile"))
 	l.leak(3)
 	var d kmemleak.Detector
-	_, err := d.Find(inTime(t), at(kmemleak.Scanning, 3, func() { writeElsewhere(t, "off") }))
+	_, err := d.Find(inTime(t), at(kmemleak.StageScanning, 3, func() { writeElsewhere(t, "off") }))
 	if !errors.Is(err, kmemleak.ErrDisabled) {
 		t.Errorf("%v, want ErrDisabled", err)
 	}

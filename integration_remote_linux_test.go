@@ -63,10 +63,10 @@ func TestIntegrationRemote(t *testing.T) {
 			l.leak(3)
 			during, err := d.During(inTime(t), func() { l.other(2) }, kmemleak.InModule("leaky"),
 				kmemleak.ProofOfLife(hello{kernel: kernel}.file()))
-			if one, another := count(during); err != nil || one != 0 || another != 2 {
+			if one, another := count(during.Leaks); err != nil || one != 0 || another != 2 {
 				t.Errorf("%d and %d leaks, %v, want 0 and 2", one, another, err)
 			}
-			for _, leak := range during {
+			for _, leak := range during.Leaks {
 				object, err := d.Dump(leak.Addr)
 				if err != nil || object.Jiffies != leak.Jiffies || object.Comm != "leaky" || len(object.Backtrace) != len(leak.Backtrace) {
 					t.Errorf("Dump: %+v, %v", object, err)
@@ -79,7 +79,7 @@ func TestIntegrationRemote(t *testing.T) {
 				t.Error(err)
 			}
 			for leak, err := range d.Leaks() {
-				if owner, _ := leak.Owner(); err != nil || owner.Module == "leaky" {
+				if module, _ := leak.Owner().Module(); err != nil || module == "leaky" {
 					t.Errorf("reported after Clear: %v, %v", leak, err)
 				}
 			}

@@ -48,12 +48,6 @@ var narrowing = []struct {
 	{"IgnoreFunc", func([]kmemleak.Leak) []kmemleak.Option {
 		return []kmemleak.Option{kmemleak.IgnoreFunc("lose_a", "work_b", "lose_c.isra.0")}
 	}, []string{"b", "d"}, nil, 2},
-	{"IgnoreAnyFunc", func([]kmemleak.Leak) []kmemleak.Option {
-		return []kmemleak.Option{kmemleak.IgnoreAnyFunc("lose_a", "work_b")}
-	}, []string{"c", "d"}, nil, 2},
-	{"IgnoreComm", func([]kmemleak.Leak) []kmemleak.Option {
-		return []kmemleak.Option{kmemleak.IgnoreComm("a", "d", "x")}
-	}, []string{"b", "c"}, nil, 2},
 	{"Ignore", func([]kmemleak.Leak) []kmemleak.Option {
 		return []kmemleak.Option{kmemleak.Ignore(func(l kmemleak.Leak) bool { return l.Comm < "b" }), kmemleak.Ignore(func(l kmemleak.Leak) bool { return l.Comm > "c" })}
 	}, []string{"b", "c"}, nil, 2},
@@ -132,15 +126,6 @@ var behaving = map[string]func(t *testing.T, k *kerneltest.Kernel){
 			t.Error("no error for a limit of 0")
 		}
 	},
-	"ThenClear": func(t *testing.T, k *kerneltest.Kernel) {
-		population(k)
-		if f, err := examine(t, k, kmemleak.ThenClear()); err != nil || len(f.Leaks) != 4 {
-			t.Errorf("%d leaks, %v, want 4", len(f.Leaks), err)
-		}
-		for l, err := range k.Detector().Leaks() {
-			t.Errorf("%v, %v after they were cleared", l, err)
-		}
-	},
 	"ProofOfLife": func(t *testing.T, k *kerneltest.Kernel) {
 		const file = "/lib/kmemleak-test.ko"
 		population(k)
@@ -168,8 +153,12 @@ var behaving = map[string]func(t *testing.T, k *kerneltest.Kernel){
 		if err != nil || len(f.Leaks) != 1 {
 			t.Fatalf("%d leaks, %v, want 1", len(f.Leaks), err)
 		}
-		if owner, _ := f.Leaks[0].Owner(); filepath.Base(owner.File) != "hello.c" || owner.Line == 0 {
+		l := f.Leaks[0]
+		if owner := l.Owner(); owner.Pos == nil || filepath.Base(owner.Pos.File) != "hello.c" || owner.Pos.Line == 0 {
 			t.Errorf("%+v, want it with its place", owner)
+		}
+		if len(l.Calls) != 2 || l.Calls[1].Confidence != kmemleak.Proved || l.Backtrace[1].File != "" {
+			t.Errorf("%+v, want proved calls beside the backtrace as printed", l)
 		}
 	},
 	"WithProgress": func(t *testing.T, k *kerneltest.Kernel) {

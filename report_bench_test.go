@@ -100,8 +100,8 @@ func BenchmarkParseFrame(b *testing.B) {
 	}
 }
 
-// BenchmarkGroup groups as many equal leaks as one published report had.
-func BenchmarkGroup(b *testing.B) {
+// BenchmarkGroups groups as many equal leaks as one published report had.
+func BenchmarkGroups(b *testing.B) {
 	l := Leak{Size: 2048, Comm: "alsa", Backtrace: frames("kmalloc_trace+0x1/0x2", "snd_thing+0x1/0x2 [snd]", "do_syscall_64+0x1/0x2")}
 	leaks := make([]Leak, 663_265)
 	for i := range leaks {
@@ -110,7 +110,7 @@ func BenchmarkGroup(b *testing.B) {
 	}
 	b.Run("shared", func(b *testing.B) {
 		for b.Loop() {
-			if c := Group(leaks); len(c) != 1 || c[0].Count != len(leaks) {
+			if c := Groups(leaks); len(c) != 1 || c[0].Count != len(leaks) {
 				b.Fatal(len(c))
 			}
 		}
@@ -120,7 +120,7 @@ func BenchmarkGroup(b *testing.B) {
 	}
 	b.Run("copied", func(b *testing.B) {
 		for b.Loop() {
-			if c := Group(leaks); len(c) != 1 || c[0].Count != len(leaks) {
+			if c := Groups(leaks); len(c) != 1 || c[0].Count != len(leaks) {
 				b.Fatal(len(c))
 			}
 		}

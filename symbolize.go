@@ -144,20 +144,51 @@ func (s *Symbolizer) Resolve(f Frame) ([]Pos, error) {
 	return positions(places[0]), err
 }
 
-// Backtrace returns a Call for every frame in the same order, and in between one for
-// every function that the kernel lost because it was left by a jump. What frames
-// tell of each other is made use of: the call that a frame returns to must be of
-// the function of the frame above, or of one that leads there by jumps. The
-// all-ones address that old kernels end a backtrace with is left out.
+// Backtrace returns a Call for every frame in the same order, the innermost first, and in
+// between one for every function that the kernel lost because it was left by a jump.
+// Frames check each other: the call that a frame returns to must be of the function of
+// the frame above, or of one that leads there by jumps.
 //
-// It may load files as Resolve does.
+// The all-ones address that old kernels end a backtrace with is left out. Frames that a
+// decoding tool marked as inlined are places of the frame that they were inlined into.
+// What such a tool found is the answer where the Symbolizer has none, and all that there
+// is if s is nil.
+//
+// Backtrace may load files as Resolve does.
 func (s *Symbolizer) Backtrace(bt []Frame) []Call {
-	found := s.resolver().Backtrace(resolvable(bt))
+	decoded := decodedCalls(bt)
+	if s == nil {
+		return decoded
+	}
+	frames := make([]resolve.Frame, len(decoded))
+	for i := range decoded {
+		frames[i] = resolve.Frame(decoded[i].Frame)
+	}
+	found := s.resolver().Backtrace(frames)
 	calls := make([]Call, len(found))
-	for i := range found {
-		calls[i] = judge(&found[i])
+	i := 0
+	for k := range found {
+		c := &calls[k]
+		*c = judge(&found[k])
+		if c.Kind == KindElided {
+			continue
+		}
+		if d := decoded[i]; len(d.Pos) > 0 && (c.Confidence == Unresolved || c.ObjectFile == "") {
+			d.Problem, d.Err = c.Problem, c.Err
+			*c = d
+		}
+		i++
 	}
 	return calls
+}
+
+// Calls returns what is known of the frames of a leak: what Backtrace finds out, or if s is
+// nil the Calls that the leak comes with.
+func (s *Symbolizer) Calls(l Leak) []Call {
+	if s == nil && l.Calls != nil {
+		return l.Calls
+	}
+	return s.Backtrace(l.Backtrace)
 }
 
 // Prefetch loads from the servers of Debuginfod what Resolve and Backtrace will need

@@ -42,13 +42,13 @@ func TestDuring(t *testing.T) {
 	simulate(t, "only what f lost", func(t *testing.T, k *kerneltest.Kernel) {
 		k.Alloc(kmemleak.Leak{Comm: "before"})
 		time.Sleep(time.Second)
-		leaks, err := k.Detector().During(t.Context(), func() { k.Alloc(kmemleak.Leak{Comm: "during"}) },
+		found, err := k.Detector().During(t.Context(), func() { k.Alloc(kmemleak.Leak{Comm: "during"}) },
 			kmemleak.WithProgress(func(p kmemleak.Progress) {
-				if p.Stage == kmemleak.Aging {
+				if p.Stage == kmemleak.StageAging {
 					k.Alloc(kmemleak.Leak{Comm: "after"})
 				}
 			}))
-		if diff := cmp.Diff([]string{"during"}, comms(leaks)); diff != "" || err != nil {
+		if diff := cmp.Diff([]string{"during"}, comms(found.Leaks)); diff != "" || err != nil {
 			t.Errorf("%v, leaks (-want +got):\n%s", err, diff)
 		}
 	})

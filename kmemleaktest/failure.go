@@ -61,7 +61,7 @@ func vanishedNote(vanished []kmemleak.Vanished) string {
 		fates[v.Fate]++
 	}
 	var parts []string
-	for fate := range kmemleak.Cleared + 1 {
+	for fate := range kmemleak.FateCleared + 1 {
 		if n := fates[fate]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %v", n, fate))
 		}

@@ -148,7 +148,7 @@ func TestVerifyNoneKernel(t *testing.T) {
 			r.errors = nil
 			VerifyNone(r, opts...)
 			check(t, "errors", r.errors, want)
-			opts = append(opts, kmemleak.IgnoreComm("before"))
+			opts = append(opts, kmemleak.Ignore(func(l kmemleak.Leak) bool { return l.Comm == "before" }))
 		}
 	})
 }

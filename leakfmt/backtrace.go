@@ -37,21 +37,24 @@ func (p *printer) backtrace(calls []kmemleak.Call) {
 
 // rows gives the lines of a backtrace.
 func (p *printer) rows(calls []kmemleak.Call) []row {
-	owner, place := kmemleak.OwnerCall(calls)
+	owner := kmemleak.OwnerOf(calls)
+	above := owner.Call != nil // allocators
 	var rows []row
 	add := func(s style, cells []string, marks ...string) { rows = append(rows, row{s, cells, marks}) }
 	for i := range calls {
 		c := &calls[i]
+		places := trusted(c)
+		own := c == owner.Call
+		above = above && !own
 		mark := func(pos int) (style, string) {
 			switch {
-			case i == owner && pos == place:
+			case own && (owner.Pos == nil || pos >= 0 && &places[pos] == owner.Pos):
 				return yellow, "→ "
-			case i < owner:
-				return faint, "  " // allocators
+			case above:
+				return faint, "  "
 			}
 			return plain, "  "
 		}
-		places := trusted(c)
 		last := max(len(places)-1, 0)
 		for j, pos := range places[:last] {
 			s, arrow := mark(j)
@@ -81,7 +84,7 @@ func (p *printer) rows(calls []kmemleak.Call) []row {
 		if c.Reason != "" && p.Detail == Verbose {
 			add(faint, []string{"      " + clean(clip(c.Reason, maxError))})
 		}
-		if c.Err != nil && c.Confidence != kmemleak.Ambiguous && (p.Detail == Verbose || i == owner && p.Detail == Normal) {
+		if c.Err != nil && c.Confidence != kmemleak.Ambiguous && (p.Detail == Verbose || own && p.Detail == Normal) {
 			if why := errorText(c.Err); !p.told[why] {
 				p.told[why] = true // most frames of a kernel without vmlinux have the same
 				add(faint, []string{"      " + why})
@@ -145,15 +148,18 @@ func at(p kmemleak.Pos) string {
 
 // ownerText says whose a leak is.
 func ownerText(calls []kmemleak.Call) string {
-	i, pos := kmemleak.OwnerCall(calls)
-	if i < 0 {
+	o := kmemleak.OwnerOf(calls)
+	switch {
+	case o.Call == nil:
 		return "owner not known"
+	case o.Pos == nil || o.Pos.File == "":
+		return callText(o.Call)
 	}
-	c := &calls[i]
-	if pos < 0 || c.Pos[pos].File == "" {
-		return callText(c)
+	places := o.Call.Pos
+	for o.Pos != &places[0] {
+		places = places[1:]
 	}
-	return placeText(c.Pos[pos:], c.Module)
+	return placeText(places, o.Call.Module)
 }
 
 // placeText describes a place and what it was inlined into.

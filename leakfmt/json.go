@@ -24,7 +24,7 @@ var Schema string
 // [kmemleak.Leak.MarshalJSON], and those in brackets where they are known:
 //
 //	fingerprint  string  see [kmemleak.Leak.Fingerprint]
-//	[owner]      object  whose it is, see [kmemleak.OwnerCall]:
+//	[owner]      object  whose it is, see [kmemleak.Owner]:
 //	    [func]        string  as in the source, see [kmemleak.Frame.BaseName]
 //	    [module]      string
 //	    [place]       object  where it asked for the memory, as in pos of [kmemleak.Call.MarshalJSON]
@@ -100,21 +100,20 @@ type jsonOwner struct {
 	Confidence kmemleak.Confidence `json:"confidence,omitempty"`
 }
 
-func (o *Options) jsonTail(backtrace []kmemleak.Frame) jsonTail {
+func (o *Options) jsonTail(l kmemleak.Leak) jsonTail {
 	var members struct {
 		Backtrace   []kmemleak.Frame `json:"backtrace,omitempty"`
 		Fingerprint string           `json:"fingerprint,omitempty"`
 		Owner       *jsonOwner       `json:"owner,omitempty"`
 		Calls       []kmemleak.Call  `json:"calls,omitempty"`
 	}
-	members.Backtrace = backtrace
-	l := kmemleak.Leak{Backtrace: backtrace}
+	members.Backtrace = l.Backtrace
 	print := l.Fingerprint()
 	if l.Size++; print == l.Fingerprint() { // it is of the backtrace alone
 		members.Fingerprint = print
 	}
-	calls := Calls(backtrace, o.Symbolizer)
-	if o.Symbolizer != nil {
+	calls := o.Symbolizer.Calls(l)
+	if o.Symbolizer != nil || l.Calls != nil {
 		members.Calls = calls
 	}
 	members.Owner = newJSONOwner(calls)
@@ -128,13 +127,14 @@ func (o *Options) jsonTail(backtrace []kmemleak.Frame) jsonTail {
 
 // newJSONOwner gives nil if the owner is not known.
 func newJSONOwner(calls []kmemleak.Call) *jsonOwner {
-	own := ownerOf(calls)
-	if own.name == "" {
+	owner := kmemleak.OwnerOf(calls)
+	module, known := owner.Module()
+	if !known {
 		return nil
 	}
-	o := &jsonOwner{Func: own.name, Module: own.module}
-	if i, pos := kmemleak.OwnerCall(calls); pos >= 0 {
-		o.Place, o.Confidence = &calls[i].Pos[pos], calls[i].Confidence
+	o := &jsonOwner{Func: owner.Func(), Module: module, Place: owner.Pos}
+	if owner.Pos != nil {
+		o.Confidence = owner.Call.Confidence
 	}
 	return o
 }
@@ -144,20 +144,20 @@ func appendLeak(b []byte, l kmemleak.Leak, damage error, tails *memo[jsonTail]) 
 	if damage != nil && isZero(l) {
 		return appendError(append(b, '{'), damage)
 	}
-	backtrace := l.Backtrace
-	l.Backtrace = nil // it is in the tail, and the last member
-	head, err := l.MarshalJSON()
+	head, err := kmemleak.Leak{ // without what is in the tail
+		Addr: l.Addr, Size: l.Size, PerCPU: l.PerCPU, CPU: l.CPU, Comm: l.Comm, PID: l.PID,
+		Jiffies: l.Jiffies, Age: l.Age, Data: l.Data, Checksum: l.Checksum,
+	}.MarshalJSON()
 	if err != nil {
 		return b, err
 	}
 	b = append(b, escape(head[:len(head)-1])...)
-	tail := tails.get(backtrace)
+	tail := tails.get(l)
 	if tail.err != nil {
 		return b, tail.err
 	}
 	b = append(b, tail.text...)
 	if !tail.fingerprint {
-		l.Backtrace = backtrace
 		b = append(append(append(b, `,"fingerprint":"`...), l.Fingerprint()...), '"')
 	}
 	if damage != nil {

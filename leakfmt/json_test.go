@@ -77,9 +77,9 @@ func TestJSONLines(t *testing.T) {
 			}
 			l := want[i]
 			calls := s.Backtrace(l.Backtrace)
-			c, p := kmemleak.OwnerCall(calls)
-			if got.Fingerprint != l.Fingerprint() || got.Owner.Module != "hello_kernel" || got.Owner.Func != calls[c].Frame.BaseName() ||
-				got.Owner.Place != calls[c].Pos[p] || got.Owner.Place.Line == 0 {
+			owner := kmemleak.OwnerOf(calls)
+			if got.Fingerprint != l.Fingerprint() || got.Owner.Module != "hello_kernel" || got.Owner.Func != owner.Call.Frame.BaseName() ||
+				got.Owner.Place != *owner.Pos || got.Owner.Place.Line == 0 {
 				t.Errorf("%s: leak %d has fingerprint %s and owner %+v", build, i, got.Fingerprint, got.Owner)
 			}
 			equalTexts := cmp.Comparer(func(a, b error) bool { return a == b || a != nil && b != nil && a.Error() == b.Error() })
@@ -241,11 +241,12 @@ func TestSchema(t *testing.T) {
 
 func TestMemo(t *testing.T) {
 	n := 0
-	m := newMemo(func(bt []kmemleak.Frame) int { n++; return len(bt) })
+	m := newMemo(func(l kmemleak.Leak) int { n++; return len(l.Backtrace) })
+	get := func(bt []kmemleak.Frame) int { return m.get(kmemleak.Leak{Backtrace: bt}) }
 	for round := range 3 {
 		for i := range maxMemo {
 			f := kmemleak.Frame{Addr: uint64(i)}
-			if got := m.get([]kmemleak.Frame{f, f}); got != 2 {
+			if got := get([]kmemleak.Frame{f, f}); got != 2 {
 				t.Fatal(got)
 			}
 		}
@@ -254,7 +255,7 @@ func TestMemo(t *testing.T) {
 		}
 	}
 	bt := make([]kmemleak.Frame, 3)
-	if m.get(bt) != 3 || m.get(bt[:1]) != 1 || m.get(nil) != 0 || m.get(bt) != 3 {
+	if get(bt) != 3 || get(bt[:1]) != 1 || get(nil) != 0 || get(bt) != 3 {
 		t.Error("backtraces that start at the same frame are taken for one")
 	}
 	if len(m.equal) > maxMemo || len(m.shared) > maxMemo {

@@ -20,7 +20,7 @@ import (
 // The test case "search" passed if somebody looked for leaks, and has an error
 // otherwise, see [Options.Err]. Each group of leaks is a failed test case beside it:
 // its class is the module, "kernel" for the kernel image, its name the owner, see
-// [kmemleak.OwnerCall], with the fingerprint behind it where several groups have the
+// [kmemleak.OwnerOf], with the fingerprint behind it where several groups have the
 // same; its text is that of [Text]. Groups beyond Options.MaxGroups are one test
 // case together.
 func JUnit(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
@@ -92,33 +92,33 @@ func newProblem(kind, message, text string) *junitProblem {
 
 // junitCases gives the failed test cases.
 func junitCases(leaks []kmemleak.Leak, o *Options) []junitCase {
-	clusters := kmemleak.Group(leaks)
-	shown := bound(len(clusters), o.MaxGroups)
+	groups := kmemleak.Groups(leaks)
+	shown := bound(len(groups), o.MaxGroups)
 	var cases []junitCase
 	same := make(map[owner]int) // GitLab ignores a second test case of the same name
-	for _, c := range clusters[:shown] {
+	for _, g := range groups[:shown] {
 		var b bytes.Buffer
 		p := newPrinter(&b, o)
-		calls := Calls(c.Example.Backtrace, p.Symbolizer)
-		p.group(c, calls)
+		calls := p.Symbolizer.Calls(g.Leaks[0])
+		p.group(g, calls)
 		p.legend()
 		p.out.Flush() // a buffer has no errors
 		own := ownerOf(calls)
 		one := owner{text(cmp.Or(own.module, "kernel")), text(cmp.Or(own.name, "owner not known"))}
 		same[one]++
 		cases = append(cases, junitCase{Class: one.module, Name: one.name, Failure: newProblem(
-			"leak", fmt.Sprintf("%s: %s", amount(c.Count, c.Bytes), ownerText(calls)), b.String(),
+			"leak", fmt.Sprintf("%s: %s", amount(g.Count, g.Bytes), ownerText(calls)), b.String(),
 		)})
 	}
 	for i := range cases {
 		if c := &cases[i]; same[owner{c.Class, c.Name}] > 1 {
-			c.Name += " " + clusters[i].Fingerprint
+			c.Name += " " + groups[i].Fingerprint
 		}
 	}
-	if rest := clusters[shown:]; len(rest) > 0 {
+	if rest := groups[shown:]; len(rest) > 0 {
 		n, bytes := 0, uint64(0)
-		for _, c := range rest {
-			n, bytes = n+c.Count, sum(bytes, c.Bytes)
+		for _, g := range rest {
+			n, bytes = n+g.Count, sum(bytes, g.Bytes)
 		}
 		cases = append(cases, junitCase{Class: "kmemleak", Name: "other places", Failure: newProblem(
 			"leak", fmt.Sprintf("%s from %s more", amount(n, bytes), plural(len(rest), "place")), "",

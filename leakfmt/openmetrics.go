@@ -25,7 +25,7 @@ const maxSeries = 100
 //	kmemleak_leaked_objects               number of leaks, by module and owner
 //	kmemleak_leaked_bytes                 their size, by module and owner
 //
-// The owner is a function as in the source, see [kmemleak.OwnerCall]; of functions of
+// The owner is a function as in the source, see [kmemleak.Owner]; of functions of
 // the kernel image the module is empty. There are series for those with the most
 // bytes, as many as Options.MaxGroups says. The one with an empty owner has the
 // leaks of all others and those whose owner is not known; it is there even if it is
@@ -88,13 +88,13 @@ func (s *series) labels() string {
 // series counts the leaks of each owner, those with the most bytes first, and all
 // others under an empty one at the end.
 func (o *Options) series(leaks []kmemleak.Leak) []series {
-	owners := newMemo(func(backtrace []kmemleak.Frame) owner {
-		own := ownerOf(Calls(backtrace, o.Symbolizer))
+	owners := newMemo(func(l kmemleak.Leak) owner {
+		own := ownerOf(o.Symbolizer.Calls(l))
 		return owner{text(own.module), text(own.name)}
 	})
 	byOwner := make(map[owner]series)
 	for _, l := range leaks {
-		own := owners.get(l.Backtrace)
+		own := owners.get(l)
 		s := byOwner[own]
 		byOwner[own] = series{own, s.objects + 1, sum(s.bytes, l.Size)}
 	}

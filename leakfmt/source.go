@@ -20,11 +20,11 @@ const (
 
 // source writes the lines around the place that asked for the memory.
 func (p *printer) source(calls []kmemleak.Call) {
-	i, pos := kmemleak.OwnerCall(calls)
-	if pos < 0 || fromText(&calls[i]) {
+	owner := kmemleak.OwnerOf(calls)
+	if owner.Pos == nil || fromText(owner.Call) {
 		return
 	}
-	place := calls[i].Pos[pos]
+	place := owner.Pos
 	if place.File == "" || place.Line == 0 {
 		return
 	}

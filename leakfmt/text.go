@@ -30,29 +30,29 @@ import (
 // backtraces. The text may change from version to version.
 func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	p := newPrinter(w, o)
-	clusters := kmemleak.Group(leaks)
+	groups := kmemleak.Groups(leaks)
 	switch {
 	case p.Err == nil && len(leaks) == 0:
 		p.line(bold, "no leaks")
 	case len(leaks) == 0:
 		p.line(bold, "could not look for leaks: %s", errorText(p.Err))
 	default:
-		p.line(bold, "%s", headline(leaks, len(clusters)))
+		p.line(bold, "%s", headline(leaks, len(groups)))
 		if p.Err != nil {
 			p.line(bold, "leaks may be missing: %s", errorText(p.Err))
 		}
 	}
-	shown := bound(len(clusters), p.MaxGroups)
-	for _, c := range clusters[:shown] {
+	shown := bound(len(groups), p.MaxGroups)
+	for _, g := range groups[:shown] {
 		if p.Detail != Brief {
 			p.line(plain, "")
 		}
-		p.group(c, Calls(c.Example.Backtrace, p.Symbolizer))
+		p.group(g, p.Symbolizer.Calls(g.Leaks[0]))
 		if _, err := p.out.Write(nil); err != nil {
 			return err
 		}
 	}
-	if rest := len(clusters) - shown; rest > 0 {
+	if rest := len(groups) - shown; rest > 0 {
 		p.line(plain, "  and %s more", plural(rest, "place"))
 	}
 	p.legend()
@@ -63,7 +63,7 @@ func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 // for if that is known: "greeting_alloc [hello] at hello.c:36, inlined into greet".
 func Owner(l kmemleak.Leak, o *Options) string {
 	options := o.get()
-	return ownerText(Calls(l.Backtrace, options.Symbolizer))
+	return ownerText(options.Symbolizer.Calls(l))
 }
 
 // headline tells how many leaks there are.
@@ -149,10 +149,10 @@ func (p *printer) table(indent string, rows []row) {
 
 // group writes what there is to say of the leaks of one place, with the calls of
 // their example.
-func (p *printer) group(c kmemleak.Cluster, calls []kmemleak.Call) {
-	l := c.Example
-	p.line(bold, "  %s: %s", amount(c.Count, c.Bytes), ownerText(calls))
-	by, when := fmt.Sprintf("allocated by thread %d (%q)", l.PID, clip(l.Comm, maxText)), p.when(c)
+func (p *printer) group(g kmemleak.Group, calls []kmemleak.Call) {
+	l := g.Leaks[0]
+	p.line(bold, "  %s: %s", amount(g.Count, g.Bytes), ownerText(calls))
+	by, when := fmt.Sprintf("allocated by thread %d (%q)", l.PID, clip(l.Comm, maxText)), p.when(g)
 	if l.Comm == "" && l.PID == 0 && l.Jiffies == 0 { // a damaged record
 		by, when = "allocated by a thread that is not known", "at a time that is not known either"
 	}
@@ -160,47 +160,47 @@ func (p *printer) group(c kmemleak.Cluster, calls []kmemleak.Call) {
 		p.line(plain, "    %s", by)
 	} else {
 		p.line(plain, "    %s, %s", by, when)
-		p.object(c)
+		p.object(g)
 		p.source(calls)
 	}
 	p.backtrace(calls)
 }
 
 // when tells when the leaks of a group were allocated.
-func (p *printer) when(c kmemleak.Cluster) string {
-	s := fmt.Sprintf("jiffies %d", c.FirstJiffies)
-	if c.LastJiffies != c.FirstJiffies {
-		s += fmt.Sprintf(" to %d", c.LastJiffies)
+func (p *printer) when(g kmemleak.Group) string {
+	s := fmt.Sprintf("jiffies %d", g.FirstJiffies)
+	if g.LastJiffies != g.FirstJiffies {
+		s += fmt.Sprintf(" to %d", g.LastJiffies)
 	}
 	first := "at"
-	if c.Count > 1 {
+	if g.Count > 1 {
 		first = "first at"
 	}
-	if at, ok := p.Clock.Time(c.FirstJiffies); ok {
+	if at, ok := p.Clock.Time(g.FirstJiffies); ok {
 		s += fmt.Sprintf(", %s %s", first, at.Format(time.RFC3339))
-	} else if up, ok := p.Clock.Since(c.FirstJiffies); ok {
+	} else if up, ok := p.Clock.Since(g.FirstJiffies); ok {
 		s += fmt.Sprintf(", %s %v after boot", first, up.Round(time.Millisecond))
 	}
-	if c.Oldest > 0 {
-		s += fmt.Sprintf(", %v old", c.Oldest)
-		if c.Youngest != c.Oldest {
-			s += fmt.Sprintf(" at most, %v at least", c.Youngest)
+	if g.Oldest > 0 {
+		s += fmt.Sprintf(", %v old", g.Oldest)
+		if g.Youngest != g.Oldest {
+			s += fmt.Sprintf(" at most, %v at least", g.Youngest)
 		}
 	}
 	return s
 }
 
 // object writes what is known of the first object of a group.
-func (p *printer) object(c kmemleak.Cluster) {
-	l := c.Example
+func (p *printer) object(g kmemleak.Group) {
+	l := g.Leaks[0]
 	s := "object"
-	if c.Count > 1 {
+	if g.Count > 1 {
 		s = "first object"
 	}
 	if l.PerCPU {
 		s += " (percpu)"
 	}
-	s += fmt.Sprintf(" 0x%x (size %d), fingerprint %s", l.Addr, l.Size, c.Fingerprint)
+	s += fmt.Sprintf(" 0x%x (size %d), fingerprint %s", l.Addr, l.Size, g.Fingerprint)
 	if len(l.Data) > 0 {
 		s += fmt.Sprintf(", first %d bytes", len(l.Data))
 		if l.PerCPU {

@@ -14,7 +14,6 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/kmemleak/kmemleak"
-	"github.com/kmemleak/kmemleak/leakfmt"
 )
 
 // A builder makes a profile of the leaks that are added.
@@ -37,6 +36,7 @@ type builder struct {
 // ones.
 type shared struct {
 	first *kmemleak.Frame
+	calls *kmemleak.Call
 	n     int
 }
 
@@ -96,7 +96,7 @@ func newBuilder(o *Options) *builder {
 }
 
 func (b *builder) add(l kmemleak.Leak) {
-	s := b.stack(l.Backtrace)
+	s := b.stack(l)
 	k := sampleKey{stack: s.id, comm: clean(l.Comm), age: b.age(l), pid: l.PID}
 	sample := b.samples[k]
 	if sample == nil {
@@ -115,28 +115,32 @@ func (b *builder) add(l kmemleak.Leak) {
 }
 
 // stack returns the profile's form of a backtrace. Most leaks of a report share a few.
-func (b *builder) stack(backtrace []kmemleak.Frame) stack {
-	var at shared
-	if len(backtrace) > 0 {
-		at = shared{&backtrace[0], len(backtrace)}
+func (b *builder) stack(l kmemleak.Leak) stack {
+	at := shared{n: len(l.Backtrace)}
+	if at.n > 0 {
+		at.first = &l.Backtrace[0]
+	}
+	if len(l.Calls) > 0 {
+		at.calls = &l.Calls[0]
 	}
 	s, ok := b.shared[at]
 	if ok {
 		return s
 	}
-	key := fmt.Sprintf("%#v", backtrace)
-	if s, ok = b.stacks[key]; !ok {
-		s = b.newStack(backtrace)
+	key := fmt.Sprintf("%#v", l.Backtrace)
+	if s, ok = b.stacks[key]; !ok || at.calls != nil {
+		s = b.newStack(l)
 		b.stacks[key] = s
 	}
 	b.shared[at] = s
 	return s
 }
 
-func (b *builder) newStack(backtrace []kmemleak.Frame) stack {
-	calls := leakfmt.Calls(backtrace, b.Symbolizer)
-	s := stack{id: len(b.stacks), module: owner(calls)}
-	own, place := kmemleak.OwnerCall(calls)
+func (b *builder) newStack(l kmemleak.Leak) stack {
+	calls := b.Symbolizer.Calls(l)
+	own := kmemleak.OwnerOf(calls)
+	s := stack{id: len(b.shared), module: owner(own)}
+	above := own.Call != nil
 	for i := range calls {
 		c := &calls[i]
 		if c.Kind == kmemleak.KindElided && c.Confidence < kmemleak.Assumed {
@@ -145,12 +149,16 @@ func (b *builder) newStack(backtrace []kmemleak.Frame) stack {
 		loc := b.location(c)
 		s.locations = append(s.locations, loc)
 		for j, l := range loc.Line {
-			if i < own || i == own && j < place {
+			if c == own.Call && (own.Pos == nil || j < len(c.Pos) && own.Pos == &c.Pos[j]) {
+				above = false
+			}
+			if above {
 				b.above[l.Function.Name] = true
 			} else {
 				b.others[l.Function.Name] = true
 			}
 		}
+		above = above && c != own.Call
 	}
 	if len(s.locations) == 0 {
 		s.locations = []*profile.Location{b.location(new(kmemleak.Call))} // pprof leaves out samples without any

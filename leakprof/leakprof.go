@@ -17,7 +17,7 @@
 //	comm    name of the thread that allocated, if it has one; control characters are dots
 //	pid     its ID as the kernel prints it, 0 for interrupts; a number
 //	age     "under 1m", "1m to 10m", "10m to 1h", "1h to 1d", "over 1d", or "unknown"
-//	module  owner of the leak, see [kmemleak.OwnerCall]; "kernel" for the kernel image
+//	module  owner of the leak, see [kmemleak.Owner]; "kernel" for the kernel image
 //
 // # What is known about a frame
 //
@@ -123,15 +123,15 @@ func clean(s string) string {
 }
 
 // owner returns the label of the module that a leak belongs to.
-func owner(calls []kmemleak.Call) string {
-	i, _ := kmemleak.OwnerCall(calls)
+func owner(own kmemleak.Owner) string {
+	module, known := own.Module()
 	switch {
-	case i < 0 || calls[i].Frame.Func == "" && calls[i].Confidence < kmemleak.Assumed:
+	case !known:
 		return "unknown"
-	case calls[i].Module == "":
+	case module == "":
 		return "kernel"
 	}
-	return clean(calls[i].Module)
+	return clean(module)
 }
 
 func sum(a int64, b uint64) int64 {

@@ -107,9 +107,10 @@ func pick(leaks []kmemleak.Leak, which string) (picked []kmemleak.Leak) {
 // writeObjects writes what the kernel now knows about one object of each place.
 func writeObjects(w io.Writer, leaks []kmemleak.Leak) error {
 	var d kmemleak.Detector
-	for _, c := range kmemleak.Group(leaks) {
-		text := objectText(c.Example, d.Dump)
-		if _, err := fmt.Fprintf(w, "now 0x%x: %s\n", c.Example.Addr, text); err != nil {
+	for _, g := range kmemleak.Groups(leaks) {
+		l := g.Leaks[0]
+		text := objectText(l, d.Dump)
+		if _, err := fmt.Fprintf(w, "now 0x%x: %s\n", l.Addr, text); err != nil {
 			return err
 		}
 	}

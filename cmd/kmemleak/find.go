@@ -85,15 +85,15 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 	options = append(options, showProgress(std))
 
 	var d kmemleak.Detector
-	var leaks []kmemleak.Leak
+	var found kmemleak.Finding
 	var failed error // of the command
 	modules, noModules := kmemleak.LoadedModules()
 	symbolizer.Modules = modules
 	if len(args) == 0 {
-		leaks, err = d.Find(ctx, options...)
+		found, err = d.Find(ctx, options...)
 	} else {
 		ran := false
-		leaks, err = d.During(ctx, func() {
+		found, err = d.During(ctx, func() {
 			std.progress.clear() // the terminal is the command's
 			failed = runCommand(ctx, std, args)
 			var now []kmemleak.Module
@@ -109,8 +109,8 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 	if failed != nil && !errors.As(failed, new(commandError)) {
 		err = errors.Join(failed, err)
 	}
-	noteModules(std, leaks, noModules)
-	n, err := s.to.report(std, leaks, err, leakfmt.Options{Symbolizer: symbolizer, Time: time.Now(), Clock: clock()})
+	noteModules(std, found.Leaks, noModules)
+	n, err := s.to.report(std, found.Leaks, err, leakfmt.Options{Symbolizer: symbolizer, Time: time.Now(), Clock: clock()})
 	switch {
 	case failed == nil:
 	case err == nil && n == 0:
@@ -123,7 +123,7 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 
 func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []kmemleak.Option, err error) {
 	if len(s.modules) > 0 {
-		options = append(options, kmemleak.Ignore(notOf(s.modules, symbolizer)))
+		options = append(options, kmemleak.InModule(s.modules...), kmemleak.WithSymbolizer(symbolizer))
 	}
 	if s.suppress != "" {
 		options = append(options, kmemleak.SuppressFile(s.suppress))
@@ -154,13 +154,13 @@ func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc)
 func showProgress(std stdio) kmemleak.Option {
 	return kmemleak.WithProgress(func(now kmemleak.Progress) {
 		switch now.Stage {
-		case kmemleak.Queueing:
+		case kmemleak.StageQueueing:
 			std.progress.set("waiting for another search for leaks")
-		case kmemleak.Aging:
+		case kmemleak.StageAging:
 			std.progress.set("waiting until objects are old enough")
-		case kmemleak.Scanning:
+		case kmemleak.StageScanning:
 			std.progress.set("scan %d", now.Scan)
-		case kmemleak.Reading:
+		case kmemleak.StageReading:
 			std.progress.set("reading, %d leaks", now.Leaks)
 		}
 	})

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/leakfmt"
 )
 
 // These tests run on kernels made for them; see make integration.
@@ -228,7 +229,7 @@ func ofLeaky(t *testing.T, lines string) (n int) {
 		} else {
 			seen[object] = true
 		}
-		if f, _ := leak.Owner(); f.Module == "leaky" {
+		if module, _ := leak.Owner().Module(); module == "leaky" {
 			n++
 		}
 	}

@@ -105,7 +105,8 @@ func (e writeError) Unwrap() error { return e.error }
 
 // round looks for leaks once.
 func (w *watcher) round(ctx context.Context) error {
-	leaks, err := w.detector.Find(ctx, showProgress(w.std))
+	found, err := w.detector.Find(ctx, showProgress(w.std))
+	leaks := found.Leaks
 	w.std.progress.clear()
 	if ctx.Err() != nil && err != nil {
 		return err // an incomplete result is none

@@ -42,7 +42,7 @@ func investigate(runs int, command []string) error {
 		return err
 	}
 	var failed error
-	leaks, err := new(kmemleak.Detector).During(context.Background(), func() {
+	found, err := new(kmemleak.Detector).During(context.Background(), func() {
 		for i := 0; i < runs && failed == nil; i++ {
 			cmd := exec.Command(command[0], command[1:]...)
 			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
@@ -55,11 +55,11 @@ func investigate(runs int, command []string) error {
 	s := kmemleak.Symbolizer{Modules: modules}
 	defer s.Close()
 	o := leakfmt.Options{Symbolizer: &s, Err: err}
-	if err := leakfmt.Text(os.Stdout, leaks, &o); err != nil {
+	if err := leakfmt.Text(os.Stdout, found.Leaks, &o); err != nil {
 		return err
 	}
-	for _, c := range kmemleak.Group(leaks) {
-		fmt.Printf("%.1f times a run: %s\n", float64(c.Count)/float64(runs), leakfmt.Owner(c.Example, &o))
+	for _, g := range kmemleak.Groups(found.Leaks) {
+		fmt.Printf("%.1f times a run: %s\n", float64(g.Count)/float64(runs), leakfmt.Owner(g.Leaks[0], &o))
 	}
 	return err
 }

@@ -38,7 +38,7 @@ func watch(ctx context.Context, w io.Writer, d *kmemleak.Detector, every time.Du
 	defer ticker.Stop()
 	var known []kmemleak.Leak
 	for {
-		found, err := d.Examine(ctx, kmemleak.Baseline(known))
+		found, err := d.Find(ctx, kmemleak.Baseline(known))
 		if ctx.Err() != nil {
 			return nil
 		}
