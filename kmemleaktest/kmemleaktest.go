@@ -179,7 +179,7 @@ func newOptions(opts []Option) *options {
 		o.err = errors.New("IgnoreCurrent is given twice")
 	case len(o.starts) == 1 && o.starts[0].used:
 		o.err = errors.New("an IgnoreCurrent is for one VerifyNone only: call it anew")
-	case len(o.starts) == 1 && o.on && o.starts[0].detector != o.detector:
+	case len(o.starts) == 1 && o.on && o.starts[0].err == nil && o.starts[0].detector != o.detector:
 		o.err = errors.New("IgnoreCurrent asked another kernel than On names (write IgnoreCurrent(On(d)))")
 	case len(o.starts) == 1:
 		o.starts[0].used = true

@@ -279,7 +279,7 @@ func TestRefused(t *testing.T) {
 		{"On of a suite", func(t T) { (&Suite{Detector: d}).Verify(t, on(other)) }, "has a field Detector"},
 		{"IgnoreCurrent of a package", func(t T) {
 			var out strings.Builder
-			if code := verifyMain(tests(0), &out, []Option{on(one), IgnoreCurrent(On(d))}); code != 0 {
+			if code := verifyMain(tests(0), &out, []Option{On(d), IgnoreCurrent(On(d))}); code != 0 {
 				t.Errorf("%s", &out)
 			}
 		}, "for VerifyNone only"},

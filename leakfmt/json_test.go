@@ -37,6 +37,7 @@ func readLines(t testing.TB, text []byte) (leaks []kmemleak.Leak) {
 		if err := json.Unmarshal(line, &l); err != nil {
 			t.Fatalf("%v in %s", err, line)
 		}
+		l.Calls = nil // what is found out is compared by those who ask for it
 		leaks = append(leaks, l)
 	}
 	return leaks

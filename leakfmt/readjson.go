@@ -66,7 +66,7 @@ type jsonLine struct {
 func jsonLeak(line []byte) (leak kmemleak.Leak, err error) {
 	var members jsonLine
 	if err := json.Unmarshal(line, &members); err != nil {
-		if len(line) == 1 { // a bracket
+		if line[0] != '{' || len(line) == 1 {
 			err = errJSON
 		}
 		return leak, fmt.Errorf("%w: %w", kmemleak.ErrFormat, err)

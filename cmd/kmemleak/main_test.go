@@ -136,7 +136,7 @@ func TestRun(t *testing.T) {
 		{"one of two files", with("symbolize", "-format", "openmetrics", "-", "missing.txt"), text, 2, "failed.prom",
 			"kmemleak symbolize: open missing.txt: no such file or directory\n"},
 		{"JSON of other tools", with("symbolize", "-empty"), "[{\"addr\":\"0x1\"}]\n", 2, "",
-			"kmemleak symbolize: standard input: line 1: not a kmemleak report: json: cannot unmarshal array into Go value of type main.jsonLine\n"},
+			"kmemleak symbolize: standard input: line 1: not a kmemleak report: not one JSON object in each line (jq -c makes that)\n"},
 		{"a folder", with("symbolize", "testdata"), "", 2, "", "kmemleak symbolize: read testdata: is a folder\n"},
 		{"no ticks", with("explain", "-hz", "-1", report), "", 2, "",
 			"kmemleak explain: -hz -1: no kernel has that\nusage: kmemleak explain [flags] [file ...] (try: kmemleak help explain)\n"},
