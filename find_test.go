@@ -120,7 +120,7 @@ func TestProtocol(t *testing.T) {
 			}
 			k.HideFrom(l.Addr, hidden...)
 		}
-		_, err := examine(t, k, atStage(kmemleak.StageScanning, func(scan int) { k.Free(leaks[scan-1].Addr) }))
+		_, err := examine(t, k, atStage(kmemleak.StageScanning, func(scan int) { k.Free(leaks[(scan-1)%scans].Addr) }))
 		if err != nil || k.Scans() > 20 {
 			t.Errorf("%d scans, %v, want it to end", k.Scans(), err)
 		}

@@ -83,8 +83,8 @@ type T interface{ Cleanup(func()) }
 
 var kernels atomic.Int64
 
-// New boots a kernel that t has until it ends. A nil t has it for good, as examples
-// may.
+// New boots a kernel that is there until t ends. With a nil t, for examples, it is
+// there until the program ends.
 func New(t T) *Kernel {
 	k := &Kernel{
 		path:          fmt.Sprintf("kerneltest %d", kernels.Add(1)),
@@ -224,7 +224,7 @@ func (k *Kernel) SetMinUnrefScans(n int) {
 }
 
 // SetSkip has f say which records are missing in a reading of the report, as they may
-// be while objects are freed. Both count from 0. nil is none.
+// be while objects are freed. Both count from 0. f must not use k; nil is none.
 func (k *Kernel) SetSkip(f func(reading, record int) bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -244,9 +244,10 @@ func (k *Kernel) HoldLock() (release func()) {
 }
 
 // Write has another process write a command to the control file, such as "clear",
-// "off" or "scan=on", which the automatic scan runs after. It does not scan by itself.
-// Who watches the file notes writer, which is like process 7 ("sh"); "" is somebody
-// whom nobody notes. The error is nil or as that of the Detector's methods.
+// "off", "scan" or "scan=on". It takes no time, even if a scan is going on. Those who
+// watch the file note writer, which is like process 7 ("sh"); "" is a process that
+// nobody notes. The error matches [kmemleak.ErrDisabled] after "off", and
+// [syscall.EINVAL] if there is no such command.
 func (k *Kernel) Write(command, writer string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -257,7 +258,8 @@ func (k *Kernel) Write(command, writer string) error {
 	return err
 }
 
-// AutoScan reports whether the automatic scan runs.
+// AutoScan reports whether the automatic scan is on, which it is not after boot. It
+// makes no scans: whoever wants some calls Write.
 func (k *Kernel) AutoScan() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -284,7 +286,7 @@ type Call uint8
 
 // What Detectors ask of the kernel.
 const (
-	Probe    Call = iota // also at the end of others
+	Probe    Call = iota // whether kmemleak is on; other methods begin or end with it
 	Scan                 // one scan
 	Command              // any other command
 	Report               // opening the report

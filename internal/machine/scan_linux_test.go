@@ -60,17 +60,3 @@ func TestWriteUntilDone(t *testing.T) {
 		t.Errorf("%v, want EBADF", err)
 	}
 }
-
-// A command that waits for another one's end waits no longer than its context.
-func TestCommandQueue(t *testing.T) {
-	commands <- true
-	defer func() { <-commands }()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	l := local{path: t.TempDir()}
-	for name, err := range map[string]error{"Scan": l.Scan(ctx), "Command": l.Command(ctx, "?")} {
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: %v, want the end of ctx", name, err)
-		}
-	}
-}
