@@ -45,7 +45,7 @@ so. In the end it is told what the marks mean.
 		from.defineElsewhere(flags)
 		in.define(flags)
 		to.defineFile(flags)
-		return func(_ context.Context, std stdio, args []string) (int, error) {
+		return func(ctx context.Context, std stdio, args []string) (int, error) {
 			if *hz < 0 || *hz > maxHZ {
 				return 0, usageError{fmt.Sprintf("-hz %d: no kernel has that", *hz)}
 			}
@@ -81,8 +81,9 @@ so. In the end it is told what the marks mean.
 				return 0, err
 			}
 			options.Err = err
-			lookUp(std, s, leaks)
-			return len(leaks), errors.Join(err, to.to(std, func(w io.Writer) error {
+			var notLoaded error
+			options.Symbolizer, notLoaded = lookUp(ctx, std, s, leaks)
+			return len(leaks), errors.Join(err, notLoaded, to.to(std, func(w io.Writer) error {
 				err := leakfmt.Text(w, leaks, &options)
 				if *live && err == nil {
 					err = writeObjects(w, leaks)

@@ -32,7 +32,7 @@ referenced.
 		n := flags.Uint("n", 2, "make this `number` of scans; with 0, the report is written as it is")
 		from.define(flags)
 		to.define(flags)
-		return func(_ context.Context, std stdio, args []string) (int, error) {
+		return func(ctx context.Context, std stdio, args []string) (int, error) {
 			if err := errors.Join(noArguments(args), to.check(std)); err != nil {
 				return 0, err
 			}
@@ -43,7 +43,7 @@ referenced.
 			defer s.Close()
 			leaks, err := scanAndRead(std, *n)
 			useLoaded(std, s, leaks)
-			return to.report(std, leaks, err, leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: clock()})
+			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: clock()})
 		}
 	},
 }

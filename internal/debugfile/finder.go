@@ -23,6 +23,7 @@ package debugfile
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -74,12 +75,12 @@ type Object struct {
 
 // Open finds the file of a module, "" being the kernel image. If wanted is not "", a
 // file with this build ID is preferred; another one is better than none, and it is
-// for the caller to compare. Servers are asked only if remote is set.
+// for the caller to compare. Servers are asked only if remote is set, until ctx ends.
 //
 // The error matches [io/fs.ErrNotExist] if there is no file. Then it lists where one
 // was looked for, and tells which package has it.
-func (f *Finder) Open(module, wanted string, remote bool) (*Object, error) {
-	s := search{f: f, module: ModuleName(module), wanted: cleanID(wanted), remote: remote && f.Server != nil}
+func (f *Finder) Open(ctx context.Context, module, wanted string, remote bool) (*Object, error) {
+	s := search{ctx: ctx, f: f, module: ModuleName(module), wanted: cleanID(wanted), remote: remote && f.Server != nil}
 	defer s.close()
 	if s.wanted == "" {
 		s.running = f.runningID(s.module)

@@ -179,12 +179,16 @@ func (img *image) close() error {
 
 // find finds and opens a file.
 func (s *images) find(img *image, key imageKey) error {
-	found, err := s.files.Open(key.module, key.buildID, key.load)
+	ctx := s.ctx
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	found, err := s.files.Open(ctx, key.module, key.buildID, key.load)
 	if err != nil {
 		return err
 	}
 	d, err := dwarf.New(found.File, func(name, id string) iter.Seq2[*kobj.File, error] {
-		return s.files.Alternates(found.File.DebugFile(), name, id, key.load)
+		return s.files.Alternates(ctx, found.File.DebugFile(), name, id, key.load)
 	})
 	if err != nil {
 		return errors.Join(err, found.File.Close())

@@ -14,12 +14,13 @@ import (
 // The work is that of Backtrace, with files of its own: an answer that was cut off by
 // ctx must not be remembered.
 func (r *Resolver) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) error {
-	if r.Files.Server == nil || ctx.Err() != nil {
-		return context.Cause(ctx)
+	if r.Files.Server == nil {
+		return nil
 	}
 	trial := New(r.Config)
 	trial.images.ctx = ctx
 	work, done := make(chan []Frame), make(chan struct{})
+	// What waits for something else than a server may take longer than ctx.
 	go func() {
 		defer close(done)
 		defer trial.Close()
@@ -29,7 +30,6 @@ func (r *Resolver) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) e
 			}
 		}
 	}()
-	// What waits for something else than a server may take longer than ctx.
 	for bt := range backtraces {
 		select {
 		case work <- bt:
