@@ -135,7 +135,6 @@ func TestPrefetch(t *testing.T) {
 	defer server.Close()
 	t.Setenv("DEBUGINFOD_CACHE_PATH", t.TempDir())
 	s := &Symbolizer{Release: "0", Dirs: []string{filepath.Join(dir, "hello-kernel.ko")}, Modules: modules, Debuginfod: &Debuginfod{URLs: []string{server.URL}}}
-	defer s.Close()
 
 	enough := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -159,6 +158,12 @@ func TestPrefetch(t *testing.T) {
 	}
 	if asked.Load() != before || len(own) == 0 {
 		t.Errorf("asked %d times more, calls %v", asked.Load()-before, own)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := s.Prefetch(t.Context(), backtraces); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("after Close: %v", err)
 	}
 	if err := (&Symbolizer{Debuginfod: new(Debuginfod)}).Prefetch(ctx, backtraces); err != nil {
 		t.Errorf("without servers: %v", err)

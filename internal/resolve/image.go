@@ -50,6 +50,8 @@ type images struct {
 	loadable map[string]bool
 }
 
+var errClosed = fmt.Errorf("symbolizer: %w", fs.ErrClosed)
+
 // maxImages is how many files stay open.
 const maxImages = 16
 
@@ -67,7 +69,7 @@ func (s *images) acquire(module, wanted string) (*image, error) {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return nil, fmt.Errorf("symbolizer: %w", fs.ErrClosed)
+		return nil, errClosed
 	}
 	key.load = s.files.Server != nil && s.loadable[key.module]
 	img := s.open[key]

@@ -14,7 +14,13 @@ import (
 // The work is that of Backtrace, with files of its own: an answer that was cut off by
 // ctx must not be remembered.
 func (r *Resolver) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) error {
-	if r.Files.Server == nil {
+	r.images.mu.Lock()
+	closed := r.images.closed
+	r.images.mu.Unlock()
+	switch {
+	case closed:
+		return errClosed
+	case r.Files.Server == nil:
 		return nil
 	}
 	trial := New(r.Config)
@@ -30,16 +36,16 @@ func (r *Resolver) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) e
 			}
 		}
 	}()
-	for bt := range backtraces {
-		select {
-		case work <- bt:
-		case <-ctx.Done():
+	func() {
+		defer close(work)
+		for bt := range backtraces {
+			select {
+			case work <- bt:
+			case <-ctx.Done():
+				return
+			}
 		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	close(work)
+	}()
 	select {
 	case <-done:
 	case <-ctx.Done():
