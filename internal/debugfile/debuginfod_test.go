@@ -5,6 +5,7 @@ package debugfile
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -243,6 +244,28 @@ func TestLeaveAlone(t *testing.T) {
 	}
 	if asked.Load() != 1 {
 		t.Errorf("asked %d times, want once", asked.Load())
+	}
+}
+
+// A context ends the request with its cause, which is not the server's fault.
+func TestGetContext(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	d := &Debuginfod{URLs: []string{server.URL, nobody}, Cache: t.TempDir()}
+	enough := errors.New("enough")
+	for range 2 {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, enough)
+		if _, err := d.Get(ctx, "0123456789", kindDebug); !errors.Is(err, enough) {
+			t.Errorf("error %v", err)
+		}
+		cancel()
+	}
+	if asked.Load() != 2 {
+		t.Errorf("asked %d times, want once each time", asked.Load())
 	}
 }
 
