@@ -31,12 +31,7 @@ func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
 // UnmarshalText reads what MarshalText returns; other text is an error.
 func (k *Kind) UnmarshalText(b []byte) error {
-	i := slices.Index(kinds, string(b))
-	if i < 0 {
-		return fmt.Errorf("kind of call %q is not known", clip(b))
-	}
-	*k = Kind(i)
-	return nil
+	return parseName(k, b, "kind of call", kinds)
 }
 
 // Confidence says what an answer rests on. More is better, and anything below
@@ -97,12 +92,7 @@ func (c Confidence) MarshalText() ([]byte, error) { return []byte(c.String()), n
 
 // UnmarshalText reads what MarshalText returns; other text is an error.
 func (c *Confidence) UnmarshalText(b []byte) error {
-	i := slices.Index(confidences, string(b))
-	if i < 0 {
-		return fmt.Errorf("confidence %q is not known", clip(b))
-	}
-	*c = Confidence(i)
-	return nil
+	return parseName(c, b, "confidence", confidences)
 }
 
 func name(i int, names ...string) string {
@@ -112,59 +102,86 @@ func name(i int, names ...string) string {
 	return "unknown"
 }
 
-// A rule says what follows from facts. Of a function that was left by a jump the facts
-// are those of the frame whose call leads to it.
+// parseName sets v to the value with a name.
+func parseName[T ~uint8](v *T, text []byte, what string, names []string) error {
+	i := slices.Index(names, string(text))
+	if i < 0 {
+		return fmt.Errorf("%s %q is not known", what, clip(text))
+	}
+	*v = T(i)
+	return nil
+}
+
+// A rule says what follows from facts, whose meaning is described at resolve.Facts. Of
+// a function that was left by a jump they are those of the frame whose call leads to it.
 type rule struct {
 	when    func(f *resolve.Facts) bool
 	is      Confidence
 	reason  func(f *resolve.Facts) string // nil if there is nothing to say
-	problem Problem                       // if that is one; else what was found out counts
+	problem Problem                       // that there is besides what was found out
 }
 
-// rules are all that there are. The first one that fits counts.
+// rules is the table: the first one that fits counts.
 var rules = []rule{
 	{noPlace, Unresolved, nil, ProblemNone},
-	{denied, Contradicted, nil, ProblemNone},
-	{several, Ambiguous, evidence, ProblemAmbiguous},
-	{weak, Ambiguous, evidence, ProblemWeak},
-	{otherCallee, Contradicted, nil, ProblemNone},
-	{misfitInText, Ambiguous, misfit, ProblemSuspect},
+
+	// What was found cannot be meant.
+	{otherBuild, Contradicted, nil, ProblemNone},
+	{beyond, Contradicted, nil, ProblemNone},
+	{afterNoCall, Contradicted, nil, ProblemNone},
+
+	// Too much, or too little.
+	{severalPlaces, Ambiguous, evidence, ProblemAmbiguous},
+	{weakText, Ambiguous, evidence, ProblemWeak},
+
+	// The neighbours speak against it, or others in the backtrace.
+	{callsAnother, Contradicted, nil, ProblemNone},
+	{textOfMisfit, Ambiguous, misfit, ProblemSuspect},
 	{besideMisfit, Assumed, misfit, ProblemNone},
-	{inPart, Assumed, nil, ProblemNone},
+
+	// Nothing does, but something is missing.
+	{partOfDebug, Assumed, nil, ProblemNone},
 	{initText, Consistent, evidence, ProblemNone},
-	{inText, Assumed, evidence, ProblemNone},
+	{firmText, Assumed, evidence, ProblemNone},
 	{notTheName, Assumed, nil, ProblemNone},
+
+	// Everything fits, and more.
 	{callsAbove, Proved, calls, ProblemNone},
 	{leadsAbove, Proved, leads, ProblemNone},
 	{sameBuild, Proved, builds, ProblemNone},
 	{always, Consistent, nil, ProblemNone},
 }
 
-// What rules ask for.
-func noPlace(f *resolve.Facts) bool     { return f.Fits == 0 }
-func denied(f *resolve.Facts) bool      { return f.Denied }
-func several(f *resolve.Facts) bool     { return f.Fits > 1 }
-func weak(f *resolve.Facts) bool        { return f.Text != nil && !initText(f) && !inText(f) }
-func otherCallee(f *resolve.Facts) bool { return f.Link == resolve.LinkDenied }
-func misfitInText(f *resolve.Facts) bool {
+func noPlace(f *resolve.Facts) bool       { return f.Fits == 0 }
+func otherBuild(f *resolve.Facts) bool    { return f.Build == resolve.BuildOther }
+func beyond(f *resolve.Facts) bool        { return f.Beyond }
+func afterNoCall(f *resolve.Facts) bool   { return f.Ends == resolve.EndsDenied }
+func severalPlaces(f *resolve.Facts) bool { return f.Fits > 1 }
+func weakText(f *resolve.Facts) bool      { return f.Text != nil && !initText(f) && !firmText(f) }
+func callsAnother(f *resolve.Facts) bool  { return f.Link == resolve.LinkDenied }
+func besideMisfit(f *resolve.Facts) bool  { return f.Misfit != nil }
+func partOfDebug(f *resolve.Facts) bool   { return f.Part }
+func notTheName(f *resolve.Facts) bool    { return !f.SameName || !f.SizeFits }
+func callsAbove(f *resolve.Facts) bool    { return f.Link == resolve.LinkDirect }
+func leadsAbove(f *resolve.Facts) bool    { return f.Link == resolve.LinkTail }
+func sameBuild(f *resolve.Facts) bool     { return f.Build == resolve.BuildSame }
+func always(*resolve.Facts) bool          { return true }
+
+// textOfMisfit: where bare addresses were found by the text of a file that a frame
+// speaks against, nothing but printed names is left to go by.
+func textOfMisfit(f *resolve.Facts) bool {
 	return besideMisfit(f) && f.InText && f.Kind != resolve.Printed
 }
-func besideMisfit(f *resolve.Facts) bool { return f.Misfit != nil }
-func inPart(f *resolve.Facts) bool       { return f.Part }
-func notTheName(f *resolve.Facts) bool   { return !f.SameName || !f.SizeFits }
-func callsAbove(f *resolve.Facts) bool   { return f.Link == resolve.LinkDirect }
-func leadsAbove(f *resolve.Facts) bool   { return f.Link == resolve.LinkTail }
-func sameBuild(f *resolve.Facts) bool    { return f.Build == resolve.BuildSame }
-func always(*resolve.Facts) bool         { return true }
 
-// initText: freed init code of a module that the backtrace names.
+// initText: in freed init code of a module that the backtrace names, and a neighbour
+// agrees.
 func initText(f *resolve.Facts) bool {
 	t := f.Text
 	return t != nil && t.Candidates == 1 && t.Named && t.Init && t.Supports >= 1
 }
 
-// inText: both neighbours agree, and no other module comes into question.
-func inText(f *resolve.Facts) bool {
+// firmText: both neighbours agree, and no other module comes into question.
+func firmText(f *resolve.Facts) bool {
 	t := f.Text
 	return t != nil && t.Candidates == 1 && t.Supports >= 2 && (t.Sole || t.Local)
 }

@@ -152,6 +152,9 @@ func TestBacktraceTwins(t *testing.T) {
 			}
 		})
 	}
+	if c := s.Backtrace([]Frame{frame("twin", at[0], size)})[0]; c.Problem != ProblemAmbiguous || c.Err == nil {
+		t.Errorf("problem %v of an ambiguous frame: %v", c.Problem, c.Err)
+	}
 	pos, err := s.Resolve(frame("twin", at[0], size))
 	if err == nil || !strings.Contains(err.Error(), "ambiguous: 2 places fit") || len(pos) != 1 {
 		t.Errorf("Resolve of an ambiguous frame: %v, %v", pos, err)

@@ -4,6 +4,7 @@
 package kmemleak
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net/http"
@@ -11,7 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -96,5 +99,73 @@ func TestDebuginfodOff(t *testing.T) {
 			t.Error(err)
 		}
 		_ = s.Close()
+	}
+}
+
+// TestPrefetch loads what backtraces need, so that later nobody asks; and it ends with
+// its context while a server keeps it waiting.
+func TestPrefetch(t *testing.T) {
+	const build = "6.1-x86_64"
+	needTools(t, "elfutils", "eu-strip")
+	dir, id := t.TempDir(), helloBuildID(t, build)
+	script(t, dir, filepath.Join(helloModules, build, "hello-kernel.ko"), "mkdir away; eu-strip --reloc-debug-sections -g -f away/debug -o hello-kernel.ko $IN")
+	leaks, modules := helloReport(t, build)
+	backtraces := func(yield func([]Frame) bool) {
+		for _, l := range leaks {
+			if !yield(l.Backtrace) {
+				return
+			}
+		}
+	}
+	var asked atomic.Int32
+	hang := make(chan struct{}) // closed: no more
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		select {
+		case <-hang:
+		case <-r.Context().Done():
+			return
+		}
+		if r.URL.Path == "/buildid/"+id+"/debuginfo" {
+			http.ServeFile(w, r, filepath.Join(dir, "away/debug"))
+			return
+		}
+		http.NotFound(w, r)
+	}))
+	defer server.Close()
+	t.Setenv("DEBUGINFOD_CACHE_PATH", t.TempDir())
+	s := &Symbolizer{Release: "0", Dirs: []string{filepath.Join(dir, "hello-kernel.ko")}, Modules: modules, Debuginfod: &Debuginfod{URLs: []string{server.URL}}}
+
+	enough := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var ended time.Time
+	time.AfterFunc(50*time.Millisecond, func() { ended = time.Now(); cancel(enough) })
+	if err := s.Prefetch(ctx, backtraces); !errors.Is(err, enough) || time.Since(ended) > 100*time.Millisecond {
+		t.Errorf("%v, %v after the end of the context", err, time.Since(ended))
+	}
+	if asked.Load() == 0 {
+		t.Error("nothing was asked for")
+	}
+
+	close(hang) // the server is not left alone: it was not to blame
+	if err := s.Prefetch(t.Context(), backtraces); err != nil {
+		t.Error(err)
+	}
+	before := asked.Load()
+	var own []string
+	for bt := range backtraces {
+		own = append(own, ownCalls(s.Backtrace(bt))...)
+	}
+	if asked.Load() != before || len(own) == 0 {
+		t.Errorf("asked %d times more, calls %v", asked.Load()-before, own)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := s.Prefetch(t.Context(), backtraces); !errors.Is(err, fs.ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
+	if err := (&Symbolizer{Debuginfod: new(Debuginfod)}).Prefetch(ctx, backtraces); err != nil {
+		t.Errorf("without servers: %v", err)
 	}
 }

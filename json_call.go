@@ -34,7 +34,7 @@ type jsonPos struct {
 	Inlined bool   `json:"inlined,omitempty"`
 }
 
-// MarshalJSON gives an object with these members. Those in brackets are missing
+// MarshalJSON returns an object with these members. Those in brackets are missing
 // where the Call holds zero or nil:
 //
 //	frame      object  as in [Leak.MarshalJSON]
@@ -50,7 +50,7 @@ type jsonPos struct {
 //	[error]    string  the text of Err
 //
 // Below "assumed" what is in pos must not be taken as a fact, see [Confidence].
-// [json.Unmarshal] gives the same Call back, but for Err, of which only the text
+// [json.Unmarshal] returns the same Call, but for Err, of which only the text
 // remains, and ignores unknown members.
 func (c Call) MarshalJSON() ([]byte, error) {
 	j := jsonCall{c.Frame, c.Kind, c.Confidence, c.Module, c.Pos, c.Others, c.ObjectFile, c.BuildID, c.Reason, c.Problem, ""}
@@ -60,7 +60,7 @@ func (c Call) MarshalJSON() ([]byte, error) {
 	return json.Marshal(j)
 }
 
-// UnmarshalJSON reads what [Call.MarshalJSON] gives. The value null changes nothing.
+// UnmarshalJSON reads what [Call.MarshalJSON] returns. The value null changes nothing.
 func (c *Call) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil
@@ -80,10 +80,10 @@ func (c *Call) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON gives the object that [Call.MarshalJSON] describes.
+// MarshalJSON returns the object that [Call.MarshalJSON] describes.
 func (p Pos) MarshalJSON() ([]byte, error) { return json.Marshal(jsonPos(p)) }
 
-// UnmarshalJSON reads what [Pos.MarshalJSON] gives. The value null changes nothing.
+// UnmarshalJSON reads what [Pos.MarshalJSON] returns. The value null changes nothing.
 func (p *Pos) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil

@@ -63,7 +63,7 @@ func (a *address) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON gives the form that is described at Module.
+// MarshalJSON returns the form that is described at Module.
 func (m Module) MarshalJSON() ([]byte, error) {
 	x := moduleJSON{Name: m.Name, BuildID: m.BuildID}
 	if m.Sections != nil {
@@ -192,7 +192,7 @@ func TakeSnapshot() (Snapshot, error) {
 	return Snapshot{Version: snapshotVersion, Release: new(debugfile.Finder).Kernel(), Modules: modules}, err
 }
 
-// MarshalJSON gives the form that is described at Snapshot.
+// MarshalJSON returns the form that is described at Snapshot.
 func (s Snapshot) MarshalJSON() ([]byte, error) {
 	return json.Marshal(snapshotJSON{snapshotVersion, s.Release, s.Modules})
 }

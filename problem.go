@@ -3,12 +3,7 @@
 
 package kmemleak
 
-import (
-	"fmt"
-	"slices"
-
-	"github.com/kmemleak/kmemleak/internal/resolve"
-)
+import "github.com/kmemleak/kmemleak/internal/resolve"
 
 // Problem says what the error of a [Call] is about.
 type Problem uint8
@@ -64,10 +59,5 @@ func (p Problem) MarshalText() ([]byte, error) { return []byte(p.String()), nil 
 
 // UnmarshalText reads what MarshalText returns; other text is an error.
 func (p *Problem) UnmarshalText(b []byte) error {
-	i := slices.Index(problems, string(b))
-	if i < 0 {
-		return fmt.Errorf("problem %q is not known", clip(b))
-	}
-	*p = Problem(i)
-	return nil
+	return parseName(p, b, "problem", problems)
 }

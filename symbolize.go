@@ -194,7 +194,8 @@ func (s *Symbolizer) Calls(l Leak) []Call {
 // Prefetch loads from the servers of Debuginfod what Resolve and Backtrace will need
 // for the backtraces. It ends when ctx ends, with its cause; what it loaded until then
 // remains on the disk. That a server does not have a file, or does not answer, is no
-// error here: those of the frames say so. Without servers it does nothing.
+// error here: those of the frames say so. Without servers it does nothing. After Close
+// the error matches [io/fs.ErrClosed].
 //
 // The backtraces are read in this goroutine, and are no longer used when it returns.
 func (s *Symbolizer) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) error {

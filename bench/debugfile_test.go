@@ -22,7 +22,7 @@ func TestDebianPackage(t *testing.T) {
 	}
 	f := &debugfile.Finder{Root: root, Release: release}
 	open := func(module, want string) {
-		o, err := f.Open(module, "", false)
+		o, err := f.Open(t.Context(), module, "", false)
 		if err != nil {
 			t.Errorf("%q: %v", module, err)
 			return

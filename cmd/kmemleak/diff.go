@@ -33,7 +33,7 @@ which can be told across boots and builds of a kernel.
 		from.defineElsewhere(flags)
 		in.define(flags)
 		to.define(flags)
-		return func(_ context.Context, std stdio, args []string) (int, error) {
+		return func(ctx context.Context, std stdio, args []string) (int, error) {
 			if len(args) != 2 {
 				return 0, usageError{"two files are compared"}
 			}
@@ -54,10 +54,10 @@ which can be told across boots and builds of a kernel.
 			added, gone := compare(before, after)
 			err = errors.Join(err1, err2)
 			if to.format.value == "text" && err == nil {
-				lookUp(std, s, added)
-				return len(added), to.to(std, func(w io.Writer) error { return writeDiff(w, added, gone, s) })
+				s, notLoaded := lookUp(ctx, std, s, added)
+				return len(added), errors.Join(notLoaded, to.to(std, func(w io.Writer) error { return writeDiff(w, added, gone, s) }))
 			}
-			return to.report(std, added, err, leakfmt.Options{Symbolizer: s})
+			return to.report(ctx, std, added, err, leakfmt.Options{Symbolizer: s})
 		}
 	},
 }

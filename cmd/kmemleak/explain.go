@@ -81,8 +81,9 @@ so. In the end it is told what the marks mean.
 				return 0, err
 			}
 			options.Err = err
-			lookUp(std, s, leaks)
-			return len(leaks), errors.Join(err, to.to(std, func(w io.Writer) error {
+			var notLoaded error
+			options.Symbolizer, notLoaded = lookUp(ctx, std, s, leaks)
+			return len(leaks), errors.Join(err, notLoaded, to.to(std, func(w io.Writer) error {
 				err := leakfmt.Text(w, leaks, &options)
 				if *live && err == nil {
 					err = writeObjects(w, leaks)

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -44,10 +45,11 @@ func (o *output) defineFile(flags *flag.FlagSet) {
 
 // report writes leaks and the reason why there may be more, and returns both as an
 // action does.
-func (o *output) report(std stdio, leaks []kmemleak.Leak, err error, options leakfmt.Options) (int, error) {
+func (o *output) report(ctx context.Context, std stdio, leaks []kmemleak.Leak, err error, options leakfmt.Options) (int, error) {
 	options.Err = err
-	lookUp(std, options.Symbolizer, leaks)
-	return len(leaks), errors.Join(err, o.write(std, leaks, &options))
+	s, notLoaded := lookUp(ctx, std, options.Symbolizer, leaks)
+	options.Symbolizer = s
+	return len(leaks), errors.Join(err, notLoaded, o.write(std, leaks, &options))
 }
 
 // check returns an error if a format for programs would be shown to a person.

@@ -30,7 +30,7 @@ The other commands make profiles of what they find with -format pprof.
 		from.defineElsewhere(flags)
 		in.define(flags)
 		to.defineFile(flags)
-		return func(_ context.Context, std stdio, args []string) (int, error) {
+		return func(ctx context.Context, std stdio, args []string) (int, error) {
 			if err := to.check(std); err != nil {
 				return 0, err
 			}
@@ -41,7 +41,7 @@ The other commands make profiles of what they find with -format pprof.
 			defer s.Close()
 			leaks, err := in.read(std, args)
 			clock, _ := kmemleak.LeaksClock(leaks) // or one that knows nothing
-			return to.report(std, leaks, err, leakfmt.Options{Symbolizer: s, Clock: clock})
+			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s, Clock: clock})
 		}
 	},
 }

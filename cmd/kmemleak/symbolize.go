@@ -27,7 +27,7 @@ var symbolize = command{
 		from.defineElsewhere(flags)
 		in.define(flags)
 		to.define(flags)
-		return func(_ context.Context, std stdio, args []string) (int, error) {
+		return func(ctx context.Context, std stdio, args []string) (int, error) {
 			if err := to.check(std); err != nil {
 				return 0, err
 			}
@@ -37,7 +37,7 @@ var symbolize = command{
 			}
 			defer s.Close()
 			leaks, err := in.read(std, args)
-			return to.report(std, leaks, err, leakfmt.Options{Symbolizer: s})
+			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s})
 		}
 	},
 }

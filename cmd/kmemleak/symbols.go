@@ -5,9 +5,11 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"iter"
 	"net/url"
 	"os"
 	"slices"
@@ -15,7 +17,6 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
-	"github.com/kmemleak/kmemleak/internal/debugfile"
 )
 
 // symbols is the source of the source lines.
@@ -77,32 +78,54 @@ func (s *symbols) symbolizer(std stdio) (*kmemleak.Symbolizer, error) {
 
 // debuginfod returns the client that the environment configures, with progress.
 func debuginfod(std stdio) *kmemleak.Debuginfod {
-	d := debugfile.EnvironmentDebuginfod()
+	d := kmemleak.EnvironmentDebuginfod()
 	if d == nil {
 		return nil
 	}
-	return &kmemleak.Debuginfod{
-		URLs: d.URLs, MaxSize: d.MaxSize, MaxTime: d.MaxTime, Timeout: d.Timeout, Retries: d.Retries,
-		Progress: func(from string, done, total int64) error {
-			if u, err := url.Parse(from); err == nil {
-				from = u.Host
-			}
-			std.progress.detail("loading from %s, %d of %d MB", from, done>>20, max(total, done)>>20)
-			return nil
-		},
+	d.Progress = func(from string, done, total int64) error {
+		if u, err := url.Parse(from); err == nil {
+			from = u.Host
+		}
+		std.progress.detail("loading from %s, %d of %d MB", from, done>>20, max(total, done)>>20)
+		return nil
 	}
+	return d
 }
 
-// lookUp makes a Symbolizer look up everything that it will be asked for, while
-// progress can still be shown: it may have to unpack large files, or to download them.
-func lookUp(std stdio, s *kmemleak.Symbolizer, leaks []kmemleak.Leak) {
+// lookUp makes a Symbolizer look up everything that it will be asked for, while progress
+// can still be shown: it may have to unpack large files, or to download them. The first
+// signal that asks the program to end ends the download. The Symbolizer to use is then one
+// that downloads nothing, and the error says so.
+func lookUp(ctx context.Context, std stdio, s *kmemleak.Symbolizer, leaks []kmemleak.Leak) (*kmemleak.Symbolizer, error) {
 	defer std.progress.clear()
 	std.progress.set("looking for source lines")
-	done := make(map[*kmemleak.Frame]bool) // leaks of one place share a backtrace
-	for _, l := range leaks {
-		if len(l.Backtrace) > 0 && !done[&l.Backtrace[0]] {
+	ctx, stop := untilInterrupted(ctx)
+	err := s.Prefetch(ctx, backtraces(leaks))
+	stop()
+	if err != nil {
+		err = fmt.Errorf("not all debugging information was loaded: %w", err)
+		s = &kmemleak.Symbolizer{
+			Release: s.Release, Dirs: s.Dirs, Modules: s.Modules, Sources: s.Sources, Paths: s.Paths, Debuginfod: new(kmemleak.Debuginfod),
+		}
+	}
+	for bt := range backtraces(leaks) {
+		s.Backtrace(bt)
+	}
+	return s, err
+}
+
+// backtraces yields those of leaks, once if leaks of one place share it.
+func backtraces(leaks []kmemleak.Leak) iter.Seq[[]kmemleak.Frame] {
+	return func(yield func([]kmemleak.Frame) bool) {
+		done := make(map[*kmemleak.Frame]bool)
+		for _, l := range leaks {
+			if len(l.Backtrace) == 0 || done[&l.Backtrace[0]] {
+				continue
+			}
 			done[&l.Backtrace[0]] = true
-			s.Backtrace(l.Backtrace)
+			if !yield(l.Backtrace) {
+				return
+			}
 		}
 	}
 }

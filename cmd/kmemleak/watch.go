@@ -123,7 +123,7 @@ func (w *watcher) round(ctx context.Context) error {
 
 	added, _ := kmemleak.Diff(w.seen, leaks)
 	w.seen = append(w.seen, added...)
-	lookUp(w.std, s, leaks)
+	options.Symbolizer, _ = lookUp(ctx, w.std, s, leaks) // what ends that ends the program
 	var failed error
 	switch {
 	case !w.text: // for programs, this failure is part of the output

@@ -95,8 +95,8 @@ const maxSeconds = 365 * 24 * 3600
 
 // Get returns the path of the file of a kind for a build ID. The file is from the
 // cache, or from the first server that has it. The error matches [fs.ErrNotExist] if no
-// server has it.
-func (d *Debuginfod) Get(id, kind string) (path string, err error) {
+// server has it. When ctx ends, Get returns its cause.
+func (d *Debuginfod) Get(ctx context.Context, id, kind string) (path string, err error) {
 	id = cleanID(id)
 	if id == "" {
 		return "", fmt.Errorf("debuginfod: no build ID: %w", fs.ErrInvalid)
@@ -114,9 +114,12 @@ func (d *Debuginfod) Get(id, kind string) (path string, err error) {
 	var all []error
 	nowhere := true // every server said so
 	for _, url := range d.URLs {
-		err := d.fetch(url, e)
+		err := d.fetch(ctx, url, e)
 		if err == nil {
 			return e.path, nil
+		}
+		if ctx.Err() != nil {
+			return "", fmt.Errorf("debuginfod: %s of %s: %w", kind, id, context.Cause(ctx))
 		}
 		all = append(all, err)
 		nowhere = nowhere && errors.Is(err, fs.ErrNotExist)
@@ -133,7 +136,7 @@ func (d *Debuginfod) Get(id, kind string) (path string, err error) {
 var errRefused = errors.New("not loaded")
 
 // fetch downloads a file from one server.
-func (d *Debuginfod) fetch(server string, e entry) error {
+func (d *Debuginfod) fetch(ctx context.Context, server string, e entry) error {
 	d.mu.Lock()
 	failed, ok := d.down[server]
 	d.mu.Unlock()
@@ -142,12 +145,13 @@ func (d *Debuginfod) fetch(server string, e entry) error {
 	}
 	retries := max(cmp.Or(d.Retries, DefaultRetries), 0)
 	maxTime := cmp.Or(d.MaxTime, DefaultMaxTime)
-	ctx, cancel := context.WithTimeoutCause(context.Background(), maxTime, fmt.Errorf("not loaded within %s", maxTime))
+	asked := ctx
+	ctx, cancel := context.WithTimeoutCause(asked, maxTime, fmt.Errorf("not loaded within %s", maxTime))
 	defer cancel()
 	for {
 		err := d.load(ctx, server, e)
-		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errRefused) {
-			return err
+		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errRefused) || asked.Err() != nil {
+			return err // the server is not to blame
 		}
 		if retries == 0 || ctx.Err() != nil {
 			d.mu.Lock()

@@ -5,6 +5,7 @@ package debugfile
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -82,7 +83,7 @@ func TestDebuginfod(t *testing.T) {
 		Progress: func(_ string, done, total int64) error { told = append(told, done, total); return nil },
 	}}
 
-	if o, err := f.Open("hello_kernel", "", false); err != nil || o.Lacks == nil {
+	if o, err := f.Open(t.Context(), "hello_kernel", "", false); err != nil || o.Lacks == nil {
 		t.Errorf("without asking: %v, %v", o, err)
 	} else if err := o.File.Close(); err != nil {
 		t.Error(err)
@@ -91,7 +92,7 @@ func TestDebuginfod(t *testing.T) {
 		t.Errorf("asked without being told to: %v", entries)
 	}
 
-	o, err := f.Open("hello_kernel", "", true)
+	o, err := f.Open(t.Context(), "hello_kernel", "", true)
 	if err != nil || o.Lacks != nil {
 		t.Fatalf("%v, %v", o, err)
 	}
@@ -118,7 +119,7 @@ func TestDebuginfod(t *testing.T) {
 	find(t, url, cache, "debuginfo", image)
 	find(t, url, cache, "executable", image)
 	f = &Finder{Root: root, Release: release, Server: &Debuginfod{URLs: []string{nobody}, Cache: cache, Retries: -1}}
-	v, err := f.Open("", image, true)
+	v, err := f.Open(t.Context(), "", image, true)
 	if err != nil || v.Lacks != nil {
 		t.Fatalf("%v, %v", v, err)
 	}
@@ -131,14 +132,14 @@ func TestDebuginfod(t *testing.T) {
 	// A file that no server has is recorded in the cache, for both.
 	d := &Debuginfod{URLs: []string{url}, Cache: cache}
 	missing := strings.Repeat("0123456789", 4)
-	if _, err := d.Get(missing, kindDebug); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := d.Get(t.Context(), missing, kindDebug); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v, want ErrNotExist", err)
 	}
 	if info, err := os.Stat(filepath.Join(cache, missing, "debuginfo")); err != nil || info.Size() != 0 {
 		t.Errorf("%v, %v, want an empty file", info, err)
 	}
 	d.URLs = []string{nobody}
-	if _, err := d.Get(missing, kindDebug); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := d.Get(t.Context(), missing, kindDebug); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("error %v for a file known to be missing, want ErrNotExist", err)
 	}
 }
@@ -206,7 +207,7 @@ func TestDebuginfodFaults(t *testing.T) {
 			defer server.Close()
 			d := tt.d
 			d.URLs, d.Cache = []string{server.URL + "/"}, t.TempDir()
-			path, err := d.Get(id, kindDebug)
+			path, err := d.Get(t.Context(), id, kindDebug)
 			if text := fmt.Sprint(err); tt.want == "" && err != nil || !strings.Contains(text, tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
@@ -220,7 +221,7 @@ func TestDebuginfodFaults(t *testing.T) {
 				t.Errorf("in the cache: %v", entries)
 			}
 			if err == nil {
-				if again, err := d.Get(id, kindDebug); again != path || err != nil || asked.Load() != 1 {
+				if again, err := d.Get(t.Context(), id, kindDebug); again != path || err != nil || asked.Load() != 1 {
 					t.Errorf("again: %s, %v, asked %d times", again, err, asked.Load())
 				}
 			}
@@ -238,12 +239,34 @@ func TestLeaveAlone(t *testing.T) {
 	defer server.Close()
 	d := &Debuginfod{URLs: []string{server.URL}, Cache: t.TempDir(), Retries: -1}
 	for _, id := range []string{"0123456789", "abcdef0123"} {
-		if _, err := d.Get(id, kindDebug); err == nil || errors.Is(err, fs.ErrNotExist) {
+		if _, err := d.Get(t.Context(), id, kindDebug); err == nil || errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("error %v", err)
 		}
 	}
 	if asked.Load() != 1 {
 		t.Errorf("asked %d times, want once", asked.Load())
+	}
+}
+
+// A context ends the request with its cause, which is not the server's fault.
+func TestGetContext(t *testing.T) {
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	d := &Debuginfod{URLs: []string{server.URL, nobody}, Cache: t.TempDir()}
+	enough := errors.New("enough")
+	for range 2 {
+		ctx, cancel := context.WithTimeoutCause(t.Context(), 20*time.Millisecond, enough)
+		if _, err := d.Get(ctx, "0123456789", kindDebug); !errors.Is(err, enough) {
+			t.Errorf("error %v", err)
+		}
+		cancel()
+	}
+	if asked.Load() != 2 {
+		t.Errorf("asked %d times, want once each time", asked.Load())
 	}
 }
 

@@ -40,7 +40,7 @@ func TestRemedy(t *testing.T) {
 			if diff := cmp.Diff(tt.want, f.remedy()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			_, err := f.Open("hello_kernel", "", false)
+			_, err := f.Open(t.Context(), "hello_kernel", "", false)
 			if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "lib/modules/"+tt.release) {
 				t.Errorf("error %v", err)
 			}

@@ -23,6 +23,7 @@ package debugfile
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -74,12 +75,12 @@ type Object struct {
 
 // Open finds the file of a module; "" is the kernel image. If wanted is not "", a file
 // with this build ID is preferred. Another one is better than none; the caller must
-// compare. Servers are used only if remote is set.
+// compare. Servers are used only if remote is set, until ctx ends.
 //
 // The error matches [io/fs.ErrNotExist] if there is no file. It then lists the places
 // where Open looked, and names the package that has the file.
-func (f *Finder) Open(module, wanted string, remote bool) (*Object, error) {
-	s := search{f: f, module: ModuleName(module), wanted: cleanID(wanted), remote: remote && f.Server != nil}
+func (f *Finder) Open(ctx context.Context, module, wanted string, remote bool) (*Object, error) {
+	s := search{ctx: ctx, f: f, module: ModuleName(module), wanted: cleanID(wanted), remote: remote && f.Server != nil}
 	defer s.close()
 	if s.wanted == "" {
 		s.running = f.runningID(s.module)

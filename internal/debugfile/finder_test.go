@@ -54,7 +54,7 @@ func TestRunning(t *testing.T) {
 			for _, dir := range tt.dirs {
 				f.Dirs = append(f.Dirs, filepath.Join(root, dir))
 			}
-			o, err := f.Open("hello_kernel", "", false)
+			o, err := f.Open(t.Context(), "hello_kernel", "", false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,7 +88,7 @@ func TestMisfits(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := &Finder{Root: plant(t, tt.tree), Release: release}
-			o, err := f.Open("hello_kernel", "", false)
+			o, err := f.Open(t.Context(), "hello_kernel", "", false)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,7 +109,7 @@ func TestNothing(t *testing.T) {
 		"hello": {"module hello", "mine", "lib/modules/" + release, "usr/lib/debug/lib/modules/" + release},
 		"../x":  {"module ../x"},
 	} {
-		_, err := f.Open(module, "not hex", true)
+		_, err := f.Open(t.Context(), module, "not hex", true)
 		if !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%q: error %v", module, err)
 		}

@@ -163,7 +163,7 @@ func TestLayouts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			root := plant(t, tt.tree)
 			f := &Finder{Root: root, Release: release}
-			o, err := f.Open(tt.module, "", true)
+			o, err := f.Open(t.Context(), tt.module, "", true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -196,7 +196,7 @@ func TestByWantedID(t *testing.T) {
 		"standard": {Root: root, Release: release},
 		"user's":   {Root: root, Release: release, Dirs: []string{filepath.Join(root, "usr/lib/debug")}},
 	} {
-		o, err := f.Open("hello-kernel", strings.ToUpper(id), false)
+		o, err := f.Open(t.Context(), "hello-kernel", strings.ToUpper(id), false)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

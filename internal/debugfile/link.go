@@ -5,6 +5,7 @@ package debugfile
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"iter"
@@ -52,7 +53,7 @@ func parseDebugLink(b []byte, order binary.ByteOrder) (name string, crc uint32, 
 // The places are those of gdb (dwz_search_other_debugdirs in its dwarf2/dwz.c) and of
 // elfutils (find_debug_altlink in libdwfl): the name, relative to where f really is,
 // and the build ID. The name alone beside f is for files that were copied.
-func (f *Finder) Alternates(file *kobj.File, name, id string, remote bool) iter.Seq2[*kobj.File, error] {
+func (f *Finder) Alternates(ctx context.Context, file *kobj.File, name, id string, remote bool) iter.Seq2[*kobj.File, error] {
 	return func(yield func(*kobj.File, error) bool) {
 		id := cleanID(id)
 		s := search{f: f}
@@ -74,7 +75,7 @@ func (f *Finder) Alternates(file *kobj.File, name, id string, remote bool) iter.
 			case !remote || f.Server == nil || id == "":
 				continue
 			default:
-				if path, refused = f.Server.Get(id, kindDebug); refused != nil {
+				if path, refused = f.Server.Get(ctx, id, kindDebug); refused != nil {
 					continue
 				}
 			}

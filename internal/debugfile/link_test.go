@@ -70,7 +70,7 @@ func TestAlternates(t *testing.T) {
 	}
 	defer file.Close()
 	var got []string
-	for alt, err := range f.Alternates(file, "../dwz/alt", id, true) {
+	for alt, err := range f.Alternates(t.Context(), file, "../dwz/alt", id, true) {
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), id) {
 				t.Errorf("error %v", err)

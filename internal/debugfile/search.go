@@ -4,6 +4,7 @@
 package debugfile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 
 // search is the search for the files of one module; "" is the kernel image.
 type search struct {
+	ctx     context.Context // of what is loaded
 	f       *Finder
 	module  string
 	wanted  string // build ID that was asked for, "" if none was
@@ -160,7 +162,7 @@ func (s *search) served() *part {
 		if p := s.best(); p != nil && p.id == id && (kind == kindDebug && p.file.HasDebug() || kind == kindCode && p.file.HasCode()) {
 			continue
 		}
-		path, err := s.f.Server.Get(id, kind)
+		path, err := s.f.Server.Get(s.ctx, id, kind)
 		if err != nil {
 			s.refused = append(s.refused, err)
 			continue

@@ -4,6 +4,7 @@
 package dwarf
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"iter"
@@ -119,7 +120,7 @@ func open(t testing.TB, name string) (*kobj.File, *Data) {
 // alternates finds the alternate files of fixtures, which are beside them.
 func alternates(f *kobj.File) Alternates {
 	return func(name, id string) iter.Seq2[*kobj.File, error] {
-		return new(debugfile.Finder).Alternates(f.DebugFile(), name, id, false)
+		return new(debugfile.Finder).Alternates(context.Background(), f.DebugFile(), name, id, false)
 	}
 }
 

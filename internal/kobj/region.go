@@ -23,7 +23,7 @@ type InModule struct {
 	Offset  uint64 // in Section, up to its size: a call may be the last instruction
 }
 
-// AtResidue gives the places in a region whose distance from the region's start
+// AtResidue returns the places in a region whose distance from the region's start
 // is residue, modulo page. It is not ok if that distance is not known, because
 // the kernel changes the size of a section in front of it.
 func (f *File) AtResidue(r Region, residue, page uint64) (places []InModule, ok bool) {

@@ -23,7 +23,7 @@ func (r *Resolver) Backtrace(bt []Frame) []Call {
 		calls = append(calls, c)
 		if x.place() {
 			above = x
-			if c.Denied || c.Link == LinkDenied {
+			if c.Problem.denies() {
 				above = nil // what is wrong proves nothing
 			}
 		}
@@ -114,7 +114,7 @@ func noteMisfits(calls []Call) {
 		if c.Kind == Elided {
 			continue
 		}
-		if c.Fits > 0 && (c.Denied || c.Link == LinkDenied) {
+		if c.Problem.denies() {
 			misfit[c.File] = &c.Frame
 		}
 		inText[c.File] = inText[c.File] || c.Text != nil

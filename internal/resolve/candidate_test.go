@@ -38,7 +38,7 @@ func TestCallsInCode(t *testing.T) {
 	t.Log(seen)
 }
 
-// compareCalls gives the number of calls that the compiler recorded in f.
+// compareCalls returns the number of calls that the compiler recorded in f.
 func compareCalls(t *testing.T, f *kobj.File) int {
 	t.Helper()
 	d, err := dwarf.New(f, nil)

@@ -24,8 +24,8 @@ type Facts struct {
 	SameName bool   // the symbol's name is the printed one, to the last number
 	SizeFits bool   // some kernel would print the size for this place
 	Build    Build  // of file and frame
-	Ends     Ends   // whether a call ends at the place
-	Denied   bool   // the place cannot be meant, see Problem
+	Ends     Ends   // whether a call ends in front of the place
+	Beyond   bool   // the offset is beyond the printed size, or beyond the function in the file
 	Link     Link   // to the frame above; LinkSilent where nobody asked
 	Lead     string // of a LinkTail: the functions that were left by jumps, the outermost first
 	Part     bool   // not all functions at the place could be read
@@ -110,5 +110,5 @@ const (
 
 // denies reports whether a place with this problem cannot be meant.
 func (p Problem) denies() bool {
-	return p == ProblemOtherBuild || p == ProblemNotAfterCall || p == ProblemBeyond
+	return p == ProblemOtherBuild || p == ProblemNotAfterCall || p == ProblemBeyond || p == ProblemOtherCallee
 }

@@ -198,7 +198,7 @@ func (x *resolution) call() Call {
 	}
 	a := &x.answers[0]
 	c.Facts = Facts{
-		Fits: len(x.places), SameName: a.same, SizeFits: a.sized, Build: x.build, Denied: x.problem.denies(), Part: a.part, Text: x.text,
+		Fits: len(x.places), SameName: a.same, SizeFits: a.sized, Build: x.build, Beyond: x.problem == ProblemBeyond, Part: a.part, Text: x.text,
 	}
 	if x.frame.Func == "" {
 		c.Kind, c.Evidence = Recovered, x.evidence

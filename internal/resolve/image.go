@@ -50,6 +50,8 @@ type images struct {
 	loadable map[string]bool
 }
 
+var errClosed = fmt.Errorf("symbolizer: %w", fs.ErrClosed)
+
 // maxImages is how many files stay open.
 const maxImages = 16
 
@@ -67,7 +69,7 @@ func (s *images) acquire(module, wanted string) (*image, error) {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return nil, fmt.Errorf("symbolizer: %w", fs.ErrClosed)
+		return nil, errClosed
 	}
 	key.load = s.files.Server != nil && s.loadable[key.module]
 	img := s.open[key]
@@ -179,12 +181,16 @@ func (img *image) close() error {
 
 // find finds and opens a file.
 func (s *images) find(img *image, key imageKey) error {
-	found, err := s.files.Open(key.module, key.buildID, key.load)
+	ctx := s.ctx
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	found, err := s.files.Open(ctx, key.module, key.buildID, key.load)
 	if err != nil {
 		return err
 	}
 	d, err := dwarf.New(found.File, func(name, id string) iter.Seq2[*kobj.File, error] {
-		return s.files.Alternates(found.File.DebugFile(), name, id, key.load)
+		return s.files.Alternates(ctx, found.File.DebugFile(), name, id, key.load)
 	})
 	if err != nil {
 		return errors.Join(err, found.File.Close())

@@ -14,12 +14,19 @@ import (
 // The work is that of Backtrace, with files of its own: an answer that was cut off by
 // ctx must not be remembered.
 func (r *Resolver) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) error {
-	if r.Files.Server == nil || ctx.Err() != nil {
-		return context.Cause(ctx)
+	r.images.mu.Lock()
+	closed := r.images.closed
+	r.images.mu.Unlock()
+	switch {
+	case closed:
+		return errClosed
+	case r.Files.Server == nil:
+		return nil
 	}
 	trial := New(r.Config)
 	trial.images.ctx = ctx
 	work, done := make(chan []Frame), make(chan struct{})
+	// What waits for something else than a server may take longer than ctx.
 	go func() {
 		defer close(done)
 		defer trial.Close()
@@ -29,17 +36,16 @@ func (r *Resolver) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) e
 			}
 		}
 	}()
-	// What waits for something else than a server may take longer than ctx.
-	for bt := range backtraces {
-		select {
-		case work <- bt:
-		case <-ctx.Done():
+	func() {
+		defer close(work)
+		for bt := range backtraces {
+			select {
+			case work <- bt:
+			case <-ctx.Done():
+				return
+			}
 		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	close(work)
+	}()
 	select {
 	case <-done:
 	case <-ctx.Done():

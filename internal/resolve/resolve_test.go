@@ -47,7 +47,7 @@ func FuzzResolve(f *testing.F) {
 			Files:    &debugfile.Finder{Release: "0.0.1"},
 			Modules:  []Module{{Name: "hello_kernel", Sections: map[string]uint64{".init.text": 0x1000}}},
 			Describe: func(f Frame) string { return f.Func },
-			Firm:     func(f *Facts) bool { return f.Fits == 1 && !f.Denied },
+			Firm:     func(f *Facts) bool { return f.Fits == 1 && !f.Beyond && f.Ends == EndsCall && f.Build != BuildOther },
 		})
 		r.images.open = map[imageKey]*image{{module: "hello_kernel"}: img}
 		calls := r.Backtrace([]Frame{

@@ -152,7 +152,7 @@ func (b *bareRun) relate() {
 	}
 }
 
-// segment gives the end of the addresses from i on that are known by each other:
+// segment returns the end of the addresses from i on that are known by each other:
 // each may be one place only, and is called by the next one.
 func (b *bareRun) segment(i int) int {
 	end := i + 1

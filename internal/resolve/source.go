@@ -118,7 +118,7 @@ func (s *sources) existing() []string {
 	return s.roots
 }
 
-// clean shortens a path of a file that exists, unless that gives another file.
+// clean shortens a path of a file that exists, unless that is another file then.
 func clean(p string) string {
 	short := path.Clean(p)
 	if short == p {

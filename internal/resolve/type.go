@@ -150,7 +150,7 @@ func guessed(size uint64, data []byte, vars []dwarf.Variable, order binary.ByteO
 	return guesses
 }
 
-// bucket gives the size that kmalloc has for a size, 0 if that is beyond what it
+// bucket returns the size that kmalloc has for a size, 0 if that is beyond what it
 // has caches for.
 func bucket(size uint64) uint64 {
 	for _, b := range [...]uint64{8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192} {
