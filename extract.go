@@ -34,7 +34,7 @@ import (
 // Backtraces as with [Leaks].
 func Extract(r io.Reader) iter.Seq2[Leak, error] {
 	return func(yield func(Leak, error) bool) {
-		x := &extractor{in: logtext.NewText(r, &subject), intern: newInternTable()}
+		x := &extractor{in: logtext.NewText(r, &subject), intern: newInternTable(), now: new(logtext.Line)}
 		for more := true; more; {
 			more = x.next()
 			for _, d := range x.done {
@@ -53,7 +53,7 @@ func Extract(r io.Reader) iter.Seq2[Leak, error] {
 // An extractor finds records in lines. It alone opens and ends them.
 type extractor struct {
 	in     *logtext.Text
-	now    logtext.Line // the line that is read, with its carrier
+	now    *logtext.Line // the line that is read, with its carrier
 	intern *internTable
 	header headerStart // the line before, if it is the start of a header
 	base   int         // indentation of the last header
@@ -99,7 +99,7 @@ func (x *extractor) next() (ok bool) {
 		x.firstWord(b)
 		return true
 	}
-	start := headerStart{Line: x.now, weak: weak}
+	start := headerStart{Line: *x.now, weak: weak}
 	start.Text = b[at:]
 	start.Carrier, start.learned = subject.Strip(b[:at])
 	x.base = logtext.Indent(start.learned)
@@ -123,7 +123,7 @@ func (x *extractor) next() (ok bool) {
 func (x *extractor) interrupted(b []byte) bool {
 	switch {
 	case isGap(b):
-		gap := logtext.Line{Text: b, Number: x.now.Number}
+		gap := &logtext.Line{Text: b, Number: x.now.Number}
 		for _, r := range x.open {
 			r.damageAt(gap, "lines of the log are lost after it")
 		}
@@ -143,7 +143,7 @@ func (x *extractor) firstWord(b []byte) {
 		return
 	}
 	at := len(t) - len(word)
-	start := headerStart{Line: x.now}
+	start := headerStart{Line: *x.now}
 	start.Text = t[at:]
 	start.Carrier, start.learned = subject.Strip(t[:at])
 	start.learned = logtext.TrimRight(start.learned)
@@ -252,32 +252,34 @@ func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string)
 	x.open = append(x.open, r)
 	x.last = r
 	if damage != "" {
-		r.damageAt(start.Line, damage)
+		r.damageAt(&start.Line, damage)
 	}
-	x.judge(r, r.more(x.now, rest))
+	line := *x.now
+	x.judge(r, r.more(&line, rest))
 }
 
 // body takes text that may belong to an open record.
 func (x *extractor) body(b []byte) {
-	l := x.now
+	l := *x.now
 	l.Carrier, l.Text = subject.Strip(b)
 	if r := x.last; r != nil && len(r.carry.Text) > 0 && (l.Carrier.Source == r.carrier.Source || l.Carrier.Source == 0 && !l.Carrier.Timed) {
 		if isComm(r.carry.Text) && !r.comm.carried {
 			l.Text = b // the name may hold what looks like a carrier
 		} else {
-			l = r.stripLearned(l)
+			r.stripLearned(&l)
 		}
 		l.Bare = len(l.Text) == len(b)
-		x.judge(r, r.continued(l))
+		x.judge(r, r.continued(&l))
 		return
 	}
-	for _, r := range slices.Backward(x.open) {
+	for i := len(x.open) - 1; i >= 0; i-- {
+		r := x.open[i]
 		if r.carrier.Source != l.Carrier.Source && (r != x.last || l.Carrier != logtext.Carrier{} || r.lastLine != l.Number-1) {
 			continue // not even the rest of a wrapped line
 		}
-		l = r.stripLearned(l)
+		r.stripLearned(&l)
 		l.Bare = len(l.Text) == len(b)
-		x.judge(r, r.line(l))
+		x.judge(r, r.line(&l))
 		return
 	}
 }

@@ -19,7 +19,7 @@ func isBracketFrame(b []byte) bool {
 }
 
 // takeFrame reads a frame at the start of a line.
-func (r *record) takeFrame(l logtext.Line, first bool) (rest []byte, used bool) {
+func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool) {
 	b, t := l.Text, r.intern
 	if len(r.trace.frames) >= maxDepth {
 		r.damageAt(l, "too many frames")
@@ -113,7 +113,7 @@ func isOpenList(b []byte) bool {
 
 // accepts reports whether a frame is one of this record. One word may be anything,
 // and other stacks are printed as well. tail is the text behind the frame.
-func (r *record) accepts(f *internFrame, l logtext.Line, first bool, tail []byte) bool {
+func (r *record) accepts(f *internFrame, l *logtext.Line, first bool, tail []byte) bool {
 	form, t := f.form, &r.trace
 	strong := form.bracket || form.offset && form.size || form.number && f.frame.Addr>>28 != 0 || form.file && f.frame.Inlined
 	if !first {
@@ -147,21 +147,17 @@ func (r *record) accepts(f *internFrame, l logtext.Line, first bool, tail []byte
 }
 
 // push adds a frame of the intern table to the backtrace.
-func (r *record) push(i uint32, l logtext.Line) {
+func (r *record) push(i uint32, l *logtext.Line) {
 	f, form, t := &r.intern.frames[i].frame, r.intern.frames[i].form, &r.trace
 	if len(t.frames) == 0 {
 		t.form, t.indent = form, l.Indent
 	}
 	word := len(t.frames) == 1 && t.form == frameForm{} && form.offset
-	beyond := form.size && f.beyond()
-	if word || beyond {
-		l.Text = f.append(nil)
-	}
-	if word {
-		r.damageAt(l, "the frame before it is a word alone")
-	}
-	if beyond {
-		r.damageAt(l, "the offset is beyond the size")
+	switch {
+	case word:
+		r.damageAt(&logtext.Line{Text: f.append(nil), Number: l.Number}, "the frame before it is a word alone")
+	case form.size && f.beyond():
+		r.damageAt(&logtext.Line{Text: f.append(nil), Number: l.Number}, "the offset is beyond the size")
 	}
 	t.form.offset = t.form.offset || form.offset
 	t.form.size = t.form.size || form.size
@@ -174,7 +170,7 @@ func (r *record) push(i uint32, l logtext.Line) {
 
 // takeTail reads the end of the last frame, which a mailer has put on a line of its
 // own.
-func (r *record) takeTail(l logtext.Line) (rest []byte, used bool) {
+func (r *record) takeTail(l *logtext.Line) (rest []byte, used bool) {
 	b, n := l.Text, len(r.trace.frames)
 	if n == 0 || r.trace.gap {
 		return b, false

@@ -11,8 +11,9 @@ import (
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
 
-// line takes a line without its carrier.
-func (r *record) line(l logtext.Line) verdict {
+// line takes a line without its carrier. It changes what l says while it takes one item
+// after the other, as all that follows does.
+func (r *record) line(l *logtext.Line) verdict {
 	if l.Carrier.Timed && (!r.carrier.Timed || r.carrier.Tagged && !l.Carrier.Tagged) {
 		// The kernel's log between the lines of a report.
 		l.Text = logtext.Trim(l.Text)
@@ -25,7 +26,7 @@ func (r *record) line(l logtext.Line) verdict {
 }
 
 // more takes the rest of a line, if there is any.
-func (r *record) more(l logtext.Line, rest []byte) verdict {
+func (r *record) more(l *logtext.Line, rest []byte) verdict {
 	if l.Text = logtext.Trim(rest); len(l.Text) > 0 {
 		return r.text(l)
 	}
@@ -33,20 +34,19 @@ func (r *record) more(l logtext.Line, rest []byte) verdict {
 }
 
 // text takes the kernel's part of a line.
-func (r *record) text(l logtext.Line) verdict {
-	if len(logtext.Trim(l.Text)) == 0 {
+func (r *record) text(l *logtext.Line) verdict {
+	l.Indent = logtext.Indent(l.Text)
+	if l.Text = trimEnds(l.Text); len(l.Text) == 0 {
 		r.empty(l)
 		return taken
 	}
-	l.Indent = logtext.Indent(l.Text)
 	if r.between.blank {
 		r.between.blank = false
 		if !r.resumes(l) {
 			return complete
 		}
 	}
-	first := true
-	for l.Text = trimEnds(l.Text); len(l.Text) > 0; first = false {
+	for first := true; len(l.Text) > 0; first = false {
 		rest, used := r.take(l, first)
 		switch {
 		case r.closed:
@@ -79,7 +79,7 @@ func trimEnds(b []byte) []byte {
 
 // empty takes an empty line. Records have none, but mail programs put one after each
 // line.
-func (r *record) empty(l logtext.Line) {
+func (r *record) empty(l *logtext.Line) {
 	switch {
 	case l.Carrier.Timed:
 		r.lastLine = l.Number // the rest may have been wrapped
@@ -91,7 +91,7 @@ func (r *record) empty(l logtext.Line) {
 }
 
 // resumes reports whether the line after an empty one goes on with the backtrace.
-func (r *record) resumes(l logtext.Line) bool {
+func (r *record) resumes(l *logtext.Line) bool {
 	t := &r.trace
 	if r.mixed || t.gap || l.Indent != t.indent || t.printed >= 16 {
 		return false
@@ -102,7 +102,7 @@ func (r *record) resumes(l logtext.Line) bool {
 }
 
 // other takes a line that is no part of the record.
-func (r *record) other(l logtext.Line) verdict {
+func (r *record) other(l *logtext.Line) verdict {
 	b, t := l.Text, &r.trace
 	r.between.others++
 	r.between.colon = b[len(b)-1] == ':'
@@ -154,7 +154,7 @@ func isEllipsis(b []byte) bool {
 }
 
 // continued takes the line after one that ended too early.
-func (r *record) continued(l logtext.Line) verdict {
+func (r *record) continued(l *logtext.Line) verdict {
 	const most = 4 // lines of a frame
 	kept := r.carry
 	changed := kept.Changed || l.Changed
@@ -173,12 +173,11 @@ func (r *record) continued(l logtext.Line) verdict {
 		if sep == " " {
 			before, after = logtext.TrimRight(before), logtext.Trim(after)
 		}
-		whole := l
-		whole.Text, whole.Indent = slices.Concat(before, []byte(sep), after), kept.Indent
-		joined := whole
-		joined.Text = trimEnds(whole.Text)
+		whole := slices.Concat(before, []byte(sep), after)
+		joined := *l
+		joined.Text, joined.Indent = trimEnds(whole), kept.Indent
 		r.carry.Text = nil
-		rest, used := r.take(joined, true)
+		rest, used := r.take(&joined, true)
 		if !used {
 			continue
 		}
@@ -200,8 +199,7 @@ func (r *record) continued(l logtext.Line) verdict {
 		}
 		if changed && strings.Contains(r.leak.Comm, "\n") {
 			// What undoes the marks of mail and terminals may have changed the name.
-			whole.Number = r.carry.Number
-			r.damageAt(whole, "the name of the thread may have been another")
+			r.damageAt(&logtext.Line{Text: whole, Number: r.carry.Number}, "the name of the thread may have been another")
 		}
 		r.lastLine = l.Number
 		return r.more(l, rest)
@@ -217,7 +215,7 @@ func (r *record) continued(l logtext.Line) verdict {
 	cut, lost, _ := bytes.Cut(kept.Text, []byte{'\n'})
 	r.comm.read = r.comm.read || isComm(kept.Text) // it is not missing
 	kept.Text = cut
-	r.cutAt(kept.Line, l)
+	r.cutAt(&kept.Line, l)
 	v := taken
 	for text := range bytes.SplitSeq(slices.Concat(lost, []byte{'\n'}, l.Text), []byte{'\n'}) {
 		if l.Text = text; len(text) > 0 && !r.closed && v != complete {
@@ -229,7 +227,7 @@ func (r *record) continued(l logtext.Line) verdict {
 
 // cutAt notes that a line is cut, which is known at the line now. A frame that may be
 // whole is kept.
-func (r *record) cutAt(cut, now logtext.Line) {
+func (r *record) cutAt(cut, now *logtext.Line) {
 	if r.part != partBacktrace {
 		r.damageAt(cut, "a line is cut")
 		return
@@ -240,20 +238,22 @@ func (r *record) cutAt(cut, now logtext.Line) {
 	}
 	r.damageAt(cut, "a frame is cut")
 	if err == nil && form.offset {
-		now.Text, now.Indent = cut.Text, cut.Indent
+		l := *now
+		l.Text, l.Indent = cut.Text, cut.Indent
 		r.carry.final = true
-		r.takeFrame(now, true)
+		r.takeFrame(&l, true)
 		r.carry.final = false
 	}
 }
 
 // result returns the leak when there are no more lines. now is the line at which that
 // is known.
-func (r *record) result(now logtext.Line) (Leak, error) {
-	last := logtext.Line{Number: r.lastLine}
+func (r *record) result(now *logtext.Line) (Leak, error) {
+	last := &logtext.Line{Number: r.lastLine}
 	switch {
 	case len(r.carry.Text) > 0:
-		r.cutAt(r.carry.Line, now)
+		cut := r.carry.Line
+		r.cutAt(&cut, now)
 	case !r.comm.read:
 		r.damageAt(last, "the comm line is missing")
 	case r.part == partDump && len(r.dump.data) < r.dump.want:

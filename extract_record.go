@@ -97,7 +97,7 @@ func (r *record) reset(l Leak, start headerStart, base, line int) {
 }
 
 // damageAt notes the first damage.
-func (r *record) damageAt(l logtext.Line, cause string) {
+func (r *record) damageAt(l *logtext.Line, cause string) {
 	if r.damage == nil {
 		r.damage = &ParseError{
 			Line: l.Number, Text: clip(logtext.Trim(l.Text)),
@@ -107,15 +107,16 @@ func (r *record) damageAt(l logtext.Line, cause string) {
 }
 
 // keep keeps a line that ended too early for the next line.
-func (r *record) keep(l logtext.Line) {
-	l.Text = append(r.carry.Text[:0], l.Text...)
-	r.carry = carry{Line: l, lines: 1, final: r.carry.final}
+func (r *record) keep(l *logtext.Line) {
+	text := append(r.carry.Text[:0], l.Text...)
+	r.carry = carry{Line: *l, lines: 1, final: r.carry.final}
+	r.carry.Text = text
 }
 
 // another takes a line of a record whose header is lost. What follows directly is
 // kept, for want of a better place, and is damage; further down it is no concern of
 // this record.
-func (r *record) another(l logtext.Line, what string) {
+func (r *record) another(l *logtext.Line, what string) {
 	if r.trace.gap {
 		r.closed = true
 		return
@@ -125,24 +126,22 @@ func (r *record) another(l logtext.Line, what string) {
 }
 
 // needComm notes that l is not the comm line.
-func (r *record) needComm(l logtext.Line) {
+func (r *record) needComm(l *logtext.Line) {
 	if !r.comm.read {
 		r.damageAt(l, "the comm line is missing")
 	}
 }
 
-// stripLearned returns l without what stood before the header, too, and the carrier
-// behind it.
-func (r *record) stripLearned(l logtext.Line) logtext.Line {
+// stripLearned removes what stood before the header, too, and the carrier behind it.
+func (r *record) stripLearned(l *logtext.Line) {
 	if len(r.learned) == 0 {
-		return l
+		return
 	}
 	if t := logtext.StripLike(l.Text, r.learned); len(t) < len(l.Text) {
 		inner, text := subject.Strip(t)
 		l.Carrier.Tagged = l.Carrier.Tagged || inner.Tagged
 		l.Text = text
 	}
-	return l
 }
 
 // isComm reports whether b starts like a comm line, isName whether it ends within

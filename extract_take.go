@@ -12,7 +12,7 @@ import (
 // take reads one item at the start of a line, which is not empty, and returns the text
 // behind it. If used is false there is none. first says that it is the first item of
 // the line.
-func (r *record) take(l logtext.Line, first bool) (rest []byte, used bool) {
+func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 	b := l.Text
 	switch b[0] {
 	case 'c':
@@ -105,7 +105,7 @@ func behindChars(b []byte) []byte {
 	return nil
 }
 
-func (r *record) takeComm(l logtext.Line) (rest []byte, used bool) {
+func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 	b := l.Text
 	c, rest, ok, short := parseComm(b)
 	if ok && len(c.comm) > commLen && bytes.IndexByte(c.comm, '\n') >= 0 {
@@ -138,7 +138,7 @@ func (r *record) takeComm(l logtext.Line) (rest []byte, used bool) {
 
 // takeBacktrace reports whether it is the first. The frames after another one are
 // those of a record whose header is lost.
-func (r *record) takeBacktrace(l logtext.Line) bool {
+func (r *record) takeBacktrace(l *logtext.Line) bool {
 	switch r.part {
 	case partBacktrace:
 		r.another(l, "a second backtrace")
@@ -154,7 +154,7 @@ func (r *record) takeBacktrace(l logtext.Line) bool {
 	return true
 }
 
-func (r *record) takeRow(l logtext.Line, first bool) (rest []byte, used bool) {
+func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
 	b, d := l.Text, &r.dump
 	have := len(d.data)
 	if d.noChars && len(b) <= rowLen && (have%rowLen == 0 || have == d.want) {

@@ -80,15 +80,7 @@ func logLevel(t []byte) int {
 // bracket reads [   76.611642], [  T170], [Mon Nov 23 01:13:44 2026] and vendors'
 // forms such as [0:    init:    1]. An address has neither point nor colon.
 func (c *Carrier) bracket(t []byte) int {
-	end, point, colon := 0, false, false
-	for i, ch := range t[:min(len(t), 64)] {
-		if ch == ']' {
-			end = i
-			break
-		}
-		point = point || ch == '.'
-		colon = colon || ch == ':'
-	}
+	end := bytes.IndexByte(t[:min(len(t), 64)], ']')
 	if end < 2 {
 		return 0
 	}
@@ -96,20 +88,18 @@ func (c *Carrier) bracket(t []byte) int {
 	if len(inner) < 2 {
 		return 0
 	}
-	if inner[0] == '+' && point && IsDecimal(inner[1:2]) || colon && shortDate(inner) { // dmesg -e
-		c.Timed = true
-		return end + 1
-	}
-	if (inner[0] == 'T' || inner[0] == 'C') && IsDecimal(inner[1:]) {
+	has := func(ch byte) bool { return bytes.IndexByte(inner, ch) >= 0 }
+	switch first := inner[0]; {
+	case (first == 'T' || first == 'C') && IsDecimal(inner[1:]):
 		c.add(inner)
-		return end + 1
-	}
-	digit := inner[0] >= '0' && inner[0] <= '9'
-	if digit && (point || colon) || colon && month(inner) > 0 {
+	case isDigit(first) && (has('.') || has(':')),
+		first == '+' && isDigit(inner[1]) && has('.'), // dmesg -e
+		has(':') && (shortDate(inner) || month(inner) > 0):
 		c.Timed = true
-		return end + 1
+	default:
+		return 0
 	}
-	return 0
+	return end + 1
 }
 
 // stamp reads a date or a time and what loggers put behind them. The bytes of a

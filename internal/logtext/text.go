@@ -27,7 +27,7 @@ type Subject struct {
 	Verbatim func(line []byte) (from, to int)
 }
 
-// A Line is one line of the original text. Its Text is valid until the next one is read.
+// A Line is one line of the original text.
 type Line struct {
 	Text    []byte  // without line end
 	Number  int     // of the line of input that it is from, of the last if they are several; from 1
@@ -43,6 +43,7 @@ type Line struct {
 type Text struct {
 	in    *Reader
 	clean cleaner
+	line  Line
 	left  []byte // what was not returned of a line of input
 	more  bool   // there is some, which may be an empty line
 }
@@ -52,9 +53,10 @@ func NewText(r io.Reader, s *Subject) *Text {
 	return &Text{in: NewReader(r), clean: cleaner{subject: s}}
 }
 
-// Next returns the next line with its carrier. After the last one ok is false and the
-// line has only the number of the last.
-func (t *Text) Next() (l Line, ok bool) {
+// Next returns the next line with its carrier, valid until the next call. After the last
+// one ok is false and the line has only the number of the last.
+func (t *Text) Next() (l *Line, ok bool) {
+	l = &t.line
 	for !t.more {
 		raw, ok := t.in.Next()
 		if ok {
@@ -62,10 +64,11 @@ func (t *Text) Next() (l Line, ok bool) {
 		} else if t.left = t.clean.rest(); len(t.left) > 0 {
 			t.more = true
 		} else {
-			return Line{Number: t.in.Number()}, false
+			*l = Line{Number: t.in.Number()}
+			return l, false
 		}
 	}
-	l = Line{Text: t.left, Number: t.in.Number(), Ended: t.in.Ended(), Changed: t.clean.changed}
+	*l = Line{Text: t.left, Number: t.in.Number(), Ended: t.in.Ended(), Changed: t.clean.changed}
 	t.more = false
 	if l.Changed { // else it is one line
 		if i := bytes.IndexByte(l.Text, '\n'); i >= 0 {

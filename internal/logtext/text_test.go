@@ -31,8 +31,8 @@ var subject = Subject{
 func read(r io.Reader) (lines []Line, err error) {
 	t := NewText(r, &subject)
 	for l, ok := t.Next(); ok; l, ok = t.Next() {
-		l.Text = bytes.Clone(l.Text)
-		lines = append(lines, l)
+		lines = append(lines, *l)
+		lines[len(lines)-1].Text = bytes.Clone(l.Text)
 	}
 	return lines, t.Err()
 }
