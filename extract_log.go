@@ -40,7 +40,10 @@ func nameIn(b []byte) (from, to int) {
 var lost = regexp.MustCompile(`\d+ printk messages dropped|Missed \d+ kernel messages|lost \d+ messages`)
 
 // isGap reports whether a line says that the log has lost some before it.
-func isGap(b []byte) bool { return bytes.Contains(b, []byte("messages")) && lost.Match(b) }
+func isGap(b []byte) bool {
+	// A single byte is found several times faster.
+	return bytes.IndexByte(b, 'g') >= 0 && bytes.Contains(b, []byte("messages")) && lost.Match(b)
+}
 
 // startsBoot reports whether a line is the first of another boot: what a kernel
 // prints first, or what journalctl puts between boots.
@@ -49,7 +52,7 @@ func startsBoot(b []byte) bool {
 		return true
 	}
 	const start = "Linux version "
-	if !bytes.Contains(b, []byte(start)) {
+	if bytes.IndexByte(b, 'L') < 0 || !bytes.Contains(b, []byte(start)) {
 		return false
 	}
 	_, text := subject.Strip(b)
