@@ -5,14 +5,14 @@ package kmemleak
 
 // A decoder adds source positions to backtraces, once for those that leaks share.
 type decoder struct {
-	done map[*Frame][]Frame // by first frame
+	done map[BacktraceKey][]Frame
 }
 
 func (d *decoder) decode(s *Symbolizer, backtrace []Frame) []Frame {
 	if s == nil || len(backtrace) == 0 {
 		return backtrace
 	}
-	if decoded, ok := d.done[&backtrace[0]]; ok {
+	if decoded, ok := d.done[KeyOf(backtrace)]; ok {
 		return decoded
 	}
 	var decoded []Frame
@@ -20,9 +20,9 @@ func (d *decoder) decode(s *Symbolizer, backtrace []Frame) []Frame {
 		decoded = append(decoded, decodeCall(call)...)
 	}
 	if d.done == nil {
-		d.done = make(map[*Frame][]Frame)
+		d.done = make(map[BacktraceKey][]Frame)
 	}
-	d.done[&backtrace[0]] = decoded
+	d.done[KeyOf(backtrace)] = decoded
 	return decoded
 }
 

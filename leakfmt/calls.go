@@ -93,29 +93,20 @@ func ownerOf(calls []kmemleak.Call) owner {
 // hundred.
 type memo[T any] struct {
 	of     func(backtrace []kmemleak.Frame) T
-	shared map[shared]T
+	shared map[kmemleak.BacktraceKey]T
 	equal  map[string]T
 	key    []byte
-}
-
-// shared is a backtrace by where it is in memory.
-type shared struct {
-	first *kmemleak.Frame
-	n     int
 }
 
 // maxMemo is how many backtraces are remembered.
 const maxMemo = 4096
 
 func newMemo[T any](of func([]kmemleak.Frame) T) *memo[T] {
-	return &memo[T]{of: of, shared: make(map[shared]T), equal: make(map[string]T)}
+	return &memo[T]{of: of, shared: make(map[kmemleak.BacktraceKey]T), equal: make(map[string]T)}
 }
 
 func (m *memo[T]) get(backtrace []kmemleak.Frame) T {
-	var at shared
-	if len(backtrace) > 0 {
-		at = shared{&backtrace[0], len(backtrace)}
-	}
+	at := kmemleak.KeyOf(backtrace)
 	if v, ok := m.shared[at]; ok {
 		return v
 	}

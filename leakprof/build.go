@@ -22,7 +22,7 @@ import (
 type builder struct {
 	Options
 	profile   *profile.Profile
-	shared    map[shared]stack
+	shared    map[kmemleak.BacktraceKey]stack
 	stacks    map[string]stack
 	samples   map[sampleKey]*profile.Sample
 	locations map[string]*profile.Location
@@ -33,12 +33,6 @@ type builder struct {
 	above     map[string]bool   // functions above the owner of some leak
 	others    map[string]bool   // functions that are it, or called it
 	key       []byte
-}
-
-// shared is a backtrace by where it is in memory: leaks of one report share equal ones.
-type shared struct {
-	first *kmemleak.Frame
-	n     int
 }
 
 // stack is what a backtrace becomes.
@@ -69,7 +63,7 @@ func newBuilder(o *Options) *builder {
 			PeriodType:        &profile.ValueType{Type: "leaked_space", Unit: "bytes"},
 			Period:            1,
 		},
-		shared:    make(map[shared]stack),
+		shared:    make(map[kmemleak.BacktraceKey]stack),
 		stacks:    make(map[string]stack),
 		samples:   make(map[sampleKey]*profile.Sample),
 		locations: make(map[string]*profile.Location),
@@ -118,10 +112,7 @@ func (b *builder) add(l kmemleak.Leak) {
 
 // stack gives what a backtrace becomes. Most leaks of a report share a few.
 func (b *builder) stack(backtrace []kmemleak.Frame) stack {
-	var at shared
-	if len(backtrace) > 0 {
-		at = shared{&backtrace[0], len(backtrace)}
-	}
+	at := kmemleak.KeyOf(backtrace)
 	s, ok := b.shared[at]
 	if ok {
 		return s

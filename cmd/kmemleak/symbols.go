@@ -97,10 +97,10 @@ func debuginfod(std stdio) *kmemleak.Debuginfod {
 func lookUp(std stdio, s *kmemleak.Symbolizer, leaks []kmemleak.Leak) {
 	defer std.progress.clear()
 	std.progress.set("looking for source lines")
-	done := make(map[*kmemleak.Frame]bool) // leaks of one place share a backtrace
+	done := make(map[kmemleak.BacktraceKey]bool) // leaks of one place share a backtrace
 	for _, l := range leaks {
-		if len(l.Backtrace) > 0 && !done[&l.Backtrace[0]] {
-			done[&l.Backtrace[0]] = true
+		if key := kmemleak.KeyOf(l.Backtrace); !done[key] {
+			done[key] = true
 			s.Backtrace(l.Backtrace)
 		}
 	}
