@@ -48,7 +48,7 @@ const (
 var errDumpIncomplete = errors.New("incomplete answer in the kernel log")
 
 // dump asks the kernel about the object at addr.
-func dump(ctx context.Context, m machine.Machine, addr uint64) (Object, error) {
+func dumpObject(ctx context.Context, m machine.Machine, addr uint64) (Object, error) {
 	records, err := m.Dump(ctx, addr)
 	if err != nil {
 		return Object{}, err

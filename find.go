@@ -124,7 +124,7 @@ func (d *Detector) find(ctx context.Context, o *options) (f Finding, err error) 
 	}
 	s := &search{
 		machine: d.machine(), options: o, finding: &f,
-		begun: begun, seen: make(map[identity]sighting), calls: make(map[*Frame][]Call),
+		begun: begun, seen: make(map[identity]sighting), calls: make(map[BacktraceKey][]Call),
 	}
 	if err := s.begin(ctx, d); err != nil {
 		return f, fmt.Errorf("find: %w", err)
@@ -193,7 +193,7 @@ type search struct {
 
 	seen     map[identity]sighting // every relevant leak of any reading
 	readings int
-	calls    map[*Frame][]Call
+	calls    map[BacktraceKey][]Call
 	proof    proof
 }
 

@@ -103,7 +103,7 @@ func (s *search) relevant(r *reading, leaks []Leak) {
 		case o.baseline[id]:
 			r.known = append(r.known, l)
 		default:
-			l.Calls = s.callsOf(l.Backtrace)
+			l.Calls = s.callsOf(l)
 			if slices.ContainsFunc(o.ignore, func(ignore func(Leak) bool) bool { return ignore(l) }) {
 				r.ignored++
 				continue
@@ -125,14 +125,15 @@ func (o *options) inTime(l Leak) bool {
 }
 
 // callsOf returns what the symbolizer finds out, nil without one.
-func (s *search) callsOf(backtrace []Frame) []Call {
-	if s.options.symbolizer == nil || len(backtrace) == 0 {
+func (s *search) callsOf(l Leak) []Call {
+	if s.options.symbolizer == nil {
 		return nil
 	}
-	calls, ok := s.calls[&backtrace[0]]
-	if !ok {
-		calls = s.options.symbolizer.Backtrace(backtrace)
-		s.calls[&backtrace[0]] = calls
+	key := KeyOf(l)
+	calls, ok := s.calls[key]
+	if !ok || len(l.Backtrace) == 0 {
+		calls = s.options.symbolizer.Backtrace(l.Backtrace)
+		s.calls[key] = calls
 	}
 	return calls
 }
@@ -192,7 +193,7 @@ func (s *search) settle(ctx context.Context, last *reading) {
 
 // fate asks the kernel about an object that is not reported any more.
 func (s *search) fate(ctx context.Context, l Leak) Fate {
-	object, err := dump(ctx, s.machine, l.Addr)
+	object, err := dumpObject(ctx, s.machine, l.Addr)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return FateFreed

@@ -78,18 +78,11 @@ func Groups(leaks []Leak) []Group {
 	var groups []Group
 	byPrint := make(map[string]int)
 	// Leaks from one report share equal backtraces, so most need no fingerprint.
-	type backtrace struct {
-		first *Frame
-		n     int
-	}
-	known := make(map[backtrace]int)
+	known := make(map[BacktraceKey]int)
 	for _, l := range leaks {
-		var key backtrace
-		if n := len(l.Backtrace); n > 0 {
-			key = backtrace{&l.Backtrace[0], n}
-		}
+		key := KeyOf(l)
 		i, ok := known[key]
-		if !ok || key.n == 0 {
+		if !ok || key == (BacktraceKey{}) {
 			print := l.Fingerprint()
 			if i, ok = byPrint[print]; !ok {
 				i = len(groups)

@@ -85,6 +85,25 @@ func (e *ParseError) Error() string {
 // Unwrap gives the cause.
 func (e *ParseError) Unwrap() error { return e.Err }
 
+// A formatError is a cause that wraps [ErrFormat] without repeating its text.
+type formatError string
+
+func formatErrorf(format string, args ...any) error {
+	return formatError(fmt.Sprintf(format, args...))
+}
+
+func (e formatError) Error() string { return string(e) }
+func (formatError) Unwrap() error   { return ErrFormat }
+
+// clip bounds a text that goes into an error.
+func clip(b []byte) string {
+	const longest = 200
+	if len(b) > longest {
+		return string(b[:longest]) + "..."
+	}
+	return string(b)
+}
+
 // Leak is one record of a report: an object that was allocated and to which
 // kmemleak found no pointer.
 //

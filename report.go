@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"iter"
+
+	"github.com/kmemleak/kmemleak/internal/logtext"
 )
 
 // Parse reads a report: the content of the kernel's file, of any kernel since
@@ -64,7 +66,7 @@ func Leaks(r io.Reader) iter.Seq2[Leak, error] {
 
 // A parser reads the kernel's file record by record.
 type parser struct {
-	in     *lineReader
+	in     *logtext.Reader
 	intern *internTable
 	line   []byte // the line that was read but not used, trimmed
 	raw    []byte // the same with its blanks
@@ -77,49 +79,49 @@ type parser struct {
 }
 
 func newParser(r io.Reader) *parser {
-	p := &parser{in: newLineReader(r), intern: newInternTable()}
+	p := &parser{in: logtext.NewReader(r), intern: newInternTable()}
 	p.advance()
 	return p
 }
 
 // advance goes to the next line.
 func (p *parser) advance() {
-	p.raw, p.ok = p.in.next()
-	p.line = trimLeft(p.raw)
+	p.raw, p.ok = p.in.Next()
+	p.line = logtext.TrimLeft(p.raw)
 	p.left = len(p.raw) - len(p.line)
-	p.line = trimRight(p.line)
+	p.line = logtext.TrimRight(p.line)
 }
 
 // unended reports whether the current line is the last and has no line end. A kernel
 // ends every line; people may lose the last end with nothing else.
-func (p *parser) unended() bool { return p.ok && !p.in.eol && !p.in.long }
+func (p *parser) unended() bool { return p.ok && !p.in.Ended() && !p.in.Long() }
 
-// fail gives the error for the current line or, after the last, for the end.
+// fail returns the error for the current line or, after the last, for the end.
 func (p *parser) fail(cause string) error {
-	if err := p.in.readError(); err != nil && p.unended() {
-		return fmt.Errorf("line %d: %w", p.in.line, err)
+	if err := p.in.Err(); err != nil && p.unended() {
+		return fmt.Errorf("line %d: %w", p.in.Number(), err)
 	} else if err != nil && !p.ok {
-		return fmt.Errorf("line %d: %w", p.in.line+1, err)
+		return fmt.Errorf("line %d: %w", p.in.Number()+1, err)
 	}
 	if !p.ok {
-		return &ParseError{Line: p.in.line, Err: formatErrorf("%s, but the text ends", cause)}
+		return &ParseError{Line: p.in.Number(), Err: formatErrorf("%s, but the text ends", cause)}
 	}
-	return &ParseError{Line: p.in.line, Text: clip(p.raw), Err: formatErrorf("%s", cause)}
+	return &ParseError{Line: p.in.Number(), Text: clip(p.raw), Err: formatErrorf("%s", cause)}
 }
 
 // next reads a record. If found is false and err nil the report has ended.
 func (p *parser) next() (l Leak, found bool, err error) {
-	for p.ok && len(p.line) == 0 && !p.in.long {
+	for p.ok && len(p.line) == 0 && !p.in.Long() {
 		p.advance()
 	}
 	if !p.ok {
-		if p.in.readError() != nil {
+		if p.in.Err() != nil {
 			return l, false, p.fail("")
 		}
 		return l, false, nil
 	}
 	rest, ok, _ := parseHeader(p.line, &l)
-	if !ok || p.line[0] != 'u' || len(rest) > 0 || p.in.long {
+	if !ok || p.line[0] != 'u' || len(rest) > 0 || p.in.Long() {
 		return Leak{}, false, p.fail("expected unreferenced object")
 	}
 	p.advance()
@@ -158,7 +160,7 @@ func (p *parser) record(l *Leak) error {
 	if p.unended() {
 		return p.fail("the text is cut before the frames")
 	}
-	depth := indentation(p.raw)
+	depth := logtext.Indent(p.raw)
 	p.advance()
 	l.Backtrace, err = p.backtrace(l, depth)
 	return err
@@ -171,23 +173,23 @@ func (p *parser) comm() (commLine, error) {
 		return commLine{}, p.fail("expected comm, pid and jiffies")
 	}
 	c, rest, ok, short := parseComm(p.line)
-	if ok && len(rest) == 0 && !p.in.long {
+	if ok && len(rest) == 0 && !p.in.Long() {
 		return c, nil
 	}
 	err := p.fail("expected comm, pid and jiffies")
 	if ok || !p.ok {
 		return c, err
 	}
-	p.joined = append(p.joined[:0], trimLeft(p.raw)...)
-	for !ok && short && len(p.joined) <= len(`comm "`)+commLen && !p.in.long {
-		raw, more := p.in.next()
+	p.joined = append(p.joined[:0], logtext.TrimLeft(p.raw)...)
+	for !ok && short && len(p.joined) <= len(`comm "`)+commLen && !p.in.Long() {
+		raw, more := p.in.Next()
 		if !more {
 			return c, err
 		}
 		p.joined = append(append(p.joined, '\n'), raw...)
-		c, rest, ok, short = parseComm(trimRight(p.joined))
+		c, rest, ok, short = parseComm(logtext.TrimRight(p.joined))
 	}
-	if !ok || len(rest) > 0 || len(c.comm) > commLen || p.in.long {
+	if !ok || len(rest) > 0 || len(c.comm) > commLen || p.in.Long() {
 		return c, err
 	}
 	return c, nil
@@ -209,13 +211,3 @@ func (p *parser) hexDump(n int) ([]byte, error) {
 	}
 	return p.intern.copyData(p.data), nil
 }
-
-// A formatError is a cause that wraps [ErrFormat] without repeating its text.
-type formatError string
-
-func formatErrorf(format string, args ...any) error {
-	return formatError(fmt.Sprintf(format, args...))
-}
-
-func (e formatError) Error() string { return string(e) }
-func (formatError) Unwrap() error   { return ErrFormat }

@@ -7,15 +7,8 @@ import (
 	"fmt"
 	"math/bits"
 	"strings"
-)
 
-const (
-	// maxDepth bounds the frames of a record. A kernel prints 16, a tool that
-	// decodes them adds some inlined ones to each.
-	maxDepth = 1 << 9
-
-	// frameIndent is the number of blanks before a frame.
-	frameIndent = 4
+	"github.com/kmemleak/kmemleak/internal/logtext"
 )
 
 var (
@@ -37,7 +30,7 @@ func (p *parser) backtrace(l *Leak, depth int) ([]Frame, error) {
 	var all frameClass
 	left := 0 // blanks before the first frame
 	for ; p.ok; p.advance() {
-		if isHeader(p.line) || len(p.line) == 0 && !p.in.long {
+		if isHeader(p.line) || len(p.line) == 0 && !p.in.Long() {
 			break
 		}
 		i, ok := p.intern.lookup(p.line)
@@ -54,18 +47,18 @@ func (p *parser) backtrace(l *Leak, depth int) ([]Frame, error) {
 		switch {
 		case len(p.indexes) == 0:
 			left = p.left
-			if depth > 0 && class&(classSized|classBracket) == 0 && indentation(p.raw) <= depth {
+			if depth > 0 && class&(classSized|classBracket) == 0 && logtext.Indent(p.raw) <= depth {
 				err = errFrameDepth
 			}
-			depth = indentation(p.raw)
-		case p.left != left && indentation(p.raw) < depth:
+			depth = logtext.Indent(p.raw)
+		case p.left != left && logtext.Indent(p.raw) < depth:
 			err = errFrameDepth
 		case all.mixed():
 			err = errFrameForm
 		case len(p.indexes) >= maxDepth:
 			err = fmt.Errorf("more than %d frames", maxDepth)
 		}
-		if err == nil && !p.in.eol && p.isCut(l, i) {
+		if err == nil && !p.in.Ended() && p.isCut(l, i) {
 			err = errCutFrame
 		}
 		if err != nil {
@@ -74,7 +67,7 @@ func (p *parser) backtrace(l *Leak, depth int) ([]Frame, error) {
 		p.indexes = append(p.indexes, i)
 	}
 	frames := p.intern.stack(p.indexes)
-	if !p.ok && p.in.readError() != nil {
+	if !p.ok && p.in.Err() != nil {
 		return frames, p.fail("")
 	}
 	return frames, nil
@@ -82,7 +75,7 @@ func (p *parser) backtrace(l *Leak, depth int) ([]Frame, error) {
 
 // frame reads the current line, which has to be a frame and nothing else.
 func (p *parser) frame() (f Frame, form frameForm, err error) {
-	if p.in.long || len(p.line) > maxFrame {
+	if p.in.Long() || len(p.line) > maxFrame {
 		return f, form, errNoFrame
 	}
 	f, form, rest, err := parseFrame(p.line)
@@ -139,64 +132,5 @@ func (p *parser) isCut(l *Leak, i uint32) bool {
 	return false
 }
 
-// isCut reports whether a frame at the end of a text that does not end with a line
-// end cannot be whole: the offset is always within the size.
-func isCut(f Frame, form frameForm) bool {
-	return form.offset && (!form.size || f.beyond())
-}
-
-// beyond reports whether the offset is beyond the size, which no kernel prints. A
-// size of 0 is how String writes that it is not known.
-func (f Frame) beyond() bool { return f.Size != 0 && f.Offset > f.Size }
-
 // hexLen is the number of hexadecimal digits of v.
 func hexLen(v uint64) int { return max(1, (bits.Len64(v)+3)/4) }
-
-// A frameClass is what frames of one backtrace have in common, as a set.
-type frameClass uint8
-
-const (
-	classSized   frameClass = 1 << iota // a name with offset and size
-	classUnsized                        // a name without
-	classBracket                        // an address in brackets before it
-	classBare                           // an address and nothing else
-)
-
-func (f internFrame) class() frameClass {
-	var c frameClass
-	switch {
-	case f.form.number && !f.form.bracket:
-		return classBare
-	case f.form.size:
-		c = classSized
-	case !f.form.number && !f.form.list && !f.frame.Inlined:
-		c = classUnsized
-	}
-	if f.form.bracket {
-		c |= classBracket
-	}
-	return c
-}
-
-// mixed reports whether no kernel and no tool gives one backtrace such frames. Names
-// that a tool has decoded stand among others without their offsets.
-func (c frameClass) mixed() bool {
-	const names, addresses = classSized | classUnsized, classBracket | classBare
-	return c&names == names || c&addresses == addresses
-}
-
-// indentation counts the blanks at the start, a tab as a whole indentation.
-func indentation(b []byte) int {
-	n := 0
-	for _, c := range b {
-		switch c {
-		case ' ':
-			n++
-		case '\t':
-			n += frameIndent
-		default:
-			return n
-		}
-	}
-	return n
-}

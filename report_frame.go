@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/kmemleak/kmemleak/internal/logtext"
 )
 
 // ParseFrame reads one line of a backtrace, in every form that kernels print it
@@ -56,6 +58,15 @@ const (
 	maxPath  = 4 << 10
 )
 
+const (
+	// maxDepth bounds the frames of a record. A kernel prints 16, a tool that
+	// decodes them adds some inlined ones to each.
+	maxDepth = 1 << 9
+
+	// frameIndent is the number of blanks before a frame.
+	frameIndent = 4
+)
+
 // A frameForm says how a frame was written.
 type frameForm struct {
 	bracket bool // an address, or what stands for one, in brackets
@@ -74,7 +85,7 @@ var (
 // parseFrame reads a frame from the start of b and gives the text after it,
 // without blanks at its ends.
 func parseFrame(b []byte) (f Frame, form frameForm, rest []byte, err error) {
-	b = trimBlanks(b)
+	b = logtext.Trim(b)
 	if len(b) == 0 {
 		return f, form, b, errNoFrame
 	}
@@ -86,9 +97,9 @@ func parseFrame(b []byte) (f Frame, form frameForm, rest []byte, err error) {
 			return f, form, b, err
 		}
 		form.bracket = true
-		b = trimLeft(b)
+		b = logtext.TrimLeft(b)
 	}
-	b = trimLeft(bytes.TrimPrefix(b, []byte("? ")))
+	b = logtext.TrimLeft(bytes.TrimPrefix(b, []byte("? ")))
 
 	// An ARM oops puts the symbol in parentheses.
 	if len(b) > 1 && b[0] == '(' && isNameByte[b[1]] {
@@ -97,12 +108,14 @@ func parseFrame(b []byte) (f Frame, form frameForm, rest []byte, err error) {
 			if err == nil && len(rest) == 0 && innerForm.offset {
 				inner.Addr = bracket
 				innerForm.bracket = form.bracket
-				return inner, innerForm, trimLeft(b[i+1:]), nil
+				return inner, innerForm, logtext.TrimLeft(b[i+1:]), nil
 			}
 		}
 	}
-	if len(b) > 0 && b[0] == '<' && logLevel(b) > 0 {
-		return Frame{}, form, b, errNoFrame // no type of Rust or C++
+	if len(b) > 0 && b[0] == '<' {
+		if i := bytes.IndexByte(b[:min(len(b), 5)], '>'); i > 0 && logtext.IsDecimal(b[1:i]) {
+			return Frame{}, form, b, errNoFrame // a log level, no type of Rust or C++
+		}
 	}
 	if b, err = parseSymbol(b, &f, &form); err != nil {
 		return Frame{}, form, b, err
@@ -120,31 +133,31 @@ func parseFrame(b []byte) (f Frame, form frameForm, rest []byte, err error) {
 // inlineBracket reads what syzkaller of 2016 put in place of the address of an inlined
 // frame: [<     inline     >].
 func inlineBracket(b []byte) (rest []byte, ok bool) {
-	s := scan{b: b}
-	ok = s.lit("[<") && s.word("inline") && s.word(">") && s.lit("]")
-	return s.b, ok
+	s := logtext.Scan{Rest: b}
+	ok = s.Lit("[<") && s.Word("inline") && s.Word(">") && s.Lit("]")
+	return s.Rest, ok
 }
 
 // parseBracket reads the address before the symbol. Mail and web software often
 // loses the inner brackets.
 func parseBracket(b []byte) (addr uint64, rest []byte, err error) {
-	s := scan{b: b[1:]}
-	s.blanks()
-	inner := s.lit("<")
-	s.blanks()
-	if s.lit("(") { // (ptrval), (____ptrval____), (null)
-		i := bytes.IndexByte(s.b, ')')
+	s := logtext.Scan{Rest: b[1:]}
+	s.Blanks()
+	inner := s.Lit("<")
+	s.Blanks()
+	if s.Lit("(") { // (ptrval), (____ptrval____), (null)
+		i := bytes.IndexByte(s.Rest, ')')
 		if i < 0 {
 			return 0, b, errCutFrame
 		}
-		if name := string(bytes.Trim(s.b[:i], "_ ")); name != "ptrval" && name != "null" {
+		if name := string(bytes.Trim(s.Rest[:i], "_ ")); name != "ptrval" && name != "null" {
 			return 0, b, errNoFrame
 		}
-		s.b = s.b[i+1:]
+		s.Rest = s.Rest[i+1:]
 	} else {
-		v, digits, ok := s.hex()
+		v, digits, ok := s.Hex()
 		switch {
-		case s.short:
+		case s.Short:
 			return 0, b, errCutFrame
 		case !ok || digits < 8:
 			return 0, b, errNoFrame
@@ -152,15 +165,15 @@ func parseBracket(b []byte) (addr uint64, rest []byte, err error) {
 			addr = v
 		}
 	}
-	s.short = false
-	s.blanks()
-	if inner && !s.lit(">") || !s.word("]") {
-		if s.short || len(s.b) == 0 {
+	s.Short = false
+	s.Blanks()
+	if inner && !s.Lit(">") || !s.Word("]") {
+		if s.Short || len(s.Rest) == 0 {
 			return 0, b, errCutFrame
 		}
 		return 0, b, errNoFrame
 	}
-	return addr, s.b, nil
+	return addr, s.Rest, nil
 }
 
 // parseSymbol reads the name with its offset and size, or a bare address.
@@ -168,21 +181,21 @@ func parseSymbol(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 	if len(b) == 0 {
 		return b, errCutFrame
 	}
-	s := scan{b: b}
-	if s.lit("(null)") { // old kernels, for an address of 0
+	s := logtext.Scan{Rest: b}
+	if s.Lit("(null)") { // old kernels, for an address of 0
 		form.number = true
-		return s.b, nil
+		return s.Rest, nil
 	}
-	if s.lit("0x") {
-		v, _, ok := s.hex()
-		if !ok && s.short {
+	if s.Lit("0x") {
+		v, _, ok := s.Hex()
+		if !ok && s.Short {
 			return b, errCutFrame
 		}
-		if !ok || len(s.b) > 0 && isNameByte[s.b[0]] {
+		if !ok || len(s.Rest) > 0 && isNameByte[s.Rest[0]] {
 			return b, errNoFrame
 		}
 		f.Addr, form.number = v, true
-		return s.b, nil
+		return s.Rest, nil
 	}
 	n := 0
 	for n < len(b) && n <= maxName && isNameByte[b[n]] {
@@ -196,37 +209,37 @@ func parseSymbol(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 		return b, errNoFrame
 	}
 	f.Func = string(b[:n])
-	s.b = b[n:]
-	if !s.lit("+0x") {
-		if s.short && len(s.b) > 0 {
+	s.Rest = b[n:]
+	if !s.Lit("+0x") {
+		if s.Short && len(s.Rest) > 0 {
 			return b, errCutFrame
 		}
-		return s.b, nil
+		return s.Rest, nil
 	}
 	var ok bool
-	if f.Offset, _, ok = s.hex(); !ok {
-		if s.short {
+	if f.Offset, _, ok = s.Hex(); !ok {
+		if s.Short {
 			return b, errCutFrame
 		}
 		return b, errNoFrame
 	}
 	form.offset = true
-	s.short = false
-	if !s.lit("/0x") {
-		if s.short && len(s.b) > 0 {
+	s.Short = false
+	if !s.Lit("/0x") {
+		if s.Short && len(s.Rest) > 0 {
 			return b, errCutFrame
 		}
-		return s.b, nil
+		return s.Rest, nil
 	}
-	s.short = false
-	if f.Size, _, ok = s.hex(); !ok {
-		if s.short {
+	s.Short = false
+	if f.Size, _, ok = s.Hex(); !ok {
+		if s.Short {
 			return b, errCutFrame
 		}
 		return b, errNoFrame
 	}
 	form.size = true
-	return s.b, nil
+	return s.Rest, nil
 }
 
 // isNameByte tells the bytes of a symbol as compilers write it.
@@ -272,7 +285,7 @@ func demangledLen(b []byte) int {
 // what decoding tools add.
 func parseTail(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 	for {
-		b = trimLeft(b)
+		b = logtext.TrimLeft(b)
 		if len(b) == 0 {
 			return b, nil
 		}
@@ -302,15 +315,15 @@ func parseTail(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 			}
 			b = b[i+1:]
 			// decode_stacktrace.sh puts the module here and drops its brackets.
-			word := trimLeft(b)
-			n := indexBlank(word)
-			behind := trimLeft(word[n:])
+			word := logtext.TrimLeft(b)
+			n := logtext.IndexBlank(word)
+			behind := logtext.TrimLeft(word[n:])
 			if form.file && f.Module == "" && n > 0 && isModule(word[:n]) && (len(behind) == 0 || behind[0] == '(') {
 				f.Module = string(word[:n])
 				b = behind
 			}
 		default:
-			n := indexBlank(b)
+			n := logtext.IndexBlank(b)
 			file, line, ok := cutPosition(b[:n])
 			if !ok || form.file {
 				return b, nil
@@ -403,7 +416,7 @@ func isModule(b []byte) bool {
 	if len(name) == 0 || len(name) > 64 || name[0] == '.' || name[0] == '-' {
 		return false
 	}
-	if isDecimal(name) { // a footnote
+	if logtext.IsDecimal(name) { // a footnote
 		return false
 	}
 	for _, c := range name {
@@ -415,7 +428,7 @@ func isModule(b []byte) bool {
 		return true
 	}
 	for _, c := range id {
-		if hexValue[c] > 15 {
+		if logtext.HexDigit(c) > 15 {
 			return false
 		}
 	}
@@ -427,11 +440,46 @@ func setModule(f *Frame, b []byte) {
 	f.Module, f.BuildID = string(name), string(id)
 }
 
-// clip bounds a text that goes into an error.
-func clip(b []byte) string {
-	const longest = 200
-	if len(b) > longest {
-		return string(b[:longest]) + "..."
+// isCut reports whether a frame at the end of a text that does not end with a line
+// end cannot be whole: the offset is always within the size.
+func isCut(f Frame, form frameForm) bool {
+	return form.offset && (!form.size || f.beyond())
+}
+
+// beyond reports whether the offset is beyond the size, which no kernel prints. A
+// size of 0 is how String writes that it is not known.
+func (f Frame) beyond() bool { return f.Size != 0 && f.Offset > f.Size }
+
+// A frameClass is what frames of one backtrace have in common, as a set.
+type frameClass uint8
+
+const (
+	classSized   frameClass = 1 << iota // a name with offset and size
+	classUnsized                        // a name without
+	classBracket                        // an address in brackets before it
+	classBare                           // an address and nothing else
+)
+
+// class returns the class of a frame of this form.
+func (form frameForm) class(inlined bool) frameClass {
+	var c frameClass
+	switch {
+	case form.number && !form.bracket:
+		return classBare
+	case form.size:
+		c = classSized
+	case !form.number && !form.list && !inlined:
+		c = classUnsized
 	}
-	return string(b)
+	if form.bracket {
+		c |= classBracket
+	}
+	return c
+}
+
+// mixed reports whether no kernel and no tool gives one backtrace such frames. Names
+// that a tool has decoded stand among others without their offsets.
+func (c frameClass) mixed() bool {
+	const names, addresses = classSized | classUnsized, classBracket | classBare
+	return c&names == names || c&addresses == addresses
 }

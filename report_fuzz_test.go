@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak/internal/logtext"
 )
 
 // checkLeak fails if a leak does not come back from its text or its JSON.
@@ -51,15 +53,14 @@ func addReports(f *testing.F) {
 		"  backtrace (crc 0):\n    kzalloc include/linux/slab.h:1094 [inline]\n    f+0x1/0x2 [m 0123456789] (a.c:1)\n    0xffffffffc0a015e4\n    <A as B>::c+0x1/0x2\n"))
 }
 
-// marked reports whether a cleaner changes a text.
+// marked reports whether a text has the marks of a carrier.
 func marked(text []byte) bool {
-	var cl cleaner
-	for line := range bytes.SplitSeq(text, []byte("\n")) {
-		if _, ok := cl.clean(line); !ok || cl.changed {
-			return true
-		}
+	var restored []byte
+	in := logtext.NewText(bytes.NewReader(text), &subject)
+	for l, ok := in.Next(); ok; l, ok = in.Next() {
+		restored = append(append(restored, l.Text...), '\n')
 	}
-	return false
+	return !bytes.Equal(bytes.TrimSuffix(restored, []byte("\n")), bytes.TrimSuffix(text, []byte("\n")))
 }
 
 func FuzzParse(f *testing.F) {

@@ -44,18 +44,31 @@ const (
 )
 
 func newInternTable() *internTable {
-	t := new(internTable)
+	t := &internTable{names: make(map[string]string)}
 	t.reset()
-	t.names = make(map[string]string)
 	return t
 }
 
-func (t *internTable) reset() {
+// reset starts again from nothing but the frames with the indexes in use, which it
+// replaces by the new ones.
+func (t *internTable) reset(used ...[]uint32) {
+	var keep []internFrame
+	for _, indexes := range used {
+		for _, i := range indexes {
+			keep = append(keep, t.frames[i])
+		}
+	}
 	t.byText = make(map[string]uint32)
 	clear(t.frames) // lets go of their text
 	t.frames, t.class = t.frames[:0], t.class[:0]
 	t.stacks = make(map[string][]Frame)
 	t.depth, t.size = 0, 0
+	for _, indexes := range used {
+		for n := range indexes {
+			indexes[n] = t.add(nil, keep[n])
+		}
+		keep = keep[len(indexes):]
+	}
 }
 
 // full reports whether it is time to reset: the indexes that add has given
@@ -81,7 +94,7 @@ func (t *internTable) add(line []byte, f internFrame) uint32 {
 	f.frame.BuildID = t.name(f.frame.BuildID)
 	f.frame.File = t.name(f.frame.File)
 	t.frames = append(t.frames, f)
-	t.class = append(t.class, f.class())
+	t.class = append(t.class, f.form.class(f.frame.Inlined))
 	t.size += len(f.frame.Func) + len(f.frame.Module) + len(f.frame.BuildID) + len(f.frame.File)
 	if len(line) > 0 && len(line) <= maxInternText {
 		t.byText[string(line)] = i

@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"math"
 	"time"
+
+	"github.com/kmemleak/kmemleak/internal/logtext"
 )
 
 // The lines of a record, as print_unreferenced in the kernel's mm/kmemleak.c has
@@ -41,38 +43,38 @@ const anchor = "nreferenced object"
 // into Addr, Size and PerCPU. Where the line ends after a complete address, l.Addr
 // is set although ok is false.
 func parseHeader(b []byte, l *Leak) (rest []byte, ok, short bool) {
-	s := scan{b: b}
-	if !s.lit("u"+anchor) && !s.lit("U"+anchor) {
-		return b, false, s.short
+	s := logtext.Scan{Rest: b}
+	if !s.Lit("u"+anchor) && !s.Lit("U"+anchor) {
+		return b, false, s.Short
 	}
-	if s.word("(percpu)") {
+	if s.Word("(percpu)") {
 		l.PerCPU = true
 	} else {
-		s.word("(phys)") // never in a report, but in the kernel's code for it
+		s.Word("(phys)") // never in a report, but in the kernel's code for it
 	}
-	s.short = false
-	if !s.word("0x") {
-		return b, false, s.short || len(trimBlanks(s.b)) == 0
+	s.Short = false
+	if !s.Word("0x") {
+		return b, false, s.Short || len(logtext.Trim(s.Rest)) == 0
 	}
-	addr, digits, ok := s.hex()
+	addr, digits, ok := s.Hex()
 	if !ok {
-		return b, false, s.short
+		return b, false, s.Short
 	}
-	s.short = false
-	if digits >= 8 && len(s.b) > 0 {
+	s.Short = false
+	if digits >= 8 && len(s.Rest) > 0 {
 		l.Addr = addr
 	}
-	if !s.word("(size") {
-		return b, false, s.short || len(trimBlanks(s.b)) == 0
+	if !s.Word("(size") {
+		return b, false, s.Short || len(logtext.Trim(s.Rest)) == 0
 	}
-	s.short = false
-	s.blanks()
-	size, ok := s.dec()
-	if !ok || !s.lit(")") || !s.word(":") {
-		return b, false, s.short || ok && len(trimBlanks(s.b)) == 0
+	s.Short = false
+	s.Blanks()
+	size, ok := s.Dec()
+	if !ok || !s.Lit(")") || !s.Word(":") {
+		return b, false, s.Short || ok && len(logtext.Trim(s.Rest)) == 0
 	}
 	l.Addr, l.Size = addr, size
-	return s.b, true, false
+	return s.Rest, true, false
 }
 
 // parseComm reads
@@ -83,25 +85,25 @@ func parseHeader(b []byte, l *Leak) (rest []byte, ok, short bool) {
 // The kernel prints the name as it is. It may hold anything, so the line is
 // recognised by its end.
 func parseComm(b []byte) (c commLine, rest []byte, ok, short bool) {
-	s := scan{b: b}
-	if !s.lit("comm") {
-		return c, b, false, s.short
+	s := logtext.Scan{Rest: b}
+	if !s.Lit("comm") {
+		return c, b, false, s.Short
 	}
-	s.blanks()
-	quote := s.lit(`"`)
-	name := s.b
+	s.Blanks()
+	quote := s.Lit(`"`)
+	name := s.Rest
 	for _, longest := range [...]int{commLen, longCommLen} {
 		for i := min(longest, len(name)-1); i >= 0; i-- {
 			if quote && name[i] != '"' || !quote && name[i] != ',' {
 				continue
 			}
-			end := scan{b: name[i:]}
+			end := logtext.Scan{Rest: name[i:]}
 			c, ok := parseCommEnd(&end, quote)
 			if ok {
 				c.comm = name[:i]
-				return c, end.b, true, false
+				return c, end.Rest, true, false
 			}
-			short = short || end.short
+			short = short || end.Short
 		}
 	}
 	return c, b, false, short || len(name) <= longCommLen
@@ -116,29 +118,29 @@ type commLine struct {
 }
 
 // parseCommEnd reads the line from the quote that ends the name.
-func parseCommEnd(s *scan, quote bool) (c commLine, ok bool) {
+func parseCommEnd(s *logtext.Scan, quote bool) (c commLine, ok bool) {
 	if quote {
-		s.lit(`"`)
+		s.Lit(`"`)
 	}
-	if !s.lit(",") || !s.word("pid") {
+	if !s.Lit(",") || !s.Word("pid") {
 		return c, false
 	}
-	s.blanks()
-	negative := s.lit("-")
-	pid, ok := s.dec()
-	if !ok || pid > 1<<31 || pid == 1<<31 && !negative || !s.lit(",") || !s.word("jiffies") {
+	s.Blanks()
+	negative := s.Lit("-")
+	pid, ok := s.Dec()
+	if !ok || pid > 1<<31 || pid == 1<<31 && !negative || !s.Lit(",") || !s.Word("jiffies") {
 		return c, false
 	}
-	s.blanks()
-	if c.jiffies, ok = s.dec(); !ok {
+	s.Blanks()
+	if c.jiffies, ok = s.Dec(); !ok {
 		return c, false
 	}
 	c.pid = int(int64(pid))
 	if negative {
 		c.pid = int(-int64(pid))
 	}
-	s.short = false
-	if !s.word("(age") {
+	s.Short = false
+	if !s.Word("(age") {
 		return c, true
 	}
 	c.age, ok = parseAge(s)
@@ -146,16 +148,16 @@ func parseCommEnd(s *scan, quote bool) (c commLine, ok bool) {
 }
 
 // parseAge reads the rest of "(age 16.449s)".
-func parseAge(s *scan) (time.Duration, bool) {
-	s.blanks()
-	seconds, ok := s.dec()
-	if !ok || !s.lit(".") {
+func parseAge(s *logtext.Scan) (time.Duration, bool) {
+	s.Blanks()
+	seconds, ok := s.Dec()
+	if !ok || !s.Lit(".") {
 		return 0, false
 	}
-	digits := len(s.b)
-	millis, ok := s.dec()
-	digits -= len(s.b)
-	if !ok || digits != 3 || seconds >= math.MaxInt64/uint64(time.Second) || !s.lit("s)") {
+	digits := len(s.Rest)
+	millis, ok := s.Dec()
+	digits -= len(s.Rest)
+	if !ok || digits != 3 || seconds >= math.MaxInt64/uint64(time.Second) || !s.Lit("s)") {
 		return 0, false
 	}
 	return time.Duration(seconds)*time.Second + time.Duration(millis)*time.Millisecond, true
@@ -168,29 +170,29 @@ func parseAge(s *scan) (time.Duration, bool) {
 //
 // into the number of bytes that follow and, if perCPU, the processor.
 func parseHexHeader(b []byte) (n int, perCPU bool, cpu int, rest []byte, ok, short bool) {
-	s := scan{b: b}
-	if !s.lit("hex dump") && !s.lit("HEX dump") || !s.word("(first") {
-		return 0, false, 0, b, false, s.short
+	s := logtext.Scan{Rest: b}
+	if !s.Lit("hex dump") && !s.Lit("HEX dump") || !s.Word("(first") {
+		return 0, false, 0, b, false, s.Short
 	}
-	s.blanks()
-	v, ok := s.dec()
-	if !ok || v > maxData || !s.word("bytes") {
-		return 0, false, 0, b, false, s.short
+	s.Blanks()
+	v, ok := s.Dec()
+	if !ok || v > maxData || !s.Word("bytes") {
+		return 0, false, 0, b, false, s.Short
 	}
 	// The comma is in the first version of the patch that brought this.
-	if s.lit(",") && s.word("cpu") || s.word("on cpu") {
-		s.blanks()
-		u, ok := s.dec()
+	if s.Lit(",") && s.Word("cpu") || s.Word("on cpu") {
+		s.Blanks()
+		u, ok := s.Dec()
 		if !ok || u > 1<<31-1 {
-			return 0, false, 0, b, false, s.short
+			return 0, false, 0, b, false, s.Short
 		}
 		perCPU, cpu = true, int(u)
 	}
-	s.short = false
-	if !s.lit("):") {
-		return 0, false, 0, b, false, s.short
+	s.Short = false
+	if !s.Lit("):") {
+		return 0, false, 0, b, false, s.Short
 	}
-	return int(v), perCPU, cpu, s.b, true, false
+	return int(v), perCPU, cpu, s.Rest, true, false
 }
 
 // maxData bounds how many bytes a hex dump may announce. Kernels dump 32.
@@ -207,13 +209,13 @@ const rowLen = 16
 // nothing that the bytes do not say.
 func parseHexRow(data, b []byte, want int) (_, rest []byte) {
 	for want > 0 {
-		if len(b) < 2 || hexValue[b[0]] > 15 || hexValue[b[1]] > 15 {
+		if len(b) < 2 || logtext.HexDigit(b[0]) > 15 || logtext.HexDigit(b[1]) > 15 {
 			break
 		}
 		if len(b) > 2 && b[2] != ' ' && b[2] != '\t' {
 			break
 		}
-		data = append(data, hexValue[b[0]]<<4|hexValue[b[1]])
+		data = append(data, logtext.HexDigit(b[0])<<4|logtext.HexDigit(b[1]))
 		want--
 		b = b[2:]
 		if len(b) > 0 {
@@ -226,7 +228,7 @@ func parseHexRow(data, b []byte, want int) (_, rest []byte) {
 // isByte reports whether b, what follows the bytes of a row and one blank, starts
 // with one byte more.
 func isByte(b []byte) bool {
-	return len(b) >= 2 && hexValue[b[0]] <= 15 && hexValue[b[1]] <= 15 && (len(b) == 2 || b[2] == ' ' || b[2] == '\t')
+	return len(b) >= 2 && logtext.HexDigit(b[0]) <= 15 && logtext.HexDigit(b[1]) <= 15 && (len(b) == 2 || b[2] == ' ' || b[2] == '\t')
 }
 
 // isChars reports whether b is the column of characters of the row data, but for
@@ -239,13 +241,13 @@ func isChars(b, data []byte) bool {
 		if c < ' ' || c > '~' {
 			c = '.'
 		}
-		b = trimLeft(b)
+		b = logtext.TrimLeft(b)
 		if len(b) == 0 || b[0] != c {
 			return false
 		}
 		b = b[1:]
 	}
-	return len(trimLeft(b)) == 0
+	return len(logtext.TrimLeft(b)) == 0
 }
 
 // parseBacktraceHeader reads
@@ -253,22 +255,22 @@ func isChars(b, data []byte) bool {
 //	backtrace:
 //	backtrace (crc 1edb9bcf):
 func parseBacktraceHeader(b []byte) (crc uint32, hasCRC bool, rest []byte, ok, short bool) {
-	s := scan{b: b}
-	if !s.lit("backtrace") && !s.lit("Backtrace") {
-		return 0, false, b, false, s.short
+	s := logtext.Scan{Rest: b}
+	if !s.Lit("backtrace") && !s.Lit("Backtrace") {
+		return 0, false, b, false, s.Short
 	}
-	if s.lit(":") {
-		return 0, false, s.b, true, false
+	if s.Lit(":") {
+		return 0, false, s.Rest, true, false
 	}
-	if !s.word("(crc") {
-		return 0, false, b, false, s.short
+	if !s.Word("(crc") {
+		return 0, false, b, false, s.Short
 	}
-	s.blanks()
-	v, digits, ok := s.hex()
-	if !ok || digits > 8 || !s.lit("):") {
-		return 0, false, b, false, s.short
+	s.Blanks()
+	v, digits, ok := s.Hex()
+	if !ok || digits > 8 || !s.Lit("):") {
+		return 0, false, b, false, s.Short
 	}
-	return uint32(v), true, s.b, true, false
+	return uint32(v), true, s.Rest, true, false
 }
 
 // isHeader reports whether a line of the kernel's file starts a record.

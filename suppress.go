@@ -62,7 +62,6 @@ func ParseSuppressions(r io.Reader) (Suppressions, error) {
 	var list Suppressions
 	var entry Suppression // the one being read, if it has a line
 	in := bufio.NewScanner(r)
-	in.Buffer(nil, maxLine)
 	line := 0
 	fail := func(text, problem string) (Suppressions, error) {
 		return list, &ParseError{Line: line, Text: clip([]byte(text)), Err: formatErrorf("%s", problem)}

@@ -4,6 +4,7 @@
 package kmemleak
 
 import (
+	"bufio"
 	"errors"
 	"io"
 	"strings"
@@ -237,7 +238,7 @@ func FuzzSuppressionString(f *testing.F) {
 		s := Suppression{Reason: reason, Frames: []string{frame1, frame2}, Module: module, Comm: comm, Expires: time.Unix(seconds, nanos)}
 		got, err := ParseSuppressions(strings.NewReader(s.String()))
 		if err != nil {
-			if len(got) > 0 || badFrame(frame1) == "" && badFrame(frame2) == "" && len(s.String()) < maxLine && !strings.ContainsFunc(module, unicode.IsSpace) &&
+			if len(got) > 0 || badFrame(frame1) == "" && badFrame(frame2) == "" && len(s.String()) < bufio.MaxScanTokenSize && !strings.ContainsFunc(module, unicode.IsSpace) &&
 				strings.IndexByte(comm, 0) < 0 && s.Expires.UTC().Year() >= 1 && s.Expires.UTC().Year() <= 9999 {
 				t.Fatalf("%q gives %v, %v", s.String(), got, err)
 			}

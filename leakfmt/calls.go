@@ -27,39 +27,26 @@ func ownerOf(calls []kmemleak.Call) owner {
 // share a few hundred.
 type memo[T any] struct {
 	of     func(l kmemleak.Leak) T
-	shared map[shared]T
+	shared map[kmemleak.BacktraceKey]T
 	equal  map[string]T
 	key    []byte
-}
-
-// shared is a backtrace by where it is in memory.
-type shared struct {
-	first *kmemleak.Frame
-	calls *kmemleak.Call
-	n     int
 }
 
 // maxMemo is how many backtraces are remembered.
 const maxMemo = 4096
 
 func newMemo[T any](of func(kmemleak.Leak) T) *memo[T] {
-	return &memo[T]{of: of, shared: make(map[shared]T), equal: make(map[string]T)}
+	return &memo[T]{of: of, shared: make(map[kmemleak.BacktraceKey]T), equal: make(map[string]T)}
 }
 
 func (m *memo[T]) get(l kmemleak.Leak) T {
-	at := shared{n: len(l.Backtrace)}
-	if at.n > 0 {
-		at.first = &l.Backtrace[0]
-	}
-	if len(l.Calls) > 0 {
-		at.calls = &l.Calls[0]
-	}
+	at := kmemleak.KeyOf(l)
 	if v, ok := m.shared[at]; ok {
 		return v
 	}
 	m.key = appendKey(m.key[:0], l.Backtrace)
 	v, ok := m.equal[string(m.key)]
-	if !ok || at.calls != nil {
+	if !ok || l.Calls != nil {
 		v = m.of(l)
 		if len(m.equal) >= maxMemo {
 			clear(m.equal)

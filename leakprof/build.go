@@ -20,7 +20,7 @@ import (
 type builder struct {
 	Options
 	profile   *profile.Profile
-	shared    map[shared]stack
+	shared    map[kmemleak.BacktraceKey]stack
 	stacks    map[string]stack
 	samples   map[sampleKey]*profile.Sample
 	locations map[string]*profile.Location
@@ -30,14 +30,6 @@ type builder struct {
 	above     map[string]bool   // functions above the owner of some leak
 	others    map[string]bool   // functions that are it, or called it
 	key       []byte
-}
-
-// shared identifies a backtrace by its place in memory: leaks of one report share equal
-// ones.
-type shared struct {
-	first *kmemleak.Frame
-	calls *kmemleak.Call
-	n     int
 }
 
 // stack is the profile's form of a backtrace.
@@ -68,7 +60,7 @@ func newBuilder(o *Options) *builder {
 			PeriodType:        &profile.ValueType{Type: "leaked_space", Unit: "bytes"},
 			Period:            1,
 		},
-		shared:    make(map[shared]stack),
+		shared:    make(map[kmemleak.BacktraceKey]stack),
 		stacks:    make(map[string]stack),
 		samples:   make(map[sampleKey]*profile.Sample),
 		locations: make(map[string]*profile.Location),
@@ -116,19 +108,13 @@ func (b *builder) add(l kmemleak.Leak) {
 
 // stack returns the profile's form of a backtrace. Most leaks of a report share a few.
 func (b *builder) stack(l kmemleak.Leak) stack {
-	at := shared{n: len(l.Backtrace)}
-	if at.n > 0 {
-		at.first = &l.Backtrace[0]
-	}
-	if len(l.Calls) > 0 {
-		at.calls = &l.Calls[0]
-	}
+	at := kmemleak.KeyOf(l)
 	s, ok := b.shared[at]
 	if ok {
 		return s
 	}
 	key := fmt.Sprintf("%#v", l.Backtrace)
-	if s, ok = b.stacks[key]; !ok || at.calls != nil {
+	if s, ok = b.stacks[key]; !ok || l.Calls != nil {
 		s = b.newStack(l)
 		b.stacks[key] = s
 	}

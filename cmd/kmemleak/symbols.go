@@ -117,15 +117,13 @@ func lookUp(ctx context.Context, std stdio, s *kmemleak.Symbolizer, leaks []kmem
 // backtraces yields those of leaks, once if leaks of one place share it.
 func backtraces(leaks []kmemleak.Leak) iter.Seq[[]kmemleak.Frame] {
 	return func(yield func([]kmemleak.Frame) bool) {
-		done := make(map[*kmemleak.Frame]bool)
+		done := make(map[kmemleak.BacktraceKey]bool)
 		for _, l := range leaks {
-			if len(l.Backtrace) == 0 || done[&l.Backtrace[0]] {
-				continue
-			}
-			done[&l.Backtrace[0]] = true
-			if !yield(l.Backtrace) {
+			key := kmemleak.KeyOf(l)
+			if !done[key] && !yield(l.Backtrace) {
 				return
 			}
+			done[key] = true
 		}
 	}
 }

@@ -1,31 +1,32 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package logtext
 
 import (
 	"bytes"
 	"hash/maphash"
 )
 
-// A carrier is what stands before the kernel's text in a line of a log or a mail:
-// quote marks, log level, time stamp, host, caller, "kmemleak: ".
-type carrier struct {
-	source uint64 // of host, program and caller; 0 if the line does not name them
-	timed  bool   // has a time stamp
-	tagged bool   // has "kmemleak: "
+// A Carrier is what stands before the text of a line in a log or a mail: quote marks,
+// log level, time stamp, host, caller, tag.
+type Carrier struct {
+	Source uint64 // a hash of host, program and caller, 0 if the line does not name them
+	Timed  bool   // has a time stamp
+	Tagged bool   // has the Tag of the Subject
 }
 
 var carrierSeed = maphash.MakeSeed()
 
-func (c *carrier) add(source []byte) {
-	c.source = c.source*31 + maphash.Bytes(carrierSeed, source) | 1
+func (c *Carrier) add(source []byte) {
+	c.Source = c.Source*31 + maphash.Bytes(carrierSeed, source) | 1
 }
 
-// stripCarrier gives the text behind the carrier, with its indentation.
-func stripCarrier(b []byte) (c carrier, text []byte) {
+// Strip returns the carrier at the start of b and the text behind it, with its
+// indentation.
+func (s *Subject) Strip(b []byte) (c Carrier, text []byte) {
 	for {
-		t := trimLeft(b)
+		t := TrimLeft(b)
 		if len(t) == 0 {
 			return c, t
 		}
@@ -38,13 +39,13 @@ func stripCarrier(b []byte) (c carrier, text []byte) {
 		case ch == '[':
 			n = c.bracket(t)
 		case ch == '(': // (0)[1:swapper/0], the processor in vendors' kernels
-			if i := bytes.IndexByte(t[:min(len(t), 5)], ')'); i > 1 && isDecimal(t[1:i]) && i+1 < len(t) && t[i+1] == '[' {
+			if i := bytes.IndexByte(t[:min(len(t), 5)], ')'); i > 1 && IsDecimal(t[1:i]) && i+1 < len(t) && t[i+1] == '[' {
 				n = i + 1
 			}
 		case ch >= '0' && ch <= '9':
-			n = c.stamp(t)
-		case ch == 'k' || ch >= 'A' && ch <= 'Z':
-			n = c.word(t)
+			n = c.stamp(t, s)
+		case ch == 'k' || ch == s.Tag[0] || ch >= 'A' && ch <= 'Z':
+			n = c.word(t, s)
 		case ch == '+' || ch == '-' || ch == '*' || ch == '#' || ch == '%' || ch == '!' || ch == ':' || ch == '/':
 			// Patches, lists and comments.
 			if n = 1; len(t) > 1 && t[1] == ch {
@@ -67,7 +68,7 @@ func stripCarrier(b []byte) (c carrier, text []byte) {
 // logLevel reads <4>, and the version that RFC 5424 puts behind it.
 func logLevel(t []byte) int {
 	i := bytes.IndexByte(t[:min(len(t), 5)], '>')
-	if i < 2 || !isDecimal(t[1:i]) {
+	if i < 2 || !IsDecimal(t[1:i]) {
 		return 0
 	}
 	if bytes.HasPrefix(t[i+1:], []byte("1 ")) {
@@ -78,52 +79,42 @@ func logLevel(t []byte) int {
 
 // bracket reads [   76.611642], [  T170], [Mon Nov 23 01:13:44 2026] and vendors'
 // forms such as [0:    init:    1]. An address has neither point nor colon.
-func (c *carrier) bracket(t []byte) int {
-	end, point, colon := 0, false, false
-	for i, ch := range t[:min(len(t), 64)] {
-		if ch == ']' {
-			end = i
-			break
-		}
-		point = point || ch == '.'
-		colon = colon || ch == ':'
-	}
+func (c *Carrier) bracket(t []byte) int {
+	end := bytes.IndexByte(t[:min(len(t), 64)], ']')
 	if end < 2 {
 		return 0
 	}
-	inner := trimLeft(t[1:end])
+	inner := TrimLeft(t[1:end])
 	if len(inner) < 2 {
 		return 0
 	}
-	if inner[0] == '+' && point && isDecimal(inner[1:2]) || colon && shortDate(inner) { // dmesg -e
-		c.timed = true
-		return end + 1
-	}
-	if (inner[0] == 'T' || inner[0] == 'C') && isDecimal(inner[1:]) {
+	has := func(ch byte) bool { return bytes.IndexByte(inner, ch) >= 0 }
+	switch first := inner[0]; {
+	case (first == 'T' || first == 'C') && IsDecimal(inner[1:]):
 		c.add(inner)
-		return end + 1
+	case isDigit(first) && (has('.') || has(':')),
+		first == '+' && isDigit(inner[1]) && has('.'), // dmesg -e
+		has(':') && (shortDate(inner) || month(inner) > 0):
+		c.Timed = true
+	default:
+		return 0
 	}
-	digit := inner[0] >= '0' && inner[0] <= '9'
-	if digit && (point || colon) || colon && month(inner) > 0 {
-		c.timed = true
-		return end + 1
-	}
-	return 0
+	return end + 1
 }
 
 // stamp reads a date or a time and what loggers put behind them. The bytes of a
 // hex dump start with digits, too.
-func (c *carrier) stamp(t []byte) int {
-	n := indexBlank(t)
+func (c *Carrier) stamp(t []byte, subject *Subject) int {
+	n := IndexBlank(t)
 	token := t[:n]
 	if i := bytes.IndexByte(token, ';'); i > 0 && bytes.Count(token[:i], []byte(",")) >= 3 { // /dev/kmsg
-		c.timed = true
+		c.Timed = true
 		if at := bytes.Index(token[:i], []byte("caller=")); at > 0 {
 			c.add(token[at:i])
 		}
 		return i + 1
 	}
-	if i := leadingDigits(token); i > 0 && i < len(token) && (token[i] == ':' || token[i] == '-') && (i+1 == len(token) || token[i+1] > '9') {
+	if i := LeadingDigits(token); i > 0 && i < len(token) && (token[i] == ':' || token[i] == '-') && (i+1 == len(token) || token[i+1] > '9') {
 		return i + 1 // the number of a line, from grep
 	}
 	colons, others := 0, 0
@@ -141,34 +132,34 @@ func (c *carrier) stamp(t []byte) int {
 	if colons == 0 && (others == 0 || others > 2 || n < 5) {
 		return 0
 	}
-	c.timed = true
-	return n + c.sender(t[n:], colons > 0)
+	c.Timed = true
+	if colons == 0 {
+		return n // a date
+	}
+	return n + c.sender(t[n:], subject)
 }
 
 // sender reads what follows a time: " host kernel:", " program[123]:" or logcat's
 // "  1234  1234 W tag:".
-func (c *carrier) sender(t []byte, afterTime bool) int {
-	if !afterTime {
-		return 0
-	}
-	s := scan{b: t}
-	s.blanks()
-	if _, ok := s.dec(); ok { // logcat
-		s.blanks()
-		if _, ok := s.dec(); ok {
-			s.blanks()
-			if len(s.b) > 1 && s.b[0] >= 'A' && s.b[0] <= 'Z' && s.b[1] == ' ' {
-				if i := bytes.IndexByte(s.b[:min(len(s.b), 64)], ':'); i > 0 {
-					c.tagged = c.tagged || bytes.Contains(s.b[:i], []byte("kmemleak"))
-					return len(t) - len(s.b) + i + 1
+func (c *Carrier) sender(t []byte, subject *Subject) int {
+	s := Scan{Rest: t}
+	s.Blanks()
+	if _, ok := s.Dec(); ok { // logcat
+		s.Blanks()
+		if _, ok := s.Dec(); ok {
+			s.Blanks()
+			if len(s.Rest) > 1 && s.Rest[0] >= 'A' && s.Rest[0] <= 'Z' && s.Rest[1] == ' ' {
+				if i := bytes.IndexByte(s.Rest[:min(len(s.Rest), 64)], ':'); i > 0 {
+					c.Tagged = c.Tagged || bytes.Contains(s.Rest[:i], []byte(subject.Tag))
+					return len(t) - len(s.Rest) + i + 1
 				}
 			}
 		}
 		return 0
 	}
-	first := s.b[:indexBlank(s.b)]
-	start := s.b
-	if len(first) == 0 || bytes.IndexByte(first, '"') >= 0 || bytes.IndexByte(first, '+') >= 0 || isHeader(start) {
+	first := s.Rest[:IndexBlank(s.Rest)]
+	start := s.Rest
+	if len(first) == 0 || bytes.IndexByte(first, '"') >= 0 || bytes.IndexByte(first, '+') >= 0 || bytes.HasPrefix(start, []byte(subject.Start)) {
 		return 0
 	}
 	used := len(t) - len(start)
@@ -179,35 +170,35 @@ func (c *carrier) sender(t []byte, afterTime bool) int {
 		}
 		return 0
 	}
-	s.b = start[len(first):]
-	s.blanks()
-	second := s.b[:indexBlank(s.b)]
+	s.Rest = start[len(first):]
+	s.Blanks()
+	second := s.Rest[:IndexBlank(s.Rest)]
 	if !bytes.HasSuffix(second, []byte(":")) || bytes.IndexByte(second, '"') >= 0 || bytes.IndexByte(second, '(') >= 0 || second[0] == '0' ||
-		bytes.EqualFold(second, []byte("backtrace:")) {
+		bytes.EqualFold(second, []byte(subject.Label)) {
 		return 0
 	}
 	c.add(first)
 	c.add(second)
-	return len(t) - len(s.b) + len(second)
+	return len(t) - len(s.Rest) + len(second)
 }
 
-// word reads "kmemleak:", "kernel:", the date of syslog and logcat's "W/tag( 12):".
-func (c *carrier) word(t []byte) int {
+// word reads the tag, "kernel:", the date of syslog and logcat's "W/tag( 12):".
+func (c *Carrier) word(t []byte, subject *Subject) int {
 	switch {
-	case bytes.HasPrefix(t, []byte("kmemleak:")):
-		c.tagged = true
-		return len("kmemleak:")
+	case bytes.HasPrefix(t, []byte(subject.Tag)) && bytes.HasPrefix(t[len(subject.Tag):], []byte(":")):
+		c.Tagged = true
+		return len(subject.Tag) + 1
 	case bytes.HasPrefix(t, []byte("kernel:")):
 		return len("kernel:")
 	case len(t) > 2 && t[1] == '/':
 		if i := bytes.Index(t[:min(len(t), 64)], []byte("): ")); i > 0 {
-			c.tagged = c.tagged || bytes.Contains(t[:i], []byte("kmemleak"))
+			c.Tagged = c.Tagged || bytes.Contains(t[:i], []byte(subject.Tag))
 			return i + 2
 		}
 	case t[0] <= 'Z':
 		if n := month(t); n > 0 {
-			c.timed = true
-			return n + c.sender(t[n:], true)
+			c.Timed = true
+			return n + c.sender(t[n:], subject)
 		}
 	}
 	return 0
@@ -217,31 +208,31 @@ func (c *carrier) word(t []byte) int {
 func month(t []byte) int {
 	const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
 	const days = "MonTueWedThuFriSatSun"
-	s := scan{b: t}
+	s := Scan{Rest: t}
 	if len(t) < 15 {
 		return 0
 	}
 	if i := bytes.Index([]byte(days), t[:3]); i >= 0 && i%3 == 0 {
-		s.b = s.b[3:]
-		s.blanks()
+		s.Rest = s.Rest[3:]
+		s.Blanks()
 	}
-	if len(s.b) < 3 {
+	if len(s.Rest) < 3 {
 		return 0
 	}
-	if i := bytes.Index([]byte(months), s.b[:3]); i < 0 || i%3 != 0 {
+	if i := bytes.Index([]byte(months), s.Rest[:3]); i < 0 || i%3 != 0 {
 		return 0
 	}
-	s.b = s.b[3:]
-	s.blanks()
-	if _, ok := s.dec(); !ok {
+	s.Rest = s.Rest[3:]
+	s.Blanks()
+	if _, ok := s.Dec(); !ok {
 		return 0
 	}
-	s.blanks()
-	token := s.b[:indexBlank(s.b)]
+	s.Blanks()
+	token := s.Rest[:IndexBlank(s.Rest)]
 	if len(token) < 5 || bytes.IndexByte(token, ':') != 2 {
 		return 0
 	}
-	return len(t) - len(s.b) + len(token)
+	return len(t) - len(s.Rest) + len(token)
 }
 
 // shortDate reports whether b is like "Nov23 01:13".
@@ -251,45 +242,36 @@ func shortDate(b []byte) bool {
 		return false
 	}
 	i := bytes.Index([]byte(months), b[:3])
-	s := scan{b: b[3:]}
-	s.blanks()
-	if _, ok := s.dec(); i < 0 || i%3 != 0 || !ok || len(s.b) == 0 || s.b[0] != ' ' {
+	s := Scan{Rest: b[3:]}
+	s.Blanks()
+	if _, ok := s.Dec(); i < 0 || i%3 != 0 || !ok || len(s.Rest) == 0 || s.Rest[0] != ' ' {
 		return false
 	}
-	s.blanks()
-	return len(s.b) == 5 && s.b[2] == ':'
-}
-
-func isDecimal(b []byte) bool {
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return len(b) > 0
+	s.Blanks()
+	return len(s.Rest) == 5 && s.Rest[2] == ':'
 }
 
 // stripLike removes from the start of b what has the shape of prefix: runs of
 // digits and of blanks may differ, and so may the colon and the hyphen of grep. If
 // only the first words of prefix are there, it removes those: the prefix of a header
 // may have ended in "BUG: memory leak".
-func stripLike(b, prefix []byte) []byte {
+func StripLike(b, prefix []byte) []byte {
 	rest, words := b, b // words: behind the last whole word
 	named := false      // more than numbers
 	for len(prefix) > 0 {
 		if len(rest) == 0 {
 			return words
 		}
-		p, r := leadingDigits(prefix), leadingDigits(rest)
+		p, r := LeadingDigits(prefix), LeadingDigits(rest)
 		switch {
 		case p > 0 && r > 0:
 			prefix, rest = prefix[p:], rest[r:]
-		case r > 0 && isBlank(prefix[0]) && leadingDigits(trimLeft(prefix)) > 0: // padded
-			prefix = trimLeft(prefix)
-		case p > 0 && isBlank(rest[0]) && leadingDigits(trimLeft(rest)) > 0:
-			rest = trimLeft(rest)
-		case isBlank(prefix[0]) && isBlank(rest[0]):
-			prefix, rest = trimLeft(prefix), trimLeft(rest)
+		case r > 0 && IsBlank(prefix[0]) && LeadingDigits(TrimLeft(prefix)) > 0: // padded
+			prefix = TrimLeft(prefix)
+		case p > 0 && IsBlank(rest[0]) && LeadingDigits(TrimLeft(rest)) > 0:
+			rest = TrimLeft(rest)
+		case IsBlank(prefix[0]) && IsBlank(rest[0]):
+			prefix, rest = TrimLeft(prefix), TrimLeft(rest)
 			if named {
 				words = rest
 			}
@@ -301,14 +283,4 @@ func stripLike(b, prefix []byte) []byte {
 		}
 	}
 	return rest
-}
-
-func isBlank(c byte) bool { return c == ' ' || c == '\t' }
-
-func leadingDigits(b []byte) int {
-	n := 0
-	for n < len(b) && b[n] >= '0' && b[n] <= '9' {
-		n++
-	}
-	return n
 }

@@ -352,96 +352,6 @@ func TestExtractInterleaved(t *testing.T) {
 	}
 }
 
-// Two reports are mixed and nothing tells their lines apart: then no leak is given
-// as if it were whole.
-func TestExtractMixed(t *testing.T) {
-	split := strings.Index(carried, "unreferenced object 0xffff888101a2b400")
-	a, b := strings.SplitAfter(carried[:split], "\n"), strings.SplitAfter(carried[split:], "\n")
-	var text strings.Builder
-	for i := range max(len(a), len(b)) {
-		text.WriteString(strings.Join(a[min(i, len(a)):min(i+1, len(a))], ""))
-		text.WriteString(strings.Join(b[min(i, len(b)):min(i+1, len(b))], ""))
-	}
-	leaks, errs := collect(t, text.String())
-	if len(leaks) != 2 || errs[0] == nil || errs[1] == nil {
-		t.Errorf("leaks %v\nerrors %v", leaks, errs)
-	}
-}
-
-// Lines of a record without header are not those of a record far above.
-func TestExtractNoHeader(t *testing.T) {
-	header, body, _ := strings.Cut(carried[:strings.Index(carried, "unreferenced object 0xffff888101a2b400")], "\n")
-	header += "\n"
-	prose := "This is\nmy report, and\nit is\nlonger.\n"
-	want, err := Parse(strings.NewReader(header + body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	only := []Leak{{Addr: want[0].Addr, Size: want[0].Size}}
-	for _, tt := range []struct {
-		name, text string
-		want       []Leak
-		damaged    bool
-	}{
-		{"header, prose, body", header + prose + body, only, true},
-		{"header, empty line, prose, body", header + "\n" + prose + body, only, true},
-		{"record, prose, body", header + body + prose + body, want, false},
-		{"record, empty line, body", header + body + "\n" + body, want, false},
-		{"body, header", body + header, only, true},
-	} {
-		got, errs := collect(t, tt.text)
-		if diff := cmp.Diff(tt.want, got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
-		}
-		if err := errors.Join(errs...); (err != nil) != tt.damaged {
-			t.Errorf("%s: error %v", tt.name, err)
-		}
-	}
-}
-
-// Lines are lost, doubled or swapped. A leak without an error is right, but for its
-// frames: whether one is missing cannot be seen.
-func TestExtractLines(t *testing.T) {
-	text := captures(t)["testdata/reports/hello_kernel-6.12-x86_64"]
-	whole, err := Parse(bytes.NewReader(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.SplitAfter(string(text), "\n")[:45]
-	check := func(what string, lines []string) {
-		t.Helper()
-		text := strings.Join(lines, "")
-		leaks, errs := collect(t, text)
-		if n := strings.Count(text, "unreferenced object"); len(leaks) != n {
-			t.Errorf("%s: %d leaks, want %d", what, len(leaks), n)
-		}
-		for i, l := range leaks {
-			j := slices.IndexFunc(whole, func(w Leak) bool { return w.Addr == l.Addr })
-			if j < 0 {
-				t.Errorf("%s: leak %v is invented", what, l)
-				continue
-			}
-			want := whole[j]
-			l.Backtrace, want.Backtrace = nil, nil
-			if strings.Contains(what, " before ") { // the order of two rows cannot be seen
-				l.Data, want.Data = nil, nil
-			}
-			if diff := cmp.Diff(want, l); errs[i] == nil && diff != "" {
-				t.Errorf("%s: no error, but (-want +got):\n%s", what, diff)
-			}
-		}
-	}
-	for i, line := range lines {
-		check(fmt.Sprintf("without line %d", i+1), slices.Delete(slices.Clone(lines), i, i+1))
-		check(fmt.Sprintf("line %d twice", i+1), slices.Insert(slices.Clone(lines), i, line))
-		if i > 0 {
-			swapped := slices.Clone(lines)
-			swapped[i-1], swapped[i] = swapped[i], swapped[i-1]
-			check(fmt.Sprintf("line %d before %d", i+1, i), swapped)
-		}
-	}
-}
-
 // A record is given out long before the end of the text.
 func TestExtractIdle(t *testing.T) {
 	r := strings.NewReader(carried + strings.Repeat("[    1.000000] other line\n", 100_000))
@@ -471,5 +381,18 @@ func TestExtractReadError(t *testing.T) {
 	}
 	if n != 3 || !errors.Is(last, broken) {
 		t.Errorf("%d leaks and errors, the last error is %v", n, last)
+	}
+}
+
+// Lines without end need no memory.
+func TestExtractLongLines(t *testing.T) {
+	one := strings.Join(strings.Fields(carried), " ") + " "
+	leaks, _ := collect(t, strings.Repeat(one, 2000)) // a single line of more than a megabyte
+	if len(leaks) != 4000 {
+		t.Errorf("%d leaks, want 4000", len(leaks))
+	}
+	leaks, _ = collect(t, strings.Repeat("x", 1<<20)+carried)
+	if len(leaks) != 2 {
+		t.Errorf("%d leaks after a long line, want 2", len(leaks))
 	}
 }

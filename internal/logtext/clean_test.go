@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package logtext
 
 import (
 	"strings"
@@ -13,7 +13,7 @@ import (
 func TestClean(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"decimal references", "[&#60;c0a011d3&#62;] f+0x1&#47;0x2&#160;[m]", "[<c0a011d3>] f+0x1/0x2 [m]"},
-		{"references with leading zeros", "comm &#034;x&#034;", `comm "x"`},
+		{"references with leading zeros", "name &#034;x&#034;", `name "x"`},
 		{"hexadecimal references", "[&#x3C;c0a011d3&#X3e;] f&#x2B;0x1&#x2F;0x2", "[<c0a011d3>] f+0x1/0x2"},
 		{"no reference", "&#; &#x; &#1; &#60 &#99999999; &bogus;", "&#; &#x; &#1; &#60 &#99999999; &bogus;"},
 		{"escaped twice", "[&amp;lt;c0a011d3&amp;gt;] &amp; &amp;quot;", `[<c0a011d3>] & "`},
@@ -27,16 +27,16 @@ func TestClean(t *testing.T) {
 		{"blanks", "a\u2003b\u202fc\u3000d\u00a0e\ff\vg", "a b c d e f g"},
 		{"Latin-1 blanks", "\xa0\xa0f\xa0g", "  f g"},
 		{"a letter with the byte of a blank", "caf\u00e0", "caf\u00e0"},
-		{"a log in JSON", `{"log":"\tcomm \"x\"\r\n","stream":"stdout"}`, "\tcomm \"x\""},
+		{"a log in JSON", `{"log":"\tname \"x\"\r\n","stream":"stdout"}`, "\tname \"x\""},
 		{"a list in YAML", `- {"dt": "2026-11-23T01:13:44", "lvl": "target", "msg": "[\u003cc0a011d3\u003e] f&lt;"}`, "[<c0a011d3>] f<"},
-		{"a report in another string", `{"message":"x","body":"unreferenced object"}`, `{"message":"x","body":"unreferenced object"}`},
+		{"a report in another string", `{"message":"x","body":"lost object"}`, `{"message":"x","body":"lost object"}`},
 		{"no text in JSON", `{"message":[1,2]}`, `{"message":[1,2]}`},
 		{"JSON, cut", `{"message":"x`, `{"message":"x`},
 		{"multiplication sign", "0\u00d71 a\u00d7b", "0x1 a\u00d7b"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var cl cleaner
+			cl := cleaner{subject: &subject}
 			got, ok := cl.clean([]byte(tt.text))
 			if diff := cmp.Diff(tt.want, string(got)); diff != "" || !ok {
 				t.Errorf("%v (-want +got):\n%s", ok, diff)
@@ -47,7 +47,7 @@ func TestClean(t *testing.T) {
 
 func TestCleanSoft(t *testing.T) {
 	long := strings.Repeat("x", 75)
-	var cl cleaner
+	cl := cleaner{subject: &subject}
 	if got, ok := cl.clean([]byte(long + "=")); ok {
 		t.Errorf("a soft line break gives %q", got)
 	}

@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package logtext
 
 import (
 	"bytes"
@@ -12,16 +12,16 @@ import (
 )
 
 // Text on its way from a kernel to a file passes terminals, mailers and browsers. A
-// cleaner undoes what they do to the bytes of a line. What they do to its words is
-// the business of the extractor.
+// cleaner undoes what they do to the bytes of a line.
 type cleaner struct {
+	subject *Subject
 	buf     []byte
 	soft    []byte // the line before, which ended in a soft line break
 	changed bool   // the last line is not as it was given
 }
 
-// suspect marks the bytes of which none is in a line as the kernel prints it,
-// except in names and character columns.
+// suspect marks the bytes that a carrier may have put into a line. They are rare in
+// what a kernel prints.
 var suspect = func() (t [256]bool) {
 	for _, c := range []byte("\x00\b\v\f\r\x1b&<=\\\xa0\xc2\xc3\xe2\xe3\xef") {
 		t[c] = true
@@ -29,7 +29,7 @@ var suspect = func() (t [256]bool) {
 	return t
 }()
 
-// clean gives the line as it was before, or several with line ends between them.
+// clean returns the line as it was before, or several with line ends between them.
 // If ok is false it goes on in the next. The result is valid until the next call.
 func (cl *cleaner) clean(b []byte) (_ []byte, ok bool) {
 	if len(cl.soft) > 0 {
@@ -46,7 +46,7 @@ func (cl *cleaner) clean(b []byte) (_ []byte, ok bool) {
 		return nil, false
 	}
 	cl.soft = cl.soft[:0] // b is still valid
-	if text, ok := message(b); ok {
+	if text, ok := cl.message(b); ok {
 		b, cl.changed = text, true
 	}
 	if i := firstSuspect(b); i >= 0 {
@@ -57,9 +57,9 @@ func (cl *cleaner) clean(b []byte) (_ []byte, ok bool) {
 	return b, true
 }
 
-// message gives the text of a line of a structured log: a JSON object as journalctl -o
-// json, docker and others write it, or, behind the dash of a list in YAML, LAVA.
-func message(b []byte) (text []byte, ok bool) {
+// message returns the text of a line of a structured log: a JSON object as journalctl
+// -o json, docker and others write it, or, behind the dash of a list in YAML, LAVA.
+func (cl *cleaner) message(b []byte) (text []byte, ok bool) {
 	b = bytes.TrimPrefix(b, []byte("- "))
 	if len(b) == 0 || b[0] != '{' {
 		return nil, false
@@ -70,20 +70,20 @@ func message(b []byte) (text []byte, ok bool) {
 		return nil, false
 	}
 	s := cmp.Or(fields.Message, fields.Msg, fields.Log)
-	if s == nil || bytes.Contains(b, []byte(anchor)) && !strings.Contains(*s, anchor) {
-		return nil, false // or the report is in another string
+	if start := cl.subject.Start[1:]; s == nil || bytes.Contains(b, []byte(start)) && !strings.Contains(*s, start) {
+		return nil, false // or the text is in another string
 	}
 	return bytes.TrimRight([]byte(*s), "\r\n"), true
 }
 
-// rest gives the line that should have gone on when the text ended.
+// rest returns the line that should have gone on when the text ended.
 func (cl *cleaner) rest() []byte {
 	b := cl.soft
 	cl.soft = nil
 	return b
 }
 
-// firstSuspect gives the index of the first byte that needs a closer look, or -1.
+// firstSuspect returns the index of the first byte that needs a closer look, or -1.
 func firstSuspect(b []byte) int {
 	for i, c := range b {
 		if suspect[c] && (c != '<' || tagLen(b[i:]) > 0) {
@@ -95,9 +95,8 @@ func firstSuspect(b []byte) int {
 
 // rewrite copies b, which is clean up to i.
 func (cl *cleaner) rewrite(b []byte, i int) []byte {
-	// A thread name is not to be touched.
-	from, to := nameIn(b)
-	escaped := bytes.Contains(b, []byte("n"+anchor[1:])) && bytes.Contains(b, []byte(`\n`))
+	from, to := cl.subject.Verbatim(b)
+	escaped := bytes.Contains(b, []byte(cl.subject.Start[1:])) && bytes.Contains(b, []byte(`\n`))
 	out := append(cl.buf[:0], b[:min(i, from)]...)
 	for i = len(out); i < len(b); {
 		if i == from {
@@ -130,7 +129,7 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 			out, n = unescapeEntity(out, b[i:])
 		case '=':
 			if len(b)-i >= 3 && isUpperHex(b[i+1]) && isUpperHex(b[i+2]) {
-				out, n = plainEnd(append(out, hexValue[b[i+1]]<<4|hexValue[b[i+2]])), 3
+				out, n = plainEnd(append(out, HexDigit(b[i+1])<<4|HexDigit(b[i+2]))), 3
 			}
 		case '<':
 			if n = tagLen(b[i:]); n > 0 && breaksLine(b[i:]) {
@@ -156,28 +155,7 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 	return out
 }
 
-// nameIn tells where the name is in a comm line, whose blanks behind the name may be
-// more or less than the kernel's; both are the length of b if there is none.
-func nameIn(b []byte) (from, to int) {
-	const start, end = `comm "`, `",`
-	from = bytes.Index(b, []byte(start))
-	if from < 0 {
-		return len(b), len(b)
-	}
-	from += len(start)
-	for name := b[from:min(len(b), from+longCommLen+len(end))]; ; {
-		n := bytes.LastIndex(name, []byte(end))
-		if n < 0 {
-			return len(b), len(b)
-		}
-		if bytes.HasPrefix(trimLeft(b[from+n+len(end):]), []byte("pid")) {
-			return from, from + n
-		}
-		name = name[:n]
-	}
-}
-
-// escapeLen gives the length of a terminal's escape sequence.
+// escapeLen returns the length of a terminal's escape sequence.
 func escapeLen(b []byte) int {
 	if len(b) < 2 {
 		return len(b)
@@ -209,7 +187,7 @@ func escapeLen(b []byte) int {
 	return 2
 }
 
-// isMarkdown reports whether c is what Markdown puts a backslash before in a report.
+// isMarkdown reports whether c is what Markdown puts a backslash before.
 func isMarkdown(c byte) bool {
 	switch c {
 	case '_', '*', '[', ']', '<', '>', '`', '+', '-', '.', '(', ')', '#':
@@ -247,21 +225,21 @@ func unescapeEntity(out, b []byte) ([]byte, int) {
 
 // unescapeNumber reads &#60; and &#x3C;.
 func unescapeNumber(out, b []byte) ([]byte, int) {
-	s := scan{b: b[2:]}
+	s := Scan{Rest: b[2:]}
 	var v uint64
 	var ok bool
-	if s.lit("x") || s.lit("X") {
-		v, _, ok = s.hex()
+	if s.Lit("x") || s.Lit("X") {
+		v, _, ok = s.Hex()
 	} else {
-		v, ok = s.dec()
+		v, ok = s.Dec()
 	}
-	if !ok || !s.lit(";") || v < ' ' || v > utf8.MaxRune || len(b)-len(s.b) > 10 {
+	if !ok || !s.Lit(";") || v < ' ' || v > utf8.MaxRune || len(b)-len(s.Rest) > 10 {
 		return out, 0
 	}
-	return plainEnd(utf8.AppendRune(out, rune(v))), len(b) - len(s.b)
+	return plainEnd(utf8.AppendRune(out, rune(v))), len(b) - len(s.Rest)
 }
 
-// unescapeJSON reads the escapes of a report inside a string of a program or of JSON.
+// unescapeJSON reads the escapes of text inside a string of a program or of JSON.
 func unescapeJSON(out, b []byte) ([]byte, int) {
 	switch b[1] {
 	case 'n':
@@ -274,8 +252,8 @@ func unescapeJSON(out, b []byte) ([]byte, int) {
 		return append(out, b[1]), 2
 	case 'u':
 		if len(b) >= 6 {
-			s := scan{b: b[2:6]}
-			if v, digits, ok := s.hex(); ok && digits == 4 && v < 0x7f && v >= ' ' {
+			s := Scan{Rest: b[2:6]}
+			if v, digits, ok := s.Hex(); ok && digits == 4 && v < 0x7f && v >= ' ' {
 				return append(out, byte(v)), 6
 			}
 		}
@@ -283,12 +261,11 @@ func unescapeJSON(out, b []byte) ([]byte, int) {
 	return out, 0
 }
 
-// tags are those that people's reports are wrapped in. Others may be names of
-// types.
+// tags are those that text is wrapped in. Others may be names of types.
 var tags = []string{"br", "p", "div", "span", "pre", "code", "td", "tr", "tt", "font", "blockquote", "li", "a", "b", "i", "u", "table", "tbody",
 	"strong", "em", "th", "ul", "ol", "samp", "kbd", "o:p"}
 
-// tagLen gives the length of an HTML tag at the start of b, or 0.
+// tagLen returns the length of an HTML tag at the start of b, or 0.
 func tagLen(b []byte) int {
 	const longest = 512
 	name := tagName(b)
@@ -304,7 +281,7 @@ func tagLen(b []byte) int {
 	return 0
 }
 
-// tagName gives the name in a tag. One capital is the name of a type.
+// tagName returns the name in a tag. One capital is the name of a type.
 func tagName(b []byte) []byte {
 	b = bytes.TrimPrefix(b[1:], []byte("/"))
 	n := 0

@@ -1,0 +1,324 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/kmemleak/kmemleak/internal/logtext"
+)
+
+// Extract finds the leaks in any text: dmesg, journal, syslog, serial console,
+// logcat, logs with a JSON object in each line, mail with quotes and wrapped lines,
+// web pages, output of tools that decode stacks. Other lines are passed over. Text
+// of one record and lines of others may be mixed, as long as time stamps, callers or
+// hosts in the lines tell them apart.
+//
+// A record that is cut or damaged is returned as far as it was read, with a
+// [*ParseError] beside it that names the line, and the iteration goes on. A record
+// is damaged, too, if a person has left out lines and written "...", if the log says
+// that it has lost some before the next record, if the kernel says that the record
+// stands for more objects than one, and if a thread's name goes over several lines
+// and has what mail and terminals add. What has no header has no address and is not
+// returned; frames of such a record that follow another one directly are added to
+// that, which is damaged then. A cut that leaves well-formed lines cannot be seen.
+// Any other error is that of r and ends the iteration; the Leak beside it is zero.
+//
+// Leaks come in the order in which their records end. The iterator can be used
+// once; its memory does not depend on the length of the text. Leaks may share
+// Backtraces as with [Leaks].
+func Extract(r io.Reader) iter.Seq2[Leak, error] {
+	return func(yield func(Leak, error) bool) {
+		x := &extractor{in: logtext.NewText(r, &subject), intern: newInternTable(), now: new(logtext.Line)}
+		for more := true; more; {
+			more = x.next()
+			for _, d := range x.done {
+				if !yield(d.leak, d.err) {
+					return
+				}
+			}
+			x.done = x.done[:0]
+		}
+		if err := x.in.Err(); err != nil {
+			yield(Leak{}, fmt.Errorf("line %d: %w", x.now.Number+1, err))
+		}
+	}
+}
+
+// An extractor finds records in lines. It alone opens and ends them.
+type extractor struct {
+	in     *logtext.Text
+	now    *logtext.Line // the line that is read, with its carrier
+	intern *internTable
+	header headerStart // the line before, if it is the start of a header
+	base   int         // indentation of the last header
+
+	open []*record // being read, oldest first
+	last *record   // the one that took the last line, if it is open
+	free []*record
+	done []extracted
+}
+
+// extracted is a record that has ended.
+type extracted struct {
+	leak Leak
+	err  error
+}
+
+const (
+	maxOpen = 16      // records that are open at a time
+	maxIdle = 1 << 10 // lines without one for an open record
+)
+
+// next takes a line, in which a record may start anywhere. It reports whether there
+// was one.
+func (x *extractor) next() (ok bool) {
+	if len(x.open) > 0 && x.now.Number-x.open[0].lastLine > maxIdle {
+		x.end(x.open[0])
+	}
+	if x.now, ok = x.in.Next(); !ok {
+		x.endAll()
+		return false
+	}
+	if start := x.header; len(start.Text) > 0 {
+		x.header.Text = nil
+		if x.wrappedHeader(start) {
+			return true
+		}
+	}
+	b, at, weak := anyHeader(x.now.Text)
+	if at < 0 {
+		if len(x.open) > 0 && !x.interrupted(b) {
+			x.body(b)
+		}
+		x.firstWord(b)
+		return true
+	}
+	start := headerStart{Line: *x.now, weak: weak}
+	start.Text = b[at:]
+	start.Carrier, start.learned = subject.Strip(b[:at])
+	x.base = logtext.Indent(start.learned)
+	if len(start.learned) == 0 && at > 0 && bytes.IndexByte([]byte("+-*#%!:/"), b[at-1]) >= 0 {
+		start.learned = b[at-1 : at] // a mark without the blank that makes it a carrier
+	}
+	start.learned = logtext.TrimRight(start.learned)
+	if at > 0 && len(x.open) > 0 {
+		x.body(b[:at]) // the rest of a line without end
+		if r := x.last; r != nil && r.lastLine == x.now.Number {
+			start.learned = r.learned
+		}
+	}
+	x.records(start, len(start.learned) == 0)
+	x.firstWord(b)
+	return true
+}
+
+// interrupted reports whether a line says that the log has a gap, or that another
+// boot begins, which no record goes on behind.
+func (x *extractor) interrupted(b []byte) bool {
+	switch {
+	case isGap(b):
+		gap := &logtext.Line{Text: b, Number: x.now.Number}
+		for _, r := range x.open {
+			r.damageAt(gap, "lines of the log are lost after it")
+		}
+		return true
+	case startsBoot(b):
+		x.endOpen()
+		return true
+	}
+	return false
+}
+
+// firstWord keeps the first word of a header at the end of a line.
+func (x *extractor) firstWord(b []byte) {
+	const word = "unreferenced"
+	t := logtext.TrimRight(b)
+	if !bytes.HasSuffix(t, []byte(word[1:])) || len(t) < len(word) {
+		return
+	}
+	at := len(t) - len(word)
+	start := headerStart{Line: *x.now}
+	start.Text = t[at:]
+	start.Carrier, start.learned = subject.Strip(t[:at])
+	start.learned = logtext.TrimRight(start.learned)
+	x.header = start.clone()
+}
+
+// records takes text that starts with a header: a line, or a flattened paragraph
+// with more records in it. alone says that nothing but its carrier stood before it.
+func (x *extractor) records(start headerStart, alone bool) {
+	for b := start.Text; len(b) > 0; alone = false {
+		start.Text = b
+		if next := findHeader(b[len(anchor):]); next >= 0 {
+			start.Text = b[:len(anchor)+next]
+		}
+		b = b[len(start.Text):]
+		var l Leak
+		rest, ok, short := parseHeader(start.Text, &l)
+		if ok {
+			x.begin(l, start, rest, "")
+			continue
+		}
+		x.header = start.clone()
+		_, rest, damaged := damagedHeader(start.Text)
+		rest = logtext.Trim(rest)
+		if damaged && !short && (alone || len(rest) > 0 && startsBody(rest)) { // else it may be a sentence
+			x.beginDamaged(x.header)
+			x.header.Text = nil
+		}
+	}
+}
+
+// wrappedHeader takes the line after the start of a header. It reports whether it
+// has used it.
+func (x *extractor) wrappedHeader(start headerStart) bool {
+	_, text := subject.Strip(logtext.StripLike(x.now.Text, start.learned))
+	text = logtext.Trim(text)
+	joined := append(append(logtext.TrimRight(start.Text), ' '), text...)
+	var l Leak
+	_, ok, short := parseHeader(joined, &l)
+	if !ok { // wrapped by a terminal
+		hard := append(bytes.Clone(start.Text), text...)
+		if _, whole, _ := parseHeader(hard, &l); whole {
+			joined, ok = hard, true
+		}
+	}
+	switch {
+	case ok:
+		start.Text, start.Number, start.weak = joined, x.now.Number, false
+		x.records(start, false)
+		return true
+	case len(text) == 0 && x.now.Number-start.Number <= 1 && (x.last == nil || len(x.last.carry.Text) == 0):
+		x.header = start // there is an empty line after each
+		return true
+	case short && len(text) > 0 && len(joined) < 100 && bytes.Contains(start.Text, []byte(anchor)):
+		start.Text = bytes.Clone(joined)
+		x.header = start
+		return true
+	}
+	// It is a record if its lines follow.
+	if startsBody(text) {
+		x.beginDamaged(start)
+	}
+	return false
+}
+
+// beginDamaged opens a record with what can be read of its header, if there is
+// anything.
+func (x *extractor) beginDamaged(start headerStart) {
+	if l, rest, ok := damagedHeader(start.Text); ok {
+		x.begin(l, start, rest, "the header is damaged")
+		return
+	}
+	var l Leak
+	if parseHeader(append(logtext.TrimRight(start.Text), ' '), &l); l.Addr != 0 {
+		x.begin(l, start, nil, "the size of the object is missing")
+	}
+}
+
+// begin opens a record with the rest of the line of its header. It ends the one
+// before it from the same source. damage is what the header has, "" if it is whole.
+func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string) {
+	for i := 0; i < len(x.open); {
+		if r := x.open[i]; r.carrier.Source == start.Carrier.Source {
+			x.end(r)
+		} else {
+			i++
+		}
+	}
+	if len(x.open) >= maxOpen {
+		x.end(x.open[0])
+	}
+	if x.intern.full() {
+		var used [][]uint32
+		for _, r := range x.open {
+			used = append(used, r.trace.frames)
+		}
+		x.intern.reset(used...)
+	}
+	var r *record
+	if n := len(x.free); n > 0 {
+		r, x.free = x.free[n-1], x.free[:n-1]
+	} else {
+		r = &record{intern: x.intern}
+	}
+	r.reset(l, start, x.base, x.now.Number)
+	x.open = append(x.open, r)
+	x.last = r
+	if damage != "" {
+		r.damageAt(&start.Line, damage)
+	}
+	line := *x.now
+	x.judge(r, r.more(&line, rest))
+}
+
+// body takes text that may belong to an open record.
+func (x *extractor) body(b []byte) {
+	l := *x.now
+	l.Carrier, l.Text = subject.Strip(b)
+	if r := x.last; r != nil && len(r.carry.Text) > 0 && (l.Carrier.Source == r.carrier.Source || l.Carrier.Source == 0 && !l.Carrier.Timed) {
+		if isComm(r.carry.Text) && !r.comm.carried {
+			l.Text = b // the name may hold what looks like a carrier
+		} else {
+			r.stripLearned(&l)
+		}
+		l.Bare = len(l.Text) == len(b)
+		x.judge(r, r.continued(&l))
+		return
+	}
+	for i := len(x.open) - 1; i >= 0; i-- {
+		r := x.open[i]
+		if r.carrier.Source != l.Carrier.Source && (r != x.last || l.Carrier != logtext.Carrier{} || r.lastLine != l.Number-1) {
+			continue // not even the rest of a wrapped line
+		}
+		r.stripLearned(&l)
+		l.Bare = len(l.Text) == len(b)
+		x.judge(r, r.line(&l))
+		return
+	}
+}
+
+// judge does what the answer of a record asks for.
+func (x *extractor) judge(r *record, v verdict) {
+	switch v {
+	case taken:
+		x.last = r
+	case complete:
+		x.end(r)
+	}
+}
+
+// end returns a record to the caller of Extract.
+func (x *extractor) end(r *record) {
+	i := slices.Index(x.open, r)
+	x.open = slices.Delete(x.open, i, i+1)
+	if x.last == r {
+		x.last = nil
+	}
+	l, err := r.result(x.now)
+	x.done = append(x.done, extracted{l, err})
+	x.free = append(x.free, r)
+}
+
+func (x *extractor) endOpen() {
+	for len(x.open) > 0 {
+		x.end(x.open[0])
+	}
+}
+
+// endAll is for the end of the text.
+func (x *extractor) endAll() {
+	if start := x.header; len(start.Text) > 0 && !start.weak {
+		var l Leak
+		if parseHeader(start.Text, &l); l.Addr != 0 {
+			x.begin(l, start, nil, "the size of the object is missing")
+		}
+	}
+	x.endOpen()
+}

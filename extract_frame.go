@@ -1,0 +1,208 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bytes"
+
+	"github.com/kmemleak/kmemleak/internal/logtext"
+)
+
+// isBracketFrame reports whether b is a frame beyond doubt.
+func isBracketFrame(b []byte) bool {
+	if b[0] != '[' && bytes.IndexByte(b, '+') < 0 {
+		return false
+	}
+	f, form, rest, err := parseFrame(b)
+	return err == nil && len(rest) == 0 && f.Func != "" && form.offset && form.size
+}
+
+// takeFrame reads a frame at the start of a line.
+func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool) {
+	b, t := l.Text, r.intern
+	if len(r.trace.frames) >= maxDepth {
+		r.damageAt(l, "too many frames")
+		r.closed = true
+		return nil, true
+	}
+	if i, ok := t.lookup(b); ok {
+		f := &t.frames[i]
+		if r.isCutOff(f, l.Indent, first) {
+			r.keep(l)
+			return nil, true
+		}
+		if !r.accepts(f, l, first, nil) {
+			return b, false
+		}
+		r.push(i, l)
+		return nil, true
+	}
+	var f internFrame
+	var err error
+	f.frame, f.form, rest, err = parseFrame(b)
+	if err != nil {
+		if err == errCutFrame && first || isOpenList(b) && len(r.trace.frames) > 0 && !r.trace.gap && first {
+			r.keep(l)
+			return nil, true
+		}
+		if rest, used := r.takeTail(l); used || !first {
+			return rest, used
+		}
+		var ok bool
+		if f, ok = looseFrame(b); !ok || !r.accepts(&f, l, first, nil) {
+			return b, false
+		}
+		rest = nil
+	}
+	if isOpenList(rest) && first || len(rest) == 0 && r.isCutOff(&f, l.Indent, first) {
+		r.keep(l)
+		return nil, true
+	}
+	if !r.accepts(&f, l, first, rest) {
+		// The name may be an address without brackets.
+		if f, ok := looseFrame(b); f.form.bracket && ok && first && r.accepts(&f, l, first, nil) {
+			r.push(t.add(b, f), l)
+			return nil, true
+		}
+		return b, false
+	}
+	if !l.Ended && len(rest) == 0 && isCut(f.frame, f.form) {
+		r.damageAt(l, "a frame is cut")
+		return nil, true
+	}
+	key := b
+	if len(rest) > 0 {
+		key = logtext.TrimRight(b[:len(b)-len(rest)])
+	}
+	i, ok := t.lookup(key)
+	if !ok {
+		i = t.add(key, f)
+	}
+	r.push(i, l)
+	return rest, true
+}
+
+// isCutOff reports whether a frame on a line of its own has likely lost its end: the
+// other frames have more than a name, or an offset but no size, or the offset is
+// beyond the size.
+func (r *record) isCutOff(f *internFrame, indent int, first bool) bool {
+	form, t := f.form, &r.trace
+	if !first || t.gap || r.carry.final || form.file || f.frame.Module != "" || form.number || len(t.frames) == 0 {
+		return false
+	}
+	if !form.offset {
+		return t.form.offset && !form.bracket && (indent == t.indent || indent >= frameIndent)
+	}
+	return !form.size && t.form.size || form.size && f.frame.beyond()
+}
+
+// isInlineStart reports whether b, the end of a line of a filled paragraph, is a
+// name, or a name and a position: [inline] may follow in the next line.
+func isInlineStart(b []byte) bool {
+	f, form, rest, err := parseFrame(b)
+	return err == nil && len(rest) == 0 && !form.bracket && !form.number && !form.offset && f.Module == ""
+}
+
+// isOpenList reports whether b is the start of a list of source positions, which
+// goes on in the next line.
+func isOpenList(b []byte) bool {
+	const longest = 512
+	return len(b) > 0 && len(b) < longest && b[0] == '(' && closing(b) < 0 && bytes.IndexByte(b, ':') > 0
+}
+
+// accepts reports whether a frame is one of this record. One word may be anything,
+// and other stacks are printed as well. tail is the text behind the frame.
+func (r *record) accepts(f *internFrame, l *logtext.Line, first bool, tail []byte) bool {
+	form, t := f.form, &r.trace
+	strong := form.bracket || form.offset && form.size || form.number && f.frame.Addr>>28 != 0 || form.file && f.frame.Inlined
+	if !first {
+		return strong
+	}
+	if t.gap {
+		if l.Indent != t.indent || form.bracket != t.form.bracket || t.printed >= 16 || isProse(tail) {
+			return false
+		}
+		// In text without indentation only a single line may be foreign.
+		if l.Indent < frameIndent-1 && (r.between.others != 1 || r.between.colon || !form.offset || !form.size || len(tail) > 0) {
+			return false
+		}
+	}
+	switch {
+	case strong:
+		return true
+	case len(tail) > 0:
+		return false
+	case form.offset || form.file:
+		return len(t.frames) == 0 || l.Indent == t.indent || l.Indent >= frameIndent
+	case form.number:
+		return !t.gap
+	}
+	// A name alone.
+	if len(t.frames) == 0 { // a word after a report that has no backtrace
+		ago := l.Number - r.lastLine
+		return l.Indent >= frameIndent || ago <= 1 || ago == 2 && r.between.spaced
+	}
+	return !t.form.offset && !t.form.bracket && (l.Indent >= frameIndent || !t.gap)
+}
+
+// push adds a frame of the intern table to the backtrace.
+func (r *record) push(i uint32, l *logtext.Line) {
+	f, form, t := &r.intern.frames[i].frame, r.intern.frames[i].form, &r.trace
+	if len(t.frames) == 0 {
+		t.form, t.indent = form, l.Indent
+	}
+	word := len(t.frames) == 1 && t.form == frameForm{} && form.offset
+	switch {
+	case word:
+		r.damageAt(&logtext.Line{Text: f.append(nil), Number: l.Number}, "the frame before it is a word alone")
+	case form.size && f.beyond():
+		r.damageAt(&logtext.Line{Text: f.append(nil), Number: l.Number}, "the offset is beyond the size")
+	}
+	t.form.offset = t.form.offset || form.offset
+	t.form.size = t.form.size || form.size
+	t.frames = append(t.frames, i)
+	t.gap = false
+	if !f.Inlined {
+		t.printed++
+	}
+}
+
+// takeTail reads the end of the last frame, which a mailer has put on a line of its
+// own.
+func (r *record) takeTail(l *logtext.Line) (rest []byte, used bool) {
+	b, n := l.Text, len(r.trace.frames)
+	if n == 0 || r.trace.gap {
+		return b, false
+	}
+	t := r.intern
+	last := t.frames[r.trace.frames[n-1]]
+	f := last
+	rest, err := parseTail(b, &f.frame, &f.form)
+	if err != nil || f.frame == last.frame || f.form.number {
+		// The end of the size, where a terminal has wrapped.
+		whole := append(last.frame.append(nil), b...)
+		f.frame, f.form, rest, err = parseFrame(whole)
+		if hex := len(b) - len(bytes.TrimLeft(b, "0123456789abcdef")); err != nil || len(rest) > 0 || f.frame.beyond() ||
+			hex == 0 || hex < len(b) && b[hex] != ' ' || f.frame.Func != last.frame.Func || f.frame.Offset != last.frame.Offset ||
+			!last.form.size || last.form.file || last.frame.Module != "" || l.Indent > 0 || r.trace.indent == 0 || !l.Bare ||
+			r.lastLine != l.Number-1 {
+			return b, false
+		}
+		f.frame.Addr, f.form.bracket = last.frame.Addr, last.form.bracket
+	} else if len(rest) > 0 {
+		// More frames, of a paragraph that was filled anew.
+		_, next, _, err := parseFrame(rest)
+		if err != nil || !next.bracket && !(next.offset && next.size) && !next.file {
+			return b, false
+		}
+	}
+	key := append(last.frame.append(nil), '\n')
+	key = append(key, b[:len(b)-len(rest)]...)
+	i, ok := t.lookup(key)
+	if !ok {
+		i = t.add(key, f)
+	}
+	r.trace.frames[n-1] = i
+	return rest, true
+}

@@ -1,0 +1,143 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/kmemleak/kmemleak/internal/logtext"
+)
+
+// A headerStart is the start of a header, which a mailer may have wrapped.
+type headerStart struct {
+	logtext.Line        // its Text is from the header on
+	learned      []byte // what stood before the header, behind the carrier
+	weak         bool   // no more than its address can be read
+}
+
+// clone returns a copy that does not depend on the memory of the line.
+func (h headerStart) clone() headerStart {
+	h.Text, h.learned = bytes.Clone(h.Text), bytes.Clone(h.learned)
+	return h
+}
+
+// anyHeader returns the index of a header in b, in which it has made the blanks between
+// the first words one. weak says that no more than the address can be read. Without
+// a header the index is -1.
+func anyHeader(b []byte) (_ []byte, at int, weak bool) {
+	if bytes.IndexByte(b, 'j') < 0 { // rare, and quick to find
+		return b, -1, false
+	}
+	b = oneBlank(b)
+	if at = findHeader(b); at < 0 {
+		at, weak = findAddress(b), true
+	}
+	return b, at, weak
+}
+
+// oneBlank returns b with one blank between the first two words of a header.
+func oneBlank(b []byte) []byte {
+	const word = "nreferenced"
+	i := bytes.Index(b, []byte(word))
+	if i < 0 {
+		return b
+	}
+	i += len(word)
+	if t := logtext.TrimLeft(b[i:]); bytes.HasPrefix(t, []byte("object ")) && len(b)-i-len(t) != 1 {
+		return slices.Concat(b[:i], []byte(" "), t)
+	}
+	return b
+}
+
+// findHeader returns the index of a header, or of the start of one at the end of a
+// line, or -1.
+func findHeader(b []byte) int {
+	for from := 0; ; {
+		i := bytes.Index(b[from:], []byte(anchor))
+		if i < 0 {
+			return -1
+		}
+		i += from - 1
+		from = i + 1 + len(anchor)
+		if i < 0 || b[i] != 'u' && b[i] != 'U' {
+			continue
+		}
+		var l Leak
+		if _, ok, short := parseHeader(b[i:], &l); ok || short {
+			return i
+		}
+		if _, _, ok := damagedHeader(b[i:]); ok {
+			return i
+		}
+	}
+}
+
+// findAddress returns the index of a header of which no more than the address can be
+// read, and which nothing but a carrier stands before, or -1. It is one if its lines
+// follow.
+func findAddress(b []byte) int {
+	i := bytes.Index(b, []byte(anchor)) - 1
+	if i < 0 {
+		return -1
+	}
+	if _, before := subject.Strip(b[:i]); len(logtext.Trim(before)) > 0 {
+		return -1
+	}
+	var l Leak
+	if parseHeader(b[i:], &l); l.Addr == 0 {
+		return -1
+	}
+	return i
+}
+
+// damagedHeader reads what it can of a header that parseHeader does not know: the
+// address or the size. It must have something of both, so that a sentence about
+// unreferenced objects is none.
+func damagedHeader(b []byte) (l Leak, rest []byte, ok bool) {
+	const window = 96
+	if len(b) <= len(anchor)+1 || b[len(anchor)+1] != ' ' {
+		return l, b, false
+	}
+	t := b[len(anchor)+1 : min(len(b), len(anchor)+1+window)]
+	size := bytes.Index(t, []byte("(size"))
+	if size < 0 {
+		return l, b, false
+	}
+	found := false
+	for word := range bytes.FieldsSeq(t[:size]) {
+		s := logtext.Scan{Rest: word}
+		zero := s.Lit("0x")
+		v, digits, hex := s.Hex()
+		found = found || zero && len(word) > 2 && logtext.HexDigit(word[2]) < 16 || hex && digits >= 8
+		if hex && digits >= 8 && len(s.Rest) == 0 {
+			l.Addr = v
+		}
+	}
+	s := logtext.Scan{Rest: bytes.TrimPrefix(t[size+len("(size"):], []byte(":"))}
+	s.Blanks()
+	var v uint64
+	if s.Lit("0x") {
+		v, _, ok = s.Hex()
+	} else {
+		v, ok = s.Dec()
+	}
+	if !found || !ok {
+		return Leak{}, b, false
+	}
+	if len(s.Rest) > 0 && bytes.IndexByte([]byte("), "), s.Rest[0]) >= 0 {
+		l.Size = v
+	}
+	l.PerCPU = bytes.Contains(t[:size], []byte("(percpu)"))
+	rest = b[len(b):]
+	if i := bytes.IndexByte(s.Rest, ':'); i >= 0 {
+		rest = b[len(anchor)+1+len(t)-len(s.Rest)+i+1:]
+	}
+	return l, rest, true
+}
+
+// startsBody reports whether b starts like one of the lines behind a header.
+func startsBody(b []byte) bool {
+	return bytes.HasPrefix(b, []byte(`comm "`)) || bytes.HasPrefix(b, []byte("hex dump (")) || bytes.HasPrefix(b, []byte("backtrace"))
+}

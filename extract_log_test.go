@@ -1,0 +1,48 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import "testing"
+
+func TestNameIn(t *testing.T) {
+	for line, want := range map[string]string{
+		`  comm "a&b", pid 1, jiffies 2`:              `a&b`,
+		`> comm "", pid", pid 1, jiffies 2`:           `", pid`,
+		`comm "a",  pid 1 comm "b", pid 2, jiffies 3`: `a",  pid 1 comm "b`,
+		`comm "a`:             ``,
+		`comm "a", jiffies 2`: ``,
+		`unreferenced object 0xffff888101a2b3c0 (size 8)`: ``,
+	} {
+		from, to := nameIn([]byte(line))
+		if got := line[from:to]; got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestLogEnds(t *testing.T) {
+	const gap, boot = 1, 2
+	for line, want := range map[string]int{
+		"[   12.345678] ** 31 printk messages dropped **":  gap,
+		"systemd-journald[1]: Missed 5 kernel messages":    gap,
+		"rsyslogd: imuxsock lost 12 messages from pid 1":   gap,
+		"no messages were dropped":                         0,
+		"[    0.000000] Linux version 6.12.1 (gcc)":        boot,
+		"Nov 23 01:13:44 host kernel: Linux version 4.9.0": boot,
+		"[    3.100000] thing: needs Linux version 6.12":   0,
+		"-- Reboot --":        boot,
+		"-- Boot 5f0a5b6d --": boot,
+	} {
+		got := 0
+		if isGap([]byte(line)) {
+			got |= gap
+		}
+		if startsBoot([]byte(line)) {
+			got |= boot
+		}
+		if got != want {
+			t.Errorf("%q is %d, want %d", line, got, want)
+		}
+	}
+}

@@ -1,0 +1,154 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bytes"
+
+	"github.com/kmemleak/kmemleak/internal/logtext"
+)
+
+// A record is one whose header was found. It takes the lines that may be its own and
+// answers each with a verdict. Lines that fit nowhere are passed over; lines that
+// should be there and are not are its damage.
+type record struct {
+	intern *internTable
+	leak   Leak
+	damage *ParseError // the first
+
+	carrier logtext.Carrier // of the header
+	learned []byte          // what stood before the header, and may stand before the other lines
+	base    int             // indentation of the header
+
+	lastLine int        // number of the last line that was used
+	part     recordPart // of that line
+	mixed    bool       // lines of a record without header are being read
+	closed   bool       // nothing that follows is of this record
+
+	carry carry
+	comm  struct {
+		read    bool
+		carried bool // it had a carrier
+	}
+	dump    dump
+	trace   trace
+	between between
+}
+
+// A recordPart says which line of the record was the last.
+type recordPart uint8
+
+const (
+	partHeader recordPart = iota
+	partComm
+	partDump
+	partBacktrace
+)
+
+// A carry is a line that ended too early and is to be joined with the next.
+type carry struct {
+	logtext.Line      // its Text is empty if there is none
+	lines        int  // that it is made of
+	final        bool // it is read without more
+}
+
+// A dump is the hex dump, as far as it was read.
+type dump struct {
+	data    []byte
+	want    int  // bytes that its first line announced
+	read    bool // that line was there
+	noChars bool // the last row had no characters
+}
+
+// A trace is the backtrace, as far as it was read.
+type trace struct {
+	frames  []uint32  // indexes in the intern table
+	printed int       // frames that are not inlined
+	form    frameForm // of the first, with what others have of offset and size
+	indent  int       // of the first
+	gap     bool      // something else stood after the last
+}
+
+// between is what stands between the lines of the record.
+type between struct {
+	others int  // lines that fit nowhere since the last that did
+	colon  bool // the last of them ends in one
+	spaced bool // there is an empty line between all lines
+	blank  bool // there was one after the last frame
+}
+
+// A verdict is the answer of a record to a line.
+type verdict uint8
+
+const (
+	passed   verdict = iota // the line is of another source
+	taken                   // it may be of this record, which goes on
+	complete                // the record has ended, with this line or before it
+)
+
+// reset makes r a new record in the same memory. line is the number of the last line
+// of its header.
+func (r *record) reset(l Leak, start headerStart, base, line int) {
+	*r = record{
+		intern: r.intern, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: base, lastLine: line,
+		carry: carry{Line: logtext.Line{Text: r.carry.Text[:0]}}, dump: dump{data: r.dump.data[:0]}, trace: trace{frames: r.trace.frames[:0]},
+	}
+}
+
+// damageAt notes the first damage.
+func (r *record) damageAt(l *logtext.Line, cause string) {
+	if r.damage == nil {
+		r.damage = &ParseError{
+			Line: l.Number, Text: clip(logtext.Trim(l.Text)),
+			Err: formatErrorf("record of object 0x%x: %s", r.leak.Addr, cause),
+		}
+	}
+}
+
+// keep keeps a line that ended too early for the next line.
+func (r *record) keep(l *logtext.Line) {
+	text := append(r.carry.Text[:0], l.Text...)
+	r.carry = carry{Line: *l, lines: 1, final: r.carry.final}
+	r.carry.Text = text
+}
+
+// another takes a line of a record whose header is lost. What follows directly is
+// kept, for want of a better place, and is damage; further down it is no concern of
+// this record.
+func (r *record) another(l *logtext.Line, what string) {
+	if r.trace.gap {
+		r.closed = true
+		return
+	}
+	r.damageAt(l, what)
+	r.mixed = true
+}
+
+// needComm notes that l is not the comm line.
+func (r *record) needComm(l *logtext.Line) {
+	if !r.comm.read {
+		r.damageAt(l, "the comm line is missing")
+	}
+}
+
+// stripLearned removes what stood before the header, too, and the carrier behind it.
+func (r *record) stripLearned(l *logtext.Line) {
+	if len(r.learned) == 0 {
+		return
+	}
+	if t := logtext.StripLike(l.Text, r.learned); len(t) < len(l.Text) {
+		inner, text := subject.Strip(t)
+		l.Carrier.Tagged = l.Carrier.Tagged || inner.Tagged
+		l.Text = text
+	}
+}
+
+// isComm reports whether b starts like a comm line, isName whether it ends within
+// the name.
+func isComm(b []byte) bool { return bytes.HasPrefix(logtext.TrimLeft(b), []byte("comm")) }
+
+func isName(b []byte) bool {
+	b = logtext.TrimLeft(b)
+	return bytes.HasPrefix(b, []byte(`comm "`)) && !bytes.Contains(b[min(len(b), len(`comm "`)):], []byte(`",`))
+}

@@ -1,0 +1,207 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"bytes"
+
+	"github.com/kmemleak/kmemleak/internal/logtext"
+)
+
+// take reads one item at the start of a line, which is not empty, and returns the text
+// behind it. If used is false there is none. first says that it is the first item of
+// the line.
+func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
+	b := l.Text
+	switch b[0] {
+	case 'c':
+		if isComm(b) && (len(b) == 4 || b[4] == ' ' || b[4] == '"' || b[4] == '\t') {
+			return r.takeComm(l)
+		}
+	case 'h', 'H':
+		n, perCPU, cpu, rest, ok, short := parseHexHeader(b)
+		if short && r.part < partDump {
+			r.keep(l)
+			return nil, true
+		}
+		if ok {
+			if r.part >= partDump {
+				r.another(l, "a second hex dump")
+				return nil, true
+			}
+			r.needComm(l)
+			r.part, r.dump.want, r.dump.read = partDump, n, true
+			if perCPU {
+				r.leak.PerCPU, r.leak.CPU = true, cpu
+			}
+			return rest, true
+		}
+	case 'b', 'B':
+		if b[0] == 'B' && r.part == partBacktrace {
+			break
+		}
+		crc, hasCRC, rest, ok, short := parseBacktraceHeader(b)
+		if short && r.part < partBacktrace {
+			r.keep(l)
+			return nil, true
+		}
+		if ok {
+			if r.takeBacktrace(l) && hasCRC {
+				r.leak.Checksum = r.intern.checksum(crc)
+			}
+			return rest, true
+		}
+	}
+	if r.part != partBacktrace && r.part != partHeader && l.Number == r.lastLine+1 && isBracketFrame(b) {
+		r.damageAt(l, "the line before the backtrace is missing")
+		r.part = partBacktrace
+	}
+	switch r.part {
+	case partComm:
+		if s := (logtext.Scan{Rest: b}); s.Lit("(age") && r.leak.Age == 0 { // wrapped
+			age, ok := parseAge(&s)
+			if ok {
+				r.leak.Age = age
+				return s.Rest, true
+			}
+			if s.Short {
+				r.keep(l)
+				return nil, true
+			}
+		}
+	case partDump:
+		if r.dump.noChars && first && (len(r.dump.data)%rowLen == 0 || len(r.dump.data) == r.dump.want) {
+			if rest := behindChars(b); rest != nil {
+				r.dump.noChars = false
+				return rest, true
+			}
+		}
+		return r.takeRow(l, first)
+	case partBacktrace:
+		return r.takeFrame(l, first)
+	}
+	return b, false
+}
+
+// behindChars returns what follows the characters of a row at the start of b: another
+// row or the next line of the record; nil if b starts with something else.
+func behindChars(b []byte) []byte {
+	if data, rest := parseHexRow(nil, b, rowLen); len(data) >= rowLen/2 || len(rest) == 0 {
+		return nil
+	}
+	for i := 1; i < min(len(b), rowLen+1); i++ {
+		if !logtext.IsBlank(b[i]) {
+			continue
+		}
+		rest := logtext.TrimLeft(b[i:])
+		if bytes.HasPrefix(rest, []byte("backtrace")) {
+			return rest
+		}
+		if data, after := parseHexRow(nil, rest, rowLen); len(data) >= rowLen/2 || len(data) > 0 && len(after) == 0 {
+			return rest
+		}
+	}
+	return nil
+}
+
+func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
+	b := l.Text
+	c, rest, ok, short := parseComm(b)
+	if ok && len(c.comm) > commLen && bytes.IndexByte(c.comm, '\n') >= 0 {
+		return b, false // not one name
+	}
+	if short && !ok && len(b) < 200 {
+		if r.part != partHeader {
+			return b, false
+		}
+		r.comm.carried = !l.Bare
+		r.keep(l)
+		return nil, true
+	}
+	if !ok {
+		return b, false
+	}
+	if r.part != partHeader {
+		what := "a second comm line"
+		if !r.comm.read {
+			what = "the comm line is at the wrong place"
+		}
+		r.another(l, what)
+		return nil, true
+	}
+	r.part, r.comm.read = partComm, true
+	r.leak.Comm = r.intern.bytesName(c.comm)
+	r.leak.PID, r.leak.Jiffies, r.leak.Age = c.pid, c.jiffies, c.age
+	return rest, true
+}
+
+// takeBacktrace reports whether it is the first. The frames after another one are
+// those of a record whose header is lost.
+func (r *record) takeBacktrace(l *logtext.Line) bool {
+	switch r.part {
+	case partBacktrace:
+		r.another(l, "a second backtrace")
+		r.trace.printed, r.mixed = 0, false
+		return false
+	case partDump:
+		if len(r.dump.data) < r.dump.want {
+			r.damageAt(l, "the hex dump is cut")
+		}
+	}
+	r.needComm(l)
+	r.part = partBacktrace
+	return true
+}
+
+func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
+	b, d := l.Text, &r.dump
+	have := len(d.data)
+	if d.noChars && len(b) <= rowLen && (have%rowLen == 0 || have == d.want) {
+		// Characters that a mailer has put on a line of their own, or a short row.
+		short := min(rowLen, d.want-have)
+		if row, rest := parseHexRow(d.data, b, short); short == 0 || len(row)-have < short || len(rest) > 0 {
+			d.noChars = false
+			return nil, true
+		}
+	}
+	if have >= d.want {
+		if isHexRow(b) {
+			r.damageAt(l, "the hex dump is too long")
+		}
+		return b, false
+	}
+	inRow := have % rowLen
+	row, rest := parseHexRow(d.data, b, rowLen)
+	got := len(row) - have
+	if got == 0 || got < 2 && inRow == 0 && d.want-have > 1 && first {
+		return b, false
+	}
+	if limit := min(rowLen-inRow, d.want-have); got > limit {
+		if inRow > 0 && got == rowLen { // a whole row after a part of one
+			r.damageAt(l, "a row of the hex dump is cut")
+			d.want = 0
+			d.data = d.data[:have]
+			return nil, true
+		}
+		row, rest = parseHexRow(d.data[:have], b, limit)
+		got = limit
+	}
+	d.data = row
+	chars := logtext.TrimLeft(rest)
+	d.noChars = len(chars) == 0
+	if len(chars) <= rowLen {
+		return nil, true
+	}
+	// A flattened paragraph: characters are as many as bytes, but for blanks.
+	if rest := behindChars(chars); rest != nil {
+		return rest, true
+	}
+	return chars[min(len(chars), got+inRow):], true
+}
+
+// isHexRow reports whether b is half a row of a hex dump or more.
+func isHexRow(b []byte) bool {
+	data, _ := parseHexRow(nil, b, rowLen)
+	return len(data) >= rowLen/2
+}

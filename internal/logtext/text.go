@@ -1,0 +1,83 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+// Package logtext reads text as it was before logs, mail, web pages and terminals
+// carried it: a stream of lines that know their number and what stood before them. It
+// restores what carriers do to bytes (quoted-printable, entities and tags of HTML,
+// JSON, Markdown, terminal escapes) and finds what they put before a line (quote
+// marks, log levels, time stamps, hosts). Of what the lines say it knows no more than
+// its Subject.
+package logtext
+
+import (
+	"bytes"
+	"io"
+)
+
+// A Subject is what has to be known of the lines that are looked for.
+type Subject struct {
+	// Start is the start of the first of them. Its first letter may be a capital.
+	Start string
+	// Tag is the name that stands with a colon before the lines in a log.
+	Tag string
+	// Label ends with a colon in the lines and is no name of a program. Case does not count.
+	Label string
+	// Verbatim returns the part of a line that stays as it is, from and to being the
+	// length of the line if there is none.
+	Verbatim func(line []byte) (from, to int)
+}
+
+// A Line is one line of the original text.
+type Line struct {
+	Text    []byte  // without line end
+	Number  int     // of the line of input that it is from, of the last if they are several; from 1
+	Ended   bool    // that line had an end and is no piece of a longer one
+	Changed bool    // that line was not as it is now
+	Carrier Carrier // what was stripped, the zero Carrier if nothing was
+	Indent  int     // of Text where Text has lost it
+	Bare    bool    // nothing was stripped
+}
+
+// A Text is a stream of lines in memory that does not depend on its length. The number
+// of the lines never falls.
+type Text struct {
+	in    *Reader
+	clean cleaner
+	line  Line
+	left  []byte // what was not returned of a line of input
+	more  bool   // there is some, which may be an empty line
+}
+
+// NewText returns the text that r carries.
+func NewText(r io.Reader, s *Subject) *Text {
+	return &Text{in: NewReader(r), clean: cleaner{subject: s}}
+}
+
+// Next returns the next line with its carrier, valid until the next call. After the last
+// one ok is false and the line has only the number of the last.
+func (t *Text) Next() (l *Line, ok bool) {
+	l = &t.line
+	for !t.more {
+		raw, ok := t.in.Next()
+		if ok {
+			t.left, t.more = t.clean.clean(raw)
+		} else if t.left = t.clean.rest(); len(t.left) > 0 {
+			t.more = true
+		} else {
+			*l = Line{Number: t.in.Number()}
+			return l, false
+		}
+	}
+	*l = Line{Text: t.left, Number: t.in.Number(), Ended: t.in.Ended(), Changed: t.clean.changed}
+	t.more = false
+	if l.Changed { // else it is one line
+		if i := bytes.IndexByte(l.Text, '\n'); i >= 0 {
+			l.Text, t.left, t.more = l.Text[:i], l.Text[i+1:], true
+		}
+	}
+	return l, true
+}
+
+// Err returns the error of the reader once Next has returned no line. It is nil at the
+// end of the text.
+func (t *Text) Err() error { return t.in.Err() }
