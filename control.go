@@ -199,7 +199,7 @@ func (d *Detector) SetStackScan(on bool) error {
 // any address inside the object. An address at which the kernel knows no object
 // gives an error that matches [io/fs.ErrNotExist].
 func (d *Detector) Dump(addr uint64) (Object, error) {
-	object, err := dump(context.Background(), d.machine(), addr)
+	object, err := dumpObject(context.Background(), d.machine(), addr)
 	if err != nil {
 		return object, fmt.Errorf("dump 0x%x: %w", addr, err)
 	}
