@@ -18,15 +18,16 @@ func (r *Resolver) Backtrace(bt []Frame) []Call {
 	calls := make([]Call, 0, len(rs)+1)
 	var above *resolution
 	for _, x := range rs {
-		c := x.call()
-		calls = append(calls, r.hold(&c, x, above)...)
-		calls = append(calls, c)
+		calls = append(calls, x.call())
+		c := &calls[len(calls)-1]
+		hops := r.hold(c, x, above)
 		if x.place() {
 			above = x
 			if c.Problem.denies() {
 				above = nil // what is wrong proves nothing
 			}
 		}
+		calls = slices.Insert(calls, len(calls)-1, hops...)
 	}
 	noteMisfits(calls)
 	return calls
@@ -106,19 +107,26 @@ func elided(hops []hop, site *Call, above *resolution) []Call {
 // noteMisfits notes the frames of files that another frame does not fit: they may
 // fit by accident only.
 func noteMisfits(calls []Call) {
-	misfit := make(map[string]*Frame)
+	var misfit map[string]*Frame
+	for i := range calls {
+		if c := &calls[i]; c.Problem.denies() {
+			if misfit == nil {
+				misfit = make(map[string]*Frame)
+			}
+			frame := c.Frame
+			misfit[c.File] = &frame
+		}
+	}
+	if misfit == nil {
+		return
+	}
 	sure := make(map[string]bool)   // files that have the module's build ID
 	inText := make(map[string]bool) // files that bare addresses were found in by their text
 	for i := range calls {
-		c := &calls[i]
-		if c.Kind == Elided {
-			continue
+		if c := &calls[i]; c.Kind != Elided {
+			inText[c.File] = inText[c.File] || c.Text != nil
+			sure[c.File] = sure[c.File] || c.Build == BuildSame
 		}
-		if c.Problem.denies() {
-			misfit[c.File] = &c.Frame
-		}
-		inText[c.File] = inText[c.File] || c.Text != nil
-		sure[c.File] = sure[c.File] || c.Build == BuildSame
 	}
 	for i := range calls {
 		c := &calls[i]
@@ -131,6 +139,9 @@ func noteMisfits(calls []Call) {
 // narrowAll drops answers of ambiguous frames that do not go together with their
 // neighbours, as long as that helps.
 func (r *Resolver) narrowAll(rs []*resolution) {
+	if !slices.ContainsFunc(rs, func(x *resolution) bool { return len(x.answers) > 1 }) {
+		return
+	}
 	var places []int
 	for i, x := range rs {
 		if x.place() {

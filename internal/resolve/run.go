@@ -49,6 +49,9 @@ func (p *possible) region() kobj.Region { return p.place.Section.Region }
 // recoverBare finds out what bare addresses mean that lie in no known module, and
 // replaces their resolutions.
 func (r *Resolver) recoverBare(rs []*resolution) {
+	if !slices.ContainsFunc(rs, (*resolution).lostAddress) {
+		return
+	}
 	var places []int
 	named := make(map[string]bool)
 	for i, x := range rs {
