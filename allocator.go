@@ -21,7 +21,7 @@ var allocatorFrames = []string{
 	"kmemleak_alloc*", "kmemleak_vmalloc",
 
 	// Slab allocators: mm/slab*.c, mm/slub.c, mm/slob.c (up to 6.3), include/linux/slab.h.
-	"slob_alloc*",
+	"slob_alloc*", "allocate_slab", "new_slab*",
 	"slab_alloc*", "__slab_alloc*", "___slab_alloc*", "slab_post_alloc_hook", "__slab_post_alloc_hook", "kasan_kmalloc*", "__kasan_*",
 	"kmem_cache_alloc*", "__kmem_cache_alloc*", "kmem_cache_zalloc*", "kmem_alloc_batch",
 	"kmalloc", "kmalloc_node*", "kmalloc_trace*", "kmalloc_large*", "kmalloc_array*", "kmalloc_order*", "kmalloc_nolock*", "kmalloc_track_caller*",
@@ -77,6 +77,10 @@ var (
 	entries    = newFrameTable(entryFrames)
 )
 
+// isAllocator reports whether a function, by its name as printed or in the source, is in
+// the table of allocators.
+func isAllocator(name string) bool { return allocators.has(Frame{Func: name}.BaseName()) }
+
 // A frameTable finds names in a list of patterns.
 type frameTable struct {
 	names    map[string]bool
@@ -101,29 +105,6 @@ func (t frameTable) has(name string) bool {
 		return false
 	}
 	return t.names[name] || slices.ContainsFunc(t.patterns[name[0]], func(p string) bool { return match(p, name) })
-}
-
-// BaseName returns the name of the function as it stands in the source: demangled and
-// without what compilers and ABIs add to it, such as .isra.0, and without _noprof.
-// It is the same across builds of a kernel. It is "" for a bare address.
-func (f Frame) BaseName() string {
-	name := f.Func
-	if strings.HasPrefix(name, "_R") || strings.HasPrefix(name, "_ZN") {
-		if i := strings.Index(name, ".llvm."); i > 0 {
-			name = name[:i]
-		}
-		return Frame{Func: name}.Name()
-	}
-	if strings.Contains(name, "::") {
-		return name
-	}
-	name = strings.TrimPrefix(name, ".") // entry point on 64-bit PowerPC
-	// No C name has a dot: .isra.0, .constprop.0, .part.0, .cold, .llvm.123,
-	// .lto_priv.0, .cfi_jt. A dollar sign is before a hash of Clang's ThinLTO.
-	if i := strings.IndexAny(name, ".$"); i > 0 {
-		name = name[:i]
-	}
-	return strings.TrimSuffix(name, "_noprof")
 }
 
 // match reports whether the whole name matches a pattern in which * stands for any

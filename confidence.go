@@ -4,35 +4,11 @@
 package kmemleak
 
 import (
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/kmemleak/kmemleak/internal/resolve"
 )
-
-// Kind says how a [Call] came to be known.
-type Kind uint8
-
-const (
-	KindPrinted   Kind = iota // the kernel printed a name
-	KindRecovered             // the kernel printed a bare address
-	KindElided                // the kernel printed nothing: the function had jumped to another one
-)
-
-// String returns "printed", "recovered" or "elided".
-func (k Kind) String() string { return name(int(k), kinds...) }
-
-var kinds = []string{"printed", "recovered", "elided"}
-
-// MarshalText is for encoding/json and others; it returns what String does.
-func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
-
-// UnmarshalText reads what MarshalText returns; other text is an error.
-func (k *Kind) UnmarshalText(b []byte) error {
-	return parseName(k, b, "kind of call", kinds)
-}
 
 // Confidence says what an answer rests on. More is better, and anything below
 // Assumed must not be shown as a fact.
@@ -223,52 +199,4 @@ func ruleFor(f *resolve.Facts) *rule {
 		i++
 	}
 	return &rules[i]
-}
-
-// judge makes the Call of what was found out about a frame.
-func judge(found *resolve.Call) Call {
-	c := Call{
-		Frame: Frame(found.Frame), Kind: Kind(found.Kind), Module: found.Module, ObjectFile: found.File, BuildID: found.BuildID,
-		Problem: Problem(found.Problem), Err: found.Err,
-	}
-	r := ruleFor(&found.Facts)
-	c.Confidence = r.is
-	switch {
-	case found.Kind == resolve.Elided && found.Misfit == nil:
-		c.Reason = found.Evidence
-	case r.reason != nil:
-		c.Reason = r.reason(&found.Facts)
-	}
-	if len(found.Places) > 0 {
-		c.Pos = positions(found.Places[0])
-	}
-	switch r.problem {
-	case ProblemAmbiguous, ProblemWeak:
-		c.Problem, c.Err = r.problem, ambiguity(c.Frame, found.Places)
-		for _, other := range found.Places[1:] {
-			c.Others = append(c.Others, positions(other))
-		}
-	case ProblemSuspect:
-		c.Problem, c.Err = r.problem, fmt.Errorf("%s: found in a file that may be of another build", c.Frame)
-	}
-	return c
-}
-
-// ambiguity is the error of a frame with several places, or one that too little
-// speaks for.
-func ambiguity(f Frame, places [][]resolve.Pos) error {
-	var b strings.Builder
-	if len(places) == 1 {
-		fmt.Fprintf(&b, "%s: one place fits, and too little speaks for it", f)
-	} else {
-		fmt.Fprintf(&b, "%s: ambiguous: %d places fit", f, len(places))
-	}
-	for i, pos := range places {
-		if i == 8 {
-			b.WriteString("; …")
-			break
-		}
-		fmt.Fprintf(&b, "; %s", pos[0])
-	}
-	return errors.New(b.String())
 }

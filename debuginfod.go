@@ -6,7 +6,7 @@ package kmemleak
 import (
 	"time"
 
-	"github.com/kmemleak/kmemleak/internal/debugfile"
+	"github.com/kmemleak/kmemleak/internal/resolve"
 )
 
 // Debuginfod is what a [Symbolizer] loads files with that are not on this machine:
@@ -43,7 +43,7 @@ type Debuginfod struct {
 // debuginfod-client-config(7), which is what a [Symbolizer] without a Debuginfod uses;
 // nil if $DEBUGINFOD_URLS is not set.
 func EnvironmentDebuginfod() *Debuginfod {
-	d := debugfile.EnvironmentDebuginfod()
+	d := resolve.EnvironmentServer()
 	if d == nil {
 		return nil
 	}
@@ -51,9 +51,9 @@ func EnvironmentDebuginfod() *Debuginfod {
 }
 
 // client returns what does it, nil if nothing is to be loaded.
-func (d *Debuginfod) client() *debugfile.Debuginfod {
+func (d *Debuginfod) client() *resolve.Server {
 	if len(d.URLs) == 0 {
 		return nil
 	}
-	return &debugfile.Debuginfod{URLs: d.URLs, MaxSize: d.MaxSize, MaxTime: d.MaxTime, Timeout: d.Timeout, Retries: d.Retries, Progress: d.Progress}
+	return &resolve.Server{URLs: d.URLs, MaxSize: d.MaxSize, MaxTime: d.MaxTime, Timeout: d.Timeout, Retries: d.Retries, Progress: d.Progress}
 }

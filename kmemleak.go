@@ -40,8 +40,6 @@ package kmemleak
 import (
 	"errors"
 	"fmt"
-	"math"
-	"time"
 
 	"github.com/kmemleak/kmemleak/internal/machine"
 )
@@ -102,51 +100,4 @@ func clip(b []byte) string {
 		return string(b[:longest]) + "..."
 	}
 	return string(b)
-}
-
-// Leak is one record of a report: an object that was allocated and to which
-// kmemleak found no pointer.
-//
-// The same object keeps Addr, Size, Comm, PID and Jiffies in every reading of the
-// report. Age, Data, CPU and Checksum may change from one to the next, and frames
-// lose their names when their module is unloaded.
-type Leak struct {
-	Addr      uint64        // address of the object; the kernel never hashes it
-	Size      uint64        // bytes, as the allocator counts them: for kmalloc the size of the cache's objects
-	PerCPU    bool          // per-CPU object: Addr is a per-CPU pointer (reported since Linux 6.12)
-	CPU       int           // whose copy Data holds, for per-CPU objects whose content was dumped; else 0
-	Comm      string        // name of the allocating thread, verbatim: any bytes, at most 15
-	PID       int           // thread ID in the initial PID namespace; 0 for interrupts and early boot
-	Jiffies   uint64        // the kernel's tick counter at the allocation
-	Age       time.Duration // since the allocation, when the report was printed; 0 where the kernel does not print it (since 6.8)
-	Data      []byte        // first bytes of the object, up to 32, at the time of printing; nil if not dumped
-	Checksum  *uint32       // crc of the object's content (not of the backtrace), nil if not printed (before 6.8)
-	Backtrace []Frame       // innermost first, as printed, at most 16 from a kernel; an all-ones terminator of old kernels is kept
-	Calls     []Call        // what [Symbolizer.Backtrace] found out about Backtrace, see [WithSymbolizer]; nil if nobody asked
-}
-
-// Frame is one line of a backtrace.
-//
-// A kernel prints a name with an offset, or a bare address where it knows no
-// name. The offset is that of the return address: of the instruction after the
-// call. Size is how far the next symbol is in memory, which is at least the size
-// of the function. See %pS in Documentation/core-api/printk-formats.rst.
-type Frame struct {
-	Addr   uint64 // return address; 0: hidden, hashed beyond use or not printed
-	Func   string // name as printed, not demangled; "" for a bare address
-	Offset uint64 // bytes from the start of Func
-	Size   uint64 // bytes from the start of Func to the next symbol; 0 if not printed
-	Module string // module name as printed, always with '_' for '-'; "" for the kernel image
-
-	BuildID string // build ID of the module in hex, "" if not printed (kmemleak itself never does)
-	File    string // source file that a tool which decoded the report had put there; "" from the kernel
-	Line    int    // line in File, from 1; 0 if there is none
-	Inlined bool   // the decoding tool marked this as inlined into the next frame
-}
-
-// IsTerminator reports whether f is no frame but the mark that Linux printed at the
-// end of backtraces until 5.2: an address of all ones, of 64 or 32 bits, without a
-// name (save_stack_trace in arch/x86/kernel/stacktrace.c).
-func (f Frame) IsTerminator() bool {
-	return f.Func == "" && (f.Addr == math.MaxUint64 || f.Addr == math.MaxUint32)
 }

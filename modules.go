@@ -4,8 +4,6 @@
 package kmemleak
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,8 +14,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/kmemleak/kmemleak/internal/debugfile"
-	"github.com/kmemleak/kmemleak/internal/kobj"
 	"github.com/kmemleak/kmemleak/internal/resolve"
 )
 
@@ -151,7 +147,7 @@ func loadedModules(root fs.FS) ([]Module, error) {
 			m.Sections[e.Name()] = addr
 		}
 		if b, err := fs.ReadFile(root, dir+"/notes/.note.gnu.build-id"); err == nil {
-			m.BuildID = hex.EncodeToString(kobj.BuildID(b, binary.NativeEndian))
+			m.BuildID = resolve.BuildID(b)
 		}
 		modules = append(modules, m)
 	}
@@ -189,7 +185,7 @@ type snapshotJSON struct {
 // and fails as [LoadedModules] does.
 func TakeSnapshot() (Snapshot, error) {
 	modules, err := LoadedModules()
-	return Snapshot{Version: snapshotVersion, Release: new(debugfile.Finder).Kernel(), Modules: modules}, err
+	return Snapshot{Version: snapshotVersion, Release: new(resolve.Finder).Kernel(), Modules: modules}, err
 }
 
 // MarshalJSON returns the form that is described at Snapshot.
@@ -219,6 +215,3 @@ func (s *Snapshot) UnmarshalJSON(b []byte) error {
 	*s = Snapshot(x)
 	return nil
 }
-
-// moduleName returns a module's name as the kernel prints it.
-func moduleName(s string) string { return debugfile.ModuleName(s) }

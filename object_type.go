@@ -45,7 +45,7 @@ func (s *Symbolizer) ObjectType(l Leak) ([]ObjectGuess, error) {
 		if len(c.Pos) > 0 {
 			name = c.Pos[len(c.Pos)-1].Func
 		}
-		if resolve.Allocates(name) {
+		if isAllocator(name) {
 			continue
 		}
 		if c.Kind == KindElided || c.Confidence < Assumed {

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/kmemleak/kmemleak/internal/debugfile"
+	"github.com/kmemleak/kmemleak/internal/resolve"
 )
 
 // An Option changes what [Detector.Find] and [Detector.During] look for, report, or do.
@@ -93,7 +93,7 @@ func Ignore(f func(Leak) bool) Option {
 func InModule(names ...string) Option {
 	modules := make([]string, len(names))
 	for i, name := range names {
-		modules[i] = debugfile.ModuleName(name)
+		modules[i] = resolve.ModuleName(name)
 	}
 	return Ignore(func(l Leak) bool {
 		module, known := l.Owner().Module()

@@ -31,7 +31,7 @@ func OwnerOf(calls []Call) Owner {
 		o := Owner{Call: c}
 		places := c.trusted()
 		for k := range places {
-			if o.Pos = &places[k]; !allocators.has(Frame{Func: o.Pos.Func}.BaseName()) {
+			if o.Pos = &places[k]; !isAllocator(o.Pos.Func) {
 				break
 			}
 		}
@@ -136,11 +136,7 @@ func decodedCalls(backtrace []Frame) []Call {
 func ownerIndex(backtrace []Frame) int { return slices.IndexFunc(backtrace, Frame.owns) }
 
 // owns reports whether a leak may belong to a frame.
-func (f Frame) owns() bool { return !f.Inlined && !f.isNothing() && !allocators.has(f.BaseName()) }
-
-// isNothing reports whether f stands for no code: it has neither name nor address, as
-// old kernels print (null), or is the mark at the end.
-func (f Frame) isNothing() bool { return f.IsTerminator() || f.Func == "" && f.Addr == 0 }
+func (f Frame) owns() bool { return !f.Inlined && !f.isNothing() && !isAllocator(f.Func) }
 
 // callFrames returns the frames of a leak as options and suppressions look at them: those
 // of Calls, with the names that were found, or those of the backtrace.

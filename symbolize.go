@@ -6,10 +6,11 @@ package kmemleak
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"strings"
 	"sync"
 
-	"github.com/kmemleak/kmemleak/internal/debugfile"
 	"github.com/kmemleak/kmemleak/internal/resolve"
 )
 
@@ -68,52 +69,6 @@ type Symbolizer struct {
 type PathPrefix struct {
 	Old string // as in the debugging information
 	New string // what to replace it with
-}
-
-// Pos is a place in source code.
-type Pos struct {
-	Func    string // name of the function, demangled; "" if not known
-	File    string // path to show: one that exists here if there is one
-	RawFile string // path as the compiler recorded it, its pieces joined and otherwise untouched
-	Line    int    // from 1; 0 if not known
-	Column  int    // from 1; 0 if not known
-	Inlined bool   // the function was inlined into that of the next Pos
-}
-
-// String returns function, file and line: "myfunc hello.c:10".
-func (p Pos) String() string { return resolve.Pos(p).String() }
-
-// Call is a frame with what is known of it.
-type Call struct {
-	Frame      Frame
-	Pos        []Pos // innermost inlined function first; empty if not known
-	Kind       Kind
-	Confidence Confidence
-
-	// Others are the further places that fit an ambiguous frame as well as Pos.
-	Others [][]Pos
-
-	// Module is the module that the code is in, also where the frame does not tell;
-	// "" for the kernel image, or if it is not known. Where the frame has none it
-	// is as sure as Confidence.
-	Module string
-
-	// ObjectFile is the file that the answer is from, "" if none was found. Of a
-	// stripped file and its debug file it is the former.
-	ObjectFile string
-
-	// BuildID is that of ObjectFile, in hex; "" if it has none.
-	BuildID string
-
-	// Reason says in words what a Proved, Recovered or Elided answer rests on; ""
-	// if there is nothing to say beyond Confidence.
-	Reason string
-
-	// Problem says what Err is about; it is ProblemNone if and only if Err is nil.
-	Problem Problem
-
-	// Err says why there is no position, or why it is not to be trusted.
-	Err error
 }
 
 // Resolve returns the source position of the call that a frame returns to, and those
@@ -216,7 +171,7 @@ func (s *Symbolizer) Close() error { return s.resolver().Close() }
 // resolver returns what does the work.
 func (s *Symbolizer) resolver() *resolve.Resolver {
 	s.once.Do(func() {
-		files := &debugfile.Finder{Root: s.root, Release: s.Release, Dirs: s.Dirs}
+		files := &resolve.Finder{Root: s.root, Release: s.Release, Dirs: s.Dirs}
 		servers := s.Debuginfod
 		if servers == nil {
 			servers = EnvironmentDebuginfod()
@@ -225,10 +180,11 @@ func (s *Symbolizer) resolver() *resolve.Resolver {
 			files.Server = servers.client()
 		}
 		c := resolve.Config{
-			Files:    files,
-			Sources:  s.Sources,
-			Describe: func(f resolve.Frame) string { return Frame(f).String() },
-			Firm:     func(f *resolve.Facts) bool { return ruleFor(f).is > Ambiguous },
+			Files:     files,
+			Sources:   s.Sources,
+			Describe:  func(f resolve.Frame) string { return Frame(f).String() },
+			Allocates: isAllocator,
+			Firm:      func(f *resolve.Facts) bool { return ruleFor(f).is > Ambiguous },
 		}
 		for _, m := range s.Modules {
 			c.Modules = append(c.Modules, resolve.Module(m))
@@ -261,4 +217,52 @@ func positions(found []resolve.Pos) []Pos {
 		pos[i] = Pos(p)
 	}
 	return pos
+}
+
+// judge makes the Call of what was found out about a frame.
+func judge(found *resolve.Call) Call {
+	c := Call{
+		Frame: Frame(found.Frame), Kind: Kind(found.Kind), Module: found.Module, ObjectFile: found.File, BuildID: found.BuildID,
+		Problem: Problem(found.Problem), Err: found.Err,
+	}
+	r := ruleFor(&found.Facts)
+	c.Confidence = r.is
+	switch {
+	case found.Kind == resolve.Elided && found.Misfit == nil:
+		c.Reason = found.Evidence
+	case r.reason != nil:
+		c.Reason = r.reason(&found.Facts)
+	}
+	if len(found.Places) > 0 {
+		c.Pos = positions(found.Places[0])
+	}
+	switch r.problem {
+	case ProblemAmbiguous, ProblemWeak:
+		c.Problem, c.Err = r.problem, ambiguity(c.Frame, found.Places)
+		for _, other := range found.Places[1:] {
+			c.Others = append(c.Others, positions(other))
+		}
+	case ProblemSuspect:
+		c.Problem, c.Err = r.problem, fmt.Errorf("%s: found in a file that may be of another build", c.Frame)
+	}
+	return c
+}
+
+// ambiguity is the error of a frame with several places, or one that too little
+// speaks for.
+func ambiguity(f Frame, places [][]resolve.Pos) error {
+	var b strings.Builder
+	if len(places) == 1 {
+		fmt.Fprintf(&b, "%s: one place fits, and too little speaks for it", f)
+	} else {
+		fmt.Fprintf(&b, "%s: ambiguous: %d places fit", f, len(places))
+	}
+	for i, pos := range places {
+		if i == 8 {
+			b.WriteString("; …")
+			break
+		}
+		fmt.Fprintf(&b, "; %s", pos[0])
+	}
+	return errors.New(b.String())
 }

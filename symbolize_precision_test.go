@@ -20,6 +20,7 @@ import (
 
 	"github.com/kmemleak/kmemleak/internal/dwarf"
 	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/resolve"
 )
 
 // codeEdge is a call or jump that the relocations of a module show.
@@ -246,7 +247,7 @@ func (p *precision) run() {
 	}
 	defer f.Close()
 	p.f = f
-	p.module = moduleName(strings.TrimSuffix(filepath.Base(p.path), ".ko"))
+	p.module = resolve.ModuleName(strings.TrimSuffix(filepath.Base(p.path), ".ko"))
 	edges := codeEdges(p.t, p.path, f)
 	p.rnd.Shuffle(len(edges), func(i, j int) { edges[i], edges[j] = edges[j], edges[i] })
 	alone := &Symbolizer{Release: "0", Dirs: []string{p.path}}

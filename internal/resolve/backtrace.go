@@ -70,7 +70,7 @@ func (r *Resolver) hold(c *Call, x, above *resolution) []Call {
 		}
 		lead := make([]string, 0, len(best.hops))
 		for _, h := range slices.Backward(best.hops) {
-			lead = append(lead, demangled(h.name))
+			lead = append(lead, Demangled(h.name))
 		}
 		c.Lead = strings.Join(lead, ", ")
 	case LinkDenied:
@@ -94,7 +94,7 @@ func elided(hops []hop, site *Call, above *resolution) []Call {
 		c.Kind = Elided
 		c.Evidence = fmt.Sprintf("the call below is of it, and it leads to %s by jumps", above.title())
 		if h.next != "" {
-			c.Evidence = fmt.Sprintf("the call below leads to it, and it jumps to %s", demangled(h.next))
+			c.Evidence = fmt.Sprintf("the call below leads to it, and it jumps to %s", Demangled(h.next))
 		}
 		if len(h.pos) > 0 && h.pos[len(h.pos)-1].Line == 0 {
 			c.Evidence += "; from where in it is not certain"

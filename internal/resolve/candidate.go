@@ -169,7 +169,7 @@ func (img *image) answer(src *sources, function string, c candidate) answer {
 		}
 	}
 	if c.beyond {
-		a.pos = []Pos{{Func: demangled(function)}}
+		a.pos = []Pos{{Func: Demangled(function)}}
 		return a
 	}
 	loc, err := img.debug.Lookup(c.pc)
@@ -177,7 +177,7 @@ func (img *image) answer(src *sources, function string, c candidate) answer {
 		err = img.lacks
 	}
 	if err != nil {
-		a.pos = []Pos{{Func: demangled(function)}}
+		a.pos = []Pos{{Func: Demangled(function)}}
 		a.nopos = trouble{ProblemNoDebug, err}.of(img.path)
 		return a
 	}
@@ -191,7 +191,7 @@ func (img *image) answer(src *sources, function string, c candidate) answer {
 	}
 	last := &a.pos[len(a.pos)-1]
 	if last.Func == "" {
-		last.Func = demangled(function)
+		last.Func = Demangled(function)
 	}
 	if c.whole {
 		// Only the function is known, not where in it.

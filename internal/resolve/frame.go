@@ -82,7 +82,7 @@ func (r *Resolver) examine(q question, x *resolution) {
 		return
 	case !x.place():
 		// What a decoder put in between stands for no address.
-		x.answers = []answer{{pos: []Pos{{Func: demangled(f.Func), File: f.File, RawFile: f.File, Line: f.Line, Inlined: f.Inlined}}}}
+		x.answers = []answer{{pos: []Pos{{Func: Demangled(f.Func), File: f.File, RawFile: f.File, Line: f.Line, Inlined: f.Inlined}}}}
 		return
 	}
 	want := r.memory.wanted(f.Module, f.BuildID)

@@ -65,7 +65,7 @@ type imageKey struct {
 // acquire returns the file for a module, "" being the kernel image. If wanted is not
 // "", a file with this build ID is preferred. The caller releases it.
 func (s *images) acquire(module, wanted string) (*image, error) {
-	key := imageKey{module: moduleName(module), buildID: strings.ToLower(wanted)}
+	key := imageKey{module: ModuleName(module), buildID: strings.ToLower(wanted)}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
@@ -213,7 +213,7 @@ func (s *images) mayLoad(module string) {
 		s.loadable = make(map[string]bool)
 	}
 	if len(s.loadable) < maxLoadable {
-		s.loadable[moduleName(module)] = true
+		s.loadable[ModuleName(module)] = true
 	}
 }
 

@@ -34,7 +34,7 @@ type memory struct {
 // module returns the entry of a module, nil if there is none.
 func (m *memory) module(name string) *Module {
 	for i := range m.modules {
-		if moduleName(m.modules[i].Name) == moduleName(name) {
+		if ModuleName(m.modules[i].Name) == ModuleName(name) {
 			return &m.modules[i]
 		}
 	}

@@ -75,6 +75,10 @@ type Config struct {
 	Paths    []PathPrefix // replacements of the beginnings of source paths
 	Describe func(Frame) string
 
+	// Allocates reports whether a function, by its name, is one of the kernel's allocators,
+	// which know nothing of what they allocate for. Types needs it.
+	Allocates func(name string) bool
+
 	// Firm reports whether what is known of a frame by itself is enough to hold it
 	// against the frame above.
 	Firm func(*Facts) bool
@@ -151,14 +155,12 @@ func (m *memory) wanted(module, printed string) string {
 	return printed
 }
 
-// demangled returns the name of a C++ or Rust function as its source has it, and
+// Demangled returns the name of a C++ or Rust function as its source has it, and
 // other names as they are.
-func demangled(name string) string {
+func Demangled(name string) string {
 	if len(name) > 1<<10 || !strings.HasPrefix(name, "_") {
 		return name
 	}
 	return demangle.Filter(name, demangle.MaxLength(12))
 }
 
-// moduleName returns a module's name as the kernel prints it.
-func moduleName(s string) string { return debugfile.ModuleName(s) }

@@ -59,7 +59,7 @@ func (r *Resolver) recoverBare(rs []*resolution) {
 			continue
 		}
 		places = append(places, i)
-		if m := moduleName(x.frame.Module); m != "" {
+		if m := ModuleName(x.frame.Module); m != "" {
 			named[m] = true
 		}
 	}

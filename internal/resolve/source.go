@@ -39,7 +39,7 @@ func (s *sources) paths(f dwarf.File) (raw, show string) {
 
 // pos turns what the debugging information has into what users get.
 func (s *sources) pos(l dwarf.Frame) Pos {
-	p := Pos{Func: demangled(l.LinkageName), Line: l.Line, Column: l.Column, Inlined: l.Inlined}
+	p := Pos{Func: Demangled(l.LinkageName), Line: l.Line, Column: l.Column, Inlined: l.Inlined}
 	if p.Func == "" || p.Func == l.LinkageName {
 		p.Func = l.Name
 	}

@@ -152,7 +152,7 @@ func (w *tailWalk) hops() []hop {
 
 // hop looks up where a function jumps.
 func (w *tailWalk) hop(fn function, jumps []uint64, next string) hop {
-	h := hop{function: fn, next: next, pos: []Pos{{Func: demangled(fn.name)}}}
+	h := hop{function: fn, next: next, pos: []Pos{{Func: Demangled(fn.name)}}}
 	img, err := w.acquire(fn.module)
 	if err != nil {
 		return h

@@ -62,7 +62,7 @@ func (r *Resolver) Types(bt []Frame, f Frame, size uint64, data []byte) ([]Guess
 		if err != nil {
 			return err
 		}
-		guesses = guessed(size, data, vars, img.file.Order)
+		guesses = guessed(size, data, vars, img.file.Order, r.Allocates)
 		return nil
 	})
 	if err != nil {
@@ -71,25 +71,8 @@ func (r *Resolver) Types(bt []Frame, f Frame, size uint64, data []byte) ([]Guess
 	return guesses, err
 }
 
-// Allocates reports whether a function is of the kernel's allocators, which know
-// nothing of what they allocate for.
-func Allocates(name string) bool {
-	name = strings.TrimLeft(kobj.Stem(name), "_")
-	for _, prefix := range [...]string{
-		"kmalloc", "kzalloc", "kcalloc", "krealloc", "kvmalloc", "kvzalloc", "kvcalloc", "kvrealloc", "kmem_cache_", "kmemleak_",
-		"vmalloc", "vzalloc", "kmemdup", "kvmemdup", "kstrdup", "kstrndup", "kasprintf", "kvasprintf", "memdup_user", "slab_", "slub_",
-		"do_kmalloc", "do_kmem", "create_object", "alloc_percpu", "pcpu_alloc", "alloc_pages", "get_free_page", "devm_kmalloc",
-		"devm_kzalloc", "devm_kcalloc", "devm_kmemdup", "devm_kstrdup", "devm_kvasprintf", "devm_kasprintf", "devres_alloc", "alloc_dr", "new_slab", "allocate_slab",
-	} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
 // guessed makes guesses of variables, the likeliest first.
-func guessed(size uint64, data []byte, vars []dwarf.Variable, order binary.ByteOrder) []Guess {
+func guessed(size uint64, data []byte, vars []dwarf.Variable, order binary.ByteOrder, allocates func(string) bool) []Guess {
 	type ranked struct {
 		Guess
 		rank int
@@ -98,7 +81,7 @@ func guessed(size uint64, data []byte, vars []dwarf.Variable, order binary.ByteO
 	for _, v := range vars {
 		// Parameters have their values before the call. The tag is the kernel's own
 		// account of allocations, since 6.10.
-		if v.Type.Kind != dwarf.KindPointer || Allocates(v.Function) || v.Parameter && !v.Received || v.Type.Elem.Name == "struct alloc_tag" {
+		if v.Type.Kind != dwarf.KindPointer || allocates(v.Function) || v.Parameter && !v.Received || v.Type.Elem.Name == "struct alloc_tag" {
 			continue
 		}
 		e := v.Type.Elem

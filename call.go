@@ -3,7 +3,77 @@
 
 package kmemleak
 
-import "github.com/kmemleak/kmemleak/internal/resolve"
+import (
+	"github.com/kmemleak/kmemleak/internal/resolve"
+)
+
+// Pos is a place in source code.
+type Pos struct {
+	Func    string // name of the function, demangled; "" if not known
+	File    string // path to show: one that exists here if there is one
+	RawFile string // path as the compiler recorded it, its pieces joined and otherwise untouched
+	Line    int    // from 1; 0 if not known
+	Column  int    // from 1; 0 if not known
+	Inlined bool   // the function was inlined into that of the next Pos
+}
+
+// String returns function, file and line: "myfunc hello.c:10".
+func (p Pos) String() string { return resolve.Pos(p).String() }
+
+// Call is a frame with what is known of it.
+type Call struct {
+	Frame      Frame
+	Pos        []Pos // innermost inlined function first; empty if not known
+	Kind       Kind
+	Confidence Confidence
+
+	// Others are the further places that fit an ambiguous frame as well as Pos.
+	Others [][]Pos
+
+	// Module is the module that the code is in, also where the frame does not tell;
+	// "" for the kernel image, or if it is not known. Where the frame has none it
+	// is as sure as Confidence.
+	Module string
+
+	// ObjectFile is the file that the answer is from, "" if none was found. Of a
+	// stripped file and its debug file it is the former.
+	ObjectFile string
+
+	// BuildID is that of ObjectFile, in hex; "" if it has none.
+	BuildID string
+
+	// Reason says in words what a Proved, Recovered or Elided answer rests on; ""
+	// if there is nothing to say beyond Confidence.
+	Reason string
+
+	// Problem says what Err is about; it is ProblemNone if and only if Err is nil.
+	Problem Problem
+
+	// Err says why there is no position, or why it is not to be trusted.
+	Err error
+}
+
+// Kind says how a [Call] came to be known.
+type Kind uint8
+
+const (
+	KindPrinted   Kind = iota // the kernel printed a name
+	KindRecovered             // the kernel printed a bare address
+	KindElided                // the kernel printed nothing: the function had jumped to another one
+)
+
+// String returns "printed", "recovered" or "elided".
+func (k Kind) String() string { return name(int(k), kinds...) }
+
+var kinds = []string{"printed", "recovered", "elided"}
+
+// MarshalText is for encoding/json and others; it returns what String does.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText reads what MarshalText returns; other text is an error.
+func (k *Kind) UnmarshalText(b []byte) error {
+	return parseName(k, b, "kind of call", kinds)
+}
 
 // Problem says what the error of a [Call] is about.
 type Problem uint8

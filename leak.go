@@ -10,8 +10,29 @@ import (
 	"time"
 )
 
-// String gives the leak in the kernel's layout, with a line end after each line.
-// [Parse] gives an equal Leak for it: the text is that of the kernel which prints
+// Leak is one record of a report: an object that was allocated and to which
+// kmemleak found no pointer.
+//
+// The same object keeps Addr, Size, Comm, PID and Jiffies in every reading of the
+// report. Age, Data, CPU and Checksum may change from one to the next, and frames
+// lose their names when their module is unloaded.
+type Leak struct {
+	Addr      uint64        // address of the object; the kernel never hashes it
+	Size      uint64        // bytes, as the allocator counts them: for kmalloc the size of the cache's objects
+	PerCPU    bool          // per-CPU object: Addr is a per-CPU pointer (reported since Linux 6.12)
+	CPU       int           // whose copy Data holds, for per-CPU objects whose content was dumped; else 0
+	Comm      string        // name of the allocating thread, verbatim: any bytes, at most 15
+	PID       int           // thread ID in the initial PID namespace; 0 for interrupts and early boot
+	Jiffies   uint64        // the kernel's tick counter at the allocation
+	Age       time.Duration // since the allocation, when the report was printed; 0 where the kernel does not print it (since 6.8)
+	Data      []byte        // first bytes of the object, up to 32, at the time of printing; nil if not dumped
+	Checksum  *uint32       // crc of the object's content (not of the backtrace), nil if not printed (before 6.8)
+	Backtrace []Frame       // innermost first, as printed, at most 16 from a kernel; an all-ones terminator of old kernels is kept
+	Calls     []Call        // what [Symbolizer.Backtrace] found out about Backtrace, see [WithSymbolizer]; nil if nobody asked
+}
+
+// String returns the leak in the kernel's layout, with a line end after each line.
+// [Parse] returns an equal Leak for it, without Calls: the text is that of the kernel which prints
 // everything that the Leak holds. Frames without a size get the size 0. No text
 // brings back what no kernel prints: an offset beyond the size of the function.
 //
@@ -66,7 +87,7 @@ func appendBracket(b []byte, addr uint64) []byte {
 	return fmt.Appendf(b, "[<%016x>] ", addr)
 }
 
-// HexDump gives Data as the kernel prints it, in rows of 16 bytes, each with an
+// HexDump returns Data as the kernel prints it, in rows of 16 bytes, each with an
 // indentation of four blanks and a line end. It is "" without Data.
 func (l Leak) HexDump() string { return string(appendHexDump(nil, l.Data)) }
 
@@ -94,4 +115,29 @@ func appendHexDump(b, data []byte) []byte {
 		b = append(b, '\n')
 	}
 	return b
+}
+
+// A BacktraceKey stands for the Backtrace and the Calls of a leak, as the key of a map for
+// what depends on nothing else. It is their place in memory, and so it is cheap: equal
+// keys stand for equal backtraces, but equal backtraces may have different keys. Leaks
+// from one call of [Parse], [Extract] or [Detector.Find] mostly share them. All leaks
+// with neither have the zero BacktraceKey.
+//
+// A key keeps the backtrace in memory. It says nothing of one that is modified later.
+type BacktraceKey struct {
+	first *Frame
+	call  *Call
+	n     int
+}
+
+// KeyOf returns the key of a leak's backtrace.
+func KeyOf(l Leak) BacktraceKey {
+	var k BacktraceKey
+	if k.n = len(l.Backtrace); k.n > 0 {
+		k.first = &l.Backtrace[0]
+	}
+	if len(l.Calls) > 0 {
+		k.call = &l.Calls[0]
+	}
+	return k
 }
