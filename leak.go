@@ -87,6 +87,9 @@ func appendBracket(b []byte, addr uint64) []byte {
 	return fmt.Appendf(b, "[<%016x>] ", addr)
 }
 
+// rowLen is the number of bytes in one row of a hex dump.
+const rowLen = 16
+
 // HexDump returns Data as the kernel prints it, in rows of 16 bytes, each with an
 // indentation of four blanks and a line end. It is "" without Data.
 func (l Leak) HexDump() string { return string(appendHexDump(nil, l.Data)) }

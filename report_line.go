@@ -198,9 +198,6 @@ func parseHexHeader(b []byte) (n int, perCPU bool, cpu int, rest []byte, ok, sho
 // maxData bounds how many bytes a hex dump may announce. Kernels dump 32.
 const maxData = 4096
 
-// rowLen is the number of bytes in one row of a hex dump.
-const rowLen = 16
-
 // parseHexRow reads up to want bytes of a row like
 //
 //	6b 6b 6b 6b 6b 6b 6b a5                          kkkkkkk.
