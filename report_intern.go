@@ -86,8 +86,11 @@ func (t *internTable) lookup(line []byte) (uint32, bool) {
 	return i, ok
 }
 
-// add keeps a frame under its line, if it has one, and gives its index.
+// add keeps a frame under its line, if it has one that is new, and returns its index.
 func (t *internTable) add(line []byte, f internFrame) uint32 {
+	if i, ok := t.lookup(line); ok {
+		return i
+	}
 	i := uint32(len(t.frames))
 	f.frame.Func = t.name(f.frame.Func)
 	f.frame.Module = t.name(f.frame.Module)
