@@ -26,7 +26,7 @@ func (d *decoder) decode(s *Symbolizer, backtrace []Frame) []Frame {
 	return decoded
 }
 
-// decodeCall gives the frame with its position, after those inlined into it.
+// decodeCall returns the frame with its position, after those inlined into it.
 func decodeCall(c Call) []Frame {
 	if c.Confidence < Assumed || len(c.Pos) == 0 {
 		return []Frame{c.Frame}

@@ -66,7 +66,7 @@ func TestExtractFrames(t *testing.T) {
 		two  = "second+0x13/0x50 [m]\n"
 		tail = "last+0x5/0x60\n"
 	)
-	// in gives a record with a line between the first frame and the last.
+	// in returns a record with a line between the first frame and the last.
 	in := func(line string) string { return head + "    " + one + line + "    " + tail }
 	tests := []struct {
 		name, text string

@@ -28,7 +28,7 @@ import (
 // is cut inside its last line is an error if the line shows it, which a decimal
 // number or the end of a size may not.
 //
-// An empty report gives no leaks and no error. See [Leaks] for what leaks share.
+// For an empty report there are no leaks and no error. See [Leaks] for what leaks share.
 func Parse(r io.Reader) ([]Leak, error) {
 	var leaks []Leak
 	p := newParser(r)

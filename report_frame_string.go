@@ -10,11 +10,11 @@ import (
 	"github.com/ianlancetaylor/demangle"
 )
 
-// Name gives the name of the function for people: Func, demangled if it is a
+// Name returns the name of the function for people: Func, demangled if it is a
 // mangled Rust or C++ name. It is "" for a bare address.
 func (f Frame) Name() string { return demangled(f.Func) }
 
-// demangled gives the name of a C++ or Rust function as its programmer wrote it,
+// demangled returns the name of a C++ or Rust function as its programmer wrote it,
 // and other names as they are.
 func demangled(name string) string {
 	if len(name) > 1<<10 || !strings.HasPrefix(name, "_") {
@@ -23,18 +23,18 @@ func demangled(name string) string {
 	return demangle.Filter(name, demangle.MaxLength(12))
 }
 
-// String gives the frame as the kernel prints it since 6.12, without address:
+// String returns the frame as the kernel prints it since 6.12, without address:
 // name+0xoff/0xsize [module], or 0xaddr where there is no name. What a decoding
-// tool had added follows as file:line and [inline]. [ParseFrame] gives the same
-// Frame back, but for Addr where there is a name.
+// tool had added follows as file:line and [inline]. [ParseFrame] returns the
+// same Frame, but for Addr where there is a name.
 func (f Frame) String() string { return string(f.append(nil)) }
 
-// append appends what String gives.
+// append appends what String returns.
 func (f Frame) append(b []byte) []byte { return f.appendAs(b, false) }
 
-// appendAs appends what String gives, or the line of a report. There a name has a size, or source
-// positions in parentheses, since other words are no frames; 0 stands for a
-// size that is not known.
+// appendAs appends what String returns, or the line of a report. There a name has a
+// size, or source positions in parentheses, since other words are no frames; 0 stands
+// for a size that is not known.
 func (f Frame) appendAs(b []byte, report bool) []byte {
 	offset := f.Offset != 0 || f.Size != 0 || strings.Contains(f.Func, "::")
 	list := report && f.File != "" && !offset && !f.Inlined

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// String gives the leak in the kernel's layout, with a line end after each line.
-// [Parse] gives an equal Leak for it: the text is that of the kernel which prints
+// String returns the leak in the kernel's layout, with a line end after each line.
+// [Parse] returns an equal Leak for it: the text is that of the kernel which prints
 // everything that the Leak holds. Frames without a size get the size 0. No text
 // brings back what no kernel prints: an offset beyond the size of the function.
 //
@@ -66,7 +66,7 @@ func appendBracket(b []byte, addr uint64) []byte {
 	return fmt.Appendf(b, "[<%016x>] ", addr)
 }
 
-// HexDump gives Data as the kernel prints it, in rows of 16 bytes, each with an
+// HexDump returns Data as the kernel prints it, in rows of 16 bytes, each with an
 // indentation of four blanks and a line end. It is "" without Data.
 func (l Leak) HexDump() string { return string(appendHexDump(nil, l.Data)) }
 

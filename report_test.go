@@ -20,7 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// captures gives the reports in testdata: name without extension -> text.
+// captures returns the reports in testdata: name without extension -> text.
 func captures(t testing.TB) map[string][]byte {
 	t.Helper()
 	names, err := filepath.Glob("testdata/reports/*.txt")
