@@ -9,6 +9,21 @@ import (
 	"strings"
 )
 
+// A Subject is what has to be known of the lines that are looked for. No field may be
+// empty.
+type Subject struct {
+	// Start is the text that they begin with. Its first letter may be a capital.
+	Start string
+	// Tag is the name that stands with a colon before them in a log.
+	Tag string
+	// Label is a word of theirs that ends in a colon, as names of programs in logs do.
+	// Case does not count.
+	Label string
+	// Verbatim returns the part of a line that stays as it is. If there is none, from
+	// and to are the length of the line.
+	Verbatim func(line []byte) (from, to int)
+}
+
 // A Carrier is what stands before the text of a line in a log or a mail: quote marks,
 // log level, time stamp, host, caller, tag.
 type Carrier struct {
