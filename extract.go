@@ -34,17 +34,10 @@ import (
 // Backtraces as with [Leaks].
 func Extract(r io.Reader) iter.Seq2[Leak, error] {
 	return func(yield func(Leak, error) bool) {
-		x := &extractor{in: logtext.NewText(r, &subject), intern: newInternTable(), now: new(logtext.Line)}
-		for more := true; more; {
-			more = x.next()
-			for _, d := range x.done {
-				if !yield(d.leak, d.err) {
-					return
-				}
-			}
-			x.done = x.done[:0]
+		x := &extractor{in: logtext.NewText(r, &subject), intern: newInternTable(), now: new(logtext.Line), yield: yield}
+		for !x.stopped && x.next() {
 		}
-		if err := x.in.Err(); err != nil {
+		if err := x.in.Err(); err != nil && !x.stopped {
 			yield(Leak{}, fmt.Errorf("line %d: %w", x.now.Number+1, err))
 		}
 	}
@@ -61,13 +54,9 @@ type extractor struct {
 	open []*record // being read, oldest first
 	last *record   // the one that took the last line, if it is open
 	free []*record
-	done []extracted
-}
 
-// extracted is a record that has ended.
-type extracted struct {
-	leak Leak
-	err  error
+	yield   func(Leak, error) bool
+	stopped bool // yield has returned false
 }
 
 const (
@@ -294,15 +283,14 @@ func (x *extractor) judge(r *record, v verdict) {
 	}
 }
 
-// end returns a record to the caller of Extract.
+// end hands a record out.
 func (x *extractor) end(r *record) {
 	i := slices.Index(x.open, r)
 	x.open = slices.Delete(x.open, i, i+1)
 	if x.last == r {
 		x.last = nil
 	}
-	l, err := r.result(x.now)
-	x.done = append(x.done, extracted{l, err})
+	x.stopped = x.stopped || !x.yield(r.result(x.now))
 	x.free = append(x.free, r)
 }
 

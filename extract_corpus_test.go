@@ -69,7 +69,7 @@ func TestExtractCorpus(t *testing.T) {
 	t.Logf("%d of %d texts agree in all counts", right, len(lines)-1)
 }
 
-// countLeaks gives records, frames, inlined frames, sum of sizes and modules.
+// countLeaks returns records, frames, inlined frames, sum of sizes and modules.
 func countLeaks(text []byte) (n [5]uint64) {
 	modules := make(map[string]bool)
 	for l := range Extract(bytes.NewReader(text)) {

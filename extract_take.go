@@ -46,12 +46,23 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 			r.keep(l)
 			return nil, true
 		}
-		if ok {
-			if r.takeBacktrace(l) && hasCRC {
-				r.leak.Checksum = r.intern.checksum(crc)
-			}
-			return rest, true
+		if !ok {
+			break
 		}
+		switch {
+		case r.part == partBacktrace: // its frames are those of a record whose header is lost
+			r.another(l, "a second backtrace")
+			r.trace.printed, r.mixed = 0, false
+			return rest, true
+		case r.part == partDump && len(r.dump.data) < r.dump.want:
+			r.damageAt(l, "the hex dump is cut")
+		}
+		r.needComm(l)
+		r.part = partBacktrace
+		if hasCRC {
+			r.leak.Checksum = r.intern.checksum(crc)
+		}
+		return rest, true
 	}
 	if r.part != partBacktrace && r.part != partHeader && l.Number == r.lastLine+1 && isBracketFrame(b) {
 		r.damageAt(l, "the line before the backtrace is missing")
@@ -134,24 +145,6 @@ func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 	r.leak.Comm = r.intern.bytesName(c.comm)
 	r.leak.PID, r.leak.Jiffies, r.leak.Age = c.pid, c.jiffies, c.age
 	return rest, true
-}
-
-// takeBacktrace reports whether it is the first. The frames after another one are
-// those of a record whose header is lost.
-func (r *record) takeBacktrace(l *logtext.Line) bool {
-	switch r.part {
-	case partBacktrace:
-		r.another(l, "a second backtrace")
-		r.trace.printed, r.mixed = 0, false
-		return false
-	case partDump:
-		if len(r.dump.data) < r.dump.want {
-			r.damageAt(l, "the hex dump is cut")
-		}
-	}
-	r.needComm(l)
-	r.part = partBacktrace
-	return true
 }
 
 func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {

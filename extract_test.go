@@ -47,7 +47,7 @@ func collect(t testing.TB, text string) (leaks []Leak, errs []error) {
 	return leaks, errs
 }
 
-// jsonString gives a string of JSON.
+// jsonString returns a string of JSON.
 func jsonString(s string) string {
 	b, _ := json.Marshal(s)
 	return string(b)
@@ -307,7 +307,7 @@ func TestExtractInterleaved(t *testing.T) {
 	}
 	split := strings.Index(carried, "unreferenced object 0xffff888101a2b400")
 	first, second := carried[:split], carried[split:]
-	// zip gives the lines of both in turn.
+	// zip returns the lines of both in turn.
 	zip := func(a, b string) string {
 		la, lb := strings.SplitAfter(a, "\n"), strings.SplitAfter(b, "\n")
 		var out strings.Builder

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// largeReport gives a report of n leaks of about 1000 bytes each, with so many
+// largeReport returns a report of n leaks of about 1000 bytes each, with so many
 // different backtraces. Each line is passed through carry.
 func largeReport(n, backtraces int, carry func(line string) string) []byte {
 	var b bytes.Buffer

@@ -33,9 +33,9 @@ import (
 //
 // Blanks at both ends do not count. A hash of 64-bit kernels has 32 bits and is
 // recognised by that; on 32-bit kernels since 4.15 a hash looks like an address
-// and is given as Addr.
+// and is taken as Addr.
 //
-// Any other text gives an error that wraps [ErrFormat].
+// The error for any other text wraps [ErrFormat]; the Frame is zero then.
 func ParseFrame(s string) (Frame, error) {
 	if len(s) > maxFrame {
 		return Frame{}, formatErrorf("frame of %d bytes", len(s))
@@ -82,7 +82,7 @@ var (
 	errCutFrame = formatErrorf("the frame is cut")
 )
 
-// parseFrame reads a frame from the start of b and gives the text after it,
+// parseFrame reads a frame from the start of b and returns the text after it,
 // without blanks at its ends.
 func parseFrame(b []byte) (f Frame, form frameForm, rest []byte, err error) {
 	b = logtext.Trim(b)
@@ -251,7 +251,7 @@ var isNameByte = func() (t [256]bool) {
 	return t
 }()
 
-// demangledLen gives the length of a Rust or C++ name that a tool has already
+// demangledLen returns the length of a Rust or C++ name that a tool has already
 // demangled, which may hold blanks and brackets; 0 if there is none.
 func demangledLen(b []byte) int {
 	n := bytes.Index(b[:min(len(b), maxName)], []byte("+0x"))
@@ -334,7 +334,7 @@ func parseTail(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 	}
 }
 
-// closing gives the index of the parenthesis that closes the one b starts with, or
+// closing returns the index of the parenthesis that closes the one b starts with, or
 // -1.
 func closing(b []byte) int {
 	depth := 0
@@ -477,7 +477,7 @@ func (form frameForm) class(inlined bool) frameClass {
 	return c
 }
 
-// mixed reports whether no kernel and no tool gives one backtrace such frames. Names
+// mixed reports whether no kernel and no tool prints such frames in one backtrace. Names
 // that a tool has decoded stand among others without their offsets.
 func (c frameClass) mixed() bool {
 	const names, addresses = classSized | classUnsized, classBracket | classBare

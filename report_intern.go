@@ -9,8 +9,8 @@ import (
 )
 
 // Reports repeat themselves: a hundred thousand leaks come from a few hundred
-// places. An internTable reads each different frame line once and gives equal
-// backtraces and thread names the same memory.
+// places. An internTable reads each different frame line once and keeps equal
+// backtraces and thread names in the same memory.
 //
 // Its size is bounded: when a table is full it starts again from nothing. Leaks
 // that were given out keep what they have.
@@ -86,8 +86,11 @@ func (t *internTable) lookup(line []byte) (uint32, bool) {
 	return i, ok
 }
 
-// add keeps a frame under its line, if it has one, and gives its index.
+// add keeps a frame under its line, if it has one that is new, and returns its index.
 func (t *internTable) add(line []byte, f internFrame) uint32 {
+	if i, ok := t.lookup(line); ok {
+		return i
+	}
 	i := uint32(len(t.frames))
 	f.frame.Func = t.name(f.frame.Func)
 	f.frame.Module = t.name(f.frame.Module)
@@ -103,7 +106,7 @@ func (t *internTable) add(line []byte, f internFrame) uint32 {
 	return i
 }
 
-// stack gives the backtrace of the frames with these indexes.
+// stack returns the backtrace of the frames with these indexes.
 func (t *internTable) stack(indexes []uint32) []Frame {
 	if len(indexes) == 0 {
 		return nil
@@ -124,7 +127,7 @@ func (t *internTable) stack(indexes []uint32) []Frame {
 	return s
 }
 
-// name gives an equal string that may be shared.
+// name returns an equal string that may be shared.
 func (t *internTable) name(s string) string {
 	if len(s) == 0 || len(s) > maxInternText {
 		return s
@@ -149,7 +152,7 @@ func (t *internTable) bytesName(b []byte) string {
 	return t.name(string(b))
 }
 
-// copyData gives a copy of a hex dump, which is not nil. Copies share blocks of
+// copyData returns a copy of a hex dump, which is not nil. Copies share blocks of
 // memory, not bytes.
 func (t *internTable) copyData(b []byte) []byte {
 	const block = 4 << 10
@@ -165,7 +168,7 @@ func (t *internTable) copyData(b []byte) []byte {
 	return c
 }
 
-// checksum gives a pointer to a copy of c.
+// checksum returns a pointer to a copy of c.
 func (t *internTable) checksum(c uint32) *uint32 {
 	if len(t.checksums) == 0 {
 		t.checksums = make([]uint32, 64)

@@ -47,7 +47,7 @@ func TestParseAllocations(t *testing.T) {
 	}
 }
 
-// endless gives n records, each made of its number.
+// endless returns n records, each made of its number.
 type endless struct {
 	n      int
 	record func(n int) []byte

@@ -13,7 +13,7 @@ import (
 
 // The lines of a record, as print_unreferenced in the kernel's mm/kmemleak.c has
 // printed them since 2.6.31. Each function reads one line at the start of its
-// argument, which has no indentation, and gives the text after it: nothing in the
+// argument, which has no indentation, and returns the text after it: nothing in the
 // kernel's file, the rest of the record where a paragraph has been flattened.
 //
 // A result of false with short set means that the line ended too early and might

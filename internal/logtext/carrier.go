@@ -6,7 +6,23 @@ package logtext
 import (
 	"bytes"
 	"hash/maphash"
+	"strings"
 )
+
+// A Subject is what has to be known of the lines that are looked for. No field may be
+// empty.
+type Subject struct {
+	// Start is the text that they begin with. Its first letter may be a capital.
+	Start string
+	// Tag is the name that stands with a colon before them in a log.
+	Tag string
+	// Label is a word of theirs that ends in a colon, as names of programs in logs do.
+	// Case does not count.
+	Label string
+	// Verbatim returns the part of a line that stays as it is. If there is none, from
+	// and to are the length of the line.
+	Verbatim func(line []byte) (from, to int)
+}
 
 // A Carrier is what stands before the text of a line in a log or a mail: quote marks,
 // log level, time stamp, host, caller, tag.
@@ -206,20 +222,15 @@ func (c *Carrier) word(t []byte, subject *Subject) int {
 
 // month reads "Nov 23 01:13:44" or "Mon Nov 23 01:13:44".
 func month(t []byte) int {
-	const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
-	const days = "MonTueWedThuFriSatSun"
 	s := Scan{Rest: t}
 	if len(t) < 15 {
 		return 0
 	}
-	if i := bytes.Index([]byte(days), t[:3]); i >= 0 && i%3 == 0 {
+	if isOneOf("MonTueWedThuFriSatSun", t) {
 		s.Rest = s.Rest[3:]
 		s.Blanks()
 	}
-	if len(s.Rest) < 3 {
-		return 0
-	}
-	if i := bytes.Index([]byte(months), s.Rest[:3]); i < 0 || i%3 != 0 {
+	if !isOneOf(months, s.Rest) {
 		return 0
 	}
 	s.Rest = s.Rest[3:]
@@ -235,16 +246,21 @@ func month(t []byte) int {
 	return len(t) - len(s.Rest) + len(token)
 }
 
+const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+// isOneOf reports whether b starts with one of the names of three letters.
+func isOneOf(names string, b []byte) bool {
+	return len(b) >= 3 && strings.Index(names, string(b[:3]))%3 == 0
+}
+
 // shortDate reports whether b is like "Nov23 01:13".
 func shortDate(b []byte) bool {
-	const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
-	if len(b) < len("Nov3 01:13") {
+	if len(b) < len("Nov3 01:13") || !isOneOf(months, b) {
 		return false
 	}
-	i := bytes.Index([]byte(months), b[:3])
 	s := Scan{Rest: b[3:]}
 	s.Blanks()
-	if _, ok := s.Dec(); i < 0 || i%3 != 0 || !ok || len(s.Rest) == 0 || s.Rest[0] != ' ' {
+	if _, ok := s.Dec(); !ok || len(s.Rest) == 0 || s.Rest[0] != ' ' {
 		return false
 	}
 	s.Blanks()

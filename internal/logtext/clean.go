@@ -86,7 +86,13 @@ func (cl *cleaner) rest() []byte {
 // firstSuspect returns the index of the first byte that needs a closer look, or -1.
 func firstSuspect(b []byte) int {
 	for i, c := range b {
-		if suspect[c] && (c != '<' || tagLen(b[i:]) > 0) {
+		if !suspect[c] {
+			continue
+		}
+		if c != '<' {
+			return i
+		}
+		if n, _ := tagLen(b[i:]); n > 0 {
 			return i
 		}
 	}
@@ -132,7 +138,8 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 				out, n = plainEnd(append(out, HexDigit(b[i+1])<<4|HexDigit(b[i+2]))), 3
 			}
 		case '<':
-			if n = tagLen(b[i:]); n > 0 && breaksLine(b[i:]) {
+			var breaks bool
+			if n, breaks = tagLen(b[i:]); n > 0 && breaks {
 				out = append(out, '\n')
 			}
 		case '\\':
@@ -261,24 +268,27 @@ func unescapeJSON(out, b []byte) ([]byte, int) {
 	return out, 0
 }
 
-// tags are those that text is wrapped in. Others may be names of types.
-var tags = []string{"br", "p", "div", "span", "pre", "code", "td", "tr", "tt", "font", "blockquote", "li", "a", "b", "i", "u", "table", "tbody",
-	"strong", "em", "th", "ul", "ol", "samp", "kbd", "o:p"}
+// tags are those that text is wrapped in, and whether the text before and after them is
+// on different lines. Others may be names of types.
+var tags = map[string]bool{
+	"br": true, "p": true, "div": true, "pre": true, "tr": true, "li": true, "blockquote": true,
+	"span": false, "code": false, "td": false, "tt": false, "font": false, "a": false, "b": false, "i": false, "u": false, "table": false,
+	"tbody": false, "strong": false, "em": false, "th": false, "ul": false, "ol": false, "samp": false, "kbd": false, "o:p": false,
+}
 
-// tagLen returns the length of an HTML tag at the start of b, or 0.
-func tagLen(b []byte) int {
+// tagLen returns the length of an HTML tag at the start of b, or 0, and whether it
+// breaks the line.
+func tagLen(b []byte) (n int, breaks bool) {
 	const longest = 512
-	name := tagName(b)
-	for _, t := range tags {
-		if bytes.EqualFold(name, []byte(t)) {
-			n := bytes.IndexByte(b[:min(len(b), longest)], '>') + 1
-			if bytes.HasPrefix(b[n:], []byte("::")) {
-				return 0 // a type
-			}
-			return n
-		}
+	breaks, ok := tags[string(bytes.ToLower(tagName(b)))]
+	if !ok {
+		return 0, false
 	}
-	return 0
+	n = bytes.IndexByte(b[:min(len(b), longest)], '>') + 1
+	if bytes.HasPrefix(b[n:], []byte("::")) {
+		return 0, false // a type
+	}
+	return n, breaks
 }
 
 // tagName returns the name in a tag. One capital is the name of a type.
@@ -295,15 +305,6 @@ func tagName(b []byte) []byte {
 		return nil
 	}
 	return b[:n]
-}
-
-// breaksLine reports whether text before and after the tag is on different lines.
-func breaksLine(b []byte) bool {
-	switch string(bytes.ToLower(tagName(b))) {
-	case "br", "p", "div", "pre", "tr", "li", "blockquote":
-		return true
-	}
-	return false
 }
 
 func isUpperHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' }

@@ -14,19 +14,6 @@ import (
 	"io"
 )
 
-// A Subject is what has to be known of the lines that are looked for.
-type Subject struct {
-	// Start is the start of the first of them. Its first letter may be a capital.
-	Start string
-	// Tag is the name that stands with a colon before the lines in a log.
-	Tag string
-	// Label ends with a colon in the lines and is no name of a program. Case does not count.
-	Label string
-	// Verbatim returns the part of a line that stays as it is, from and to being the
-	// length of the line if there is none.
-	Verbatim func(line []byte) (from, to int)
-}
-
 // A Line is one line of the original text.
 type Line struct {
 	Text    []byte  // without line end
