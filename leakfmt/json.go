@@ -144,10 +144,9 @@ func appendLeak(b []byte, l kmemleak.Leak, damage error, tails *memo[jsonTail]) 
 	if damage != nil && isZero(l) {
 		return appendError(append(b, '{'), damage)
 	}
-	head, err := kmemleak.Leak{ // without what is in the tail
-		Addr: l.Addr, Size: l.Size, PerCPU: l.PerCPU, CPU: l.CPU, Comm: l.Comm, PID: l.PID,
-		Jiffies: l.Jiffies, Age: l.Age, Data: l.Data, Checksum: l.Checksum,
-	}.MarshalJSON()
+	rest := l
+	rest.Backtrace, rest.Calls = nil, nil // they are in the tail
+	head, err := rest.MarshalJSON()
 	if err != nil {
 		return b, err
 	}

@@ -163,4 +163,3 @@ func Demangled(name string) string {
 	}
 	return demangle.Filter(name, demangle.MaxLength(12))
 }
-
