@@ -116,7 +116,8 @@ func (o Object) parse(records []machine.LogRecord, caller string) (Object, error
 }
 
 func (o Object) checkComplete(complete bool) (Object, error) {
-	if !complete {
+	// Without its thread and time it might be taken for another object.
+	if !complete || o.Comm == "" && o.PID == 0 && o.Jiffies == 0 {
 		return o, errDumpIncomplete
 	}
 	return o, nil
@@ -124,16 +125,14 @@ func (o Object) checkComplete(complete bool) (Object, error) {
 
 // parseField reads one line of values; lines of other messages change nothing.
 func (o *Object) parseField(line string) {
-	if comm, ok := strings.CutPrefix(line, `  comm "`); ok {
-		// comm may hold anything, the end of the line may not.
-		if at := strings.LastIndex(comm, `", pid `); at >= 0 {
-			if n, _ := fmt.Sscanf(comm[at:], `", pid %d, jiffies %d`, &o.PID, &o.Jiffies); n == 2 {
-				o.Comm = comm[:at]
-			}
+	line = strings.TrimPrefix(line, "  ")
+	if strings.HasPrefix(line, "comm ") {
+		if c, rest, ok, _ := parseComm([]byte(line)); ok && len(rest) == 0 {
+			o.Comm, o.PID, o.Jiffies = string(c.comm), c.pid, c.jiffies
 		}
 		return
 	}
-	name, value, ok := strings.Cut(strings.TrimPrefix(line, "  "), " = ")
+	name, value, ok := strings.Cut(line, " = ")
 	if !ok {
 		return
 	}

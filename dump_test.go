@@ -101,12 +101,17 @@ func TestParseDump(t *testing.T) {
 			Flags: ObjectAllocated | ObjectPerCPU, Checksum: 7}, nil},
 		{"another caller's lines", `5,1,1,-,caller=T9;kmemleak: Object 0x607b97e9cab8 (size 8):
 5,2,1,-,caller=T7;kmemleak:   min_count = 5
+5,3,1,-,caller=T9;kmemleak:   comm "x", pid 1, jiffies 3
 5,3,1,-,caller=T9;kmemleak:   min_count = 1
 5,4,1,-,caller=T9;kmemleak:   backtrace:
 4,5,1,-,caller=T9;      __vmalloc_node_range+0x749/0x7d0
 4,6,1,-,caller=C1; other+0x749/0x7d0
-`, Object{Addr: 0x607b97e9cab8, Size: 8, MinCount: 1,
+`, Object{Addr: 0x607b97e9cab8, Size: 8, Comm: "x", PID: 1, Jiffies: 3, MinCount: 1,
 			Backtrace: []Frame{{Func: "__vmalloc_node_range", Offset: 0x749, Size: 0x7d0}}}, nil},
+		{"a comm line that is not known", `5,1,1,-;kmemleak: Object 0x607b97e9cab8 (size 8):
+5,2,1,-;kmemleak:   comm "x", pid 1, cpu 2, jiffies 3
+5,3,1,-;kmemleak:   backtrace:
+`, Object{Addr: 0x607b97e9cab8, Size: 8}, errDumpIncomplete},
 		{"hostile comm", `5,1,1,-;kmemleak: Object 0x607b97e9cab8 (size 8):
 5,2,1,-;kmemleak:   comm "x", pid 1\x0a\x5cx", pid 2, jiffies 3
 5,3,1,-;kmemleak:   backtrace:
@@ -114,8 +119,9 @@ func TestParseDump(t *testing.T) {
 		{"the second object is meant", `5,1,1,-;kmemleak: Object (phys) 0x1000 (size 8):
 5,2,1,-;kmemleak:   backtrace:
 5,3,1,-;kmemleak: Object 0x607b97e9cab0 (size 64):
+5,3,1,-;kmemleak:   comm "x", pid 1, jiffies 3
 5,4,1,-;kmemleak:   backtrace:
-`, Object{Addr: 0x607b97e9cab0, Size: 64}, nil},
+`, Object{Addr: 0x607b97e9cab0, Size: 64, Comm: "x", PID: 1, Jiffies: 3}, nil},
 		{"another object", "5,1,1,-;kmemleak: Object 0x1000 (size 8):\n5,2,1,-;kmemleak:   backtrace:\n", Object{}, errDumpIncomplete},
 		{"nothing", "", Object{}, errDumpIncomplete},
 	}
