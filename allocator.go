@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// allocatorFrames are the functions that stand between kmemleak and the code that
-// wanted memory: they are on the top of backtraces and are nobody's leak. A star
-// stands for any characters. Names are compared without compiler suffixes and
-// without _noprof, which kernels since 6.10 add to allocators.
+// allocatorFrames are the functions between kmemleak and the code that asked for
+// memory. They are at the top of backtraces, and no leak belongs to them. A star
+// stands for any characters. Names are compared without compiler suffixes and without
+// _noprof, which kernels since 6.10 add to allocators.
 //
-// How many of them are on a backtrace, and which, depends on the compiler's
-// inlining, so they are told by name and not by number.
+// The compiler's inlining decides how many of them are in a backtrace, and which, so
+// they are recognised by name and not by number.
 var allocatorFrames = []string{
 	// kmemleak itself: mm/kmemleak.c.
 	"create_object", "__create_object", "__link_object", "set_track_prepare", "stack_depot_save*", "save_stack_trace*", "stack_trace_save*",
@@ -59,10 +59,10 @@ var allocatorFrames = []string{
 	"kernel::alloc::*", "<kernel::alloc::*", "alloc::alloc::*", "<alloc::alloc::*", "<kernel::allocator::*",
 }
 
-// entryFrames are the functions by which the kernel calls code for another reason
-// each time: system calls, work queues, threads, interrupts, initialisation. They
-// and what is below them differ between kernels and architectures, and say how the
-// code was reached, not what it does.
+// entryFrames are the functions by which the kernel enters code: system calls, work
+// queues, threads, interrupts, initialisation. They and the frames below them differ
+// between kernels and architectures. They show how the code was reached, not what it
+// does.
 var entryFrames = []string{
 	"__x64_sys_*", "__ia32_sys_*", "__arm64_sys_*", "__riscv_sys_*", "__s390x_sys_*", "__s390_sys_*", "__powerpc_sys_*",
 	"__se_sys_*", "__do_sys_*", "SyS_*", "SYSC_*", "sys_*", "__sys_*",

@@ -10,8 +10,8 @@ import (
 // Pos is a place in source code.
 type Pos struct {
 	Func    string // name of the function, demangled; "" if not known
-	File    string // path to show: one that exists here if there is one
-	RawFile string // path as the compiler recorded it, its pieces joined and otherwise untouched
+	File    string // path to show, if possible one that exists here
+	RawFile string // path as the compiler recorded it: its pieces joined, not cleaned
 	Line    int    // from 1; 0 if not known
 	Column  int    // from 1; 0 if not known
 	Inlined bool   // the function was inlined into that of the next Pos
@@ -20,40 +20,40 @@ type Pos struct {
 // String returns function, file and line: "myfunc hello.c:10".
 func (p Pos) String() string { return resolve.Pos(p).String() }
 
-// Call is a frame with what is known of it.
+// Call is a frame with what is known about it.
 type Call struct {
 	Frame      Frame
 	Pos        []Pos // innermost inlined function first; empty if not known
 	Kind       Kind
 	Confidence Confidence
 
-	// Others are the further places that fit an ambiguous frame as well as Pos.
+	// Others are the other places that fit an ambiguous frame as well as Pos does.
 	Others [][]Pos
 
-	// Module is the module that the code is in, also where the frame does not tell;
-	// "" for the kernel image, or if it is not known. Where the frame has none it
-	// is as sure as Confidence.
+	// Module is the module that the code is in, even if the frame does not name it;
+	// "" for the kernel image, or if it is not known. If the frame does not name it,
+	// it is only as sure as Confidence.
 	Module string
 
 	// ObjectFile is the file that the answer is from, "" if none was found. Of a
-	// stripped file and its debug file it is the former.
+	// stripped file and its debug file it is the stripped one.
 	ObjectFile string
 
 	// BuildID is that of ObjectFile, in hex; "" if it has none.
 	BuildID string
 
-	// Reason says in words what a Proved, Recovered or Elided answer rests on; ""
+	// Reason is the evidence for a Proved, Recovered or Elided answer, in words; ""
 	// if there is nothing to say beyond Confidence.
 	Reason string
 
-	// Problem says what Err is about; it is ProblemNone if and only if Err is nil.
+	// Problem is the class of Err; it is ProblemNone if and only if Err is nil.
 	Problem Problem
 
-	// Err says why there is no position, or why it is not to be trusted.
+	// Err is the reason why there is no position, or why it must not be trusted.
 	Err error
 }
 
-// Kind says how a [Call] came to be known.
+// Kind is how a [Call] became known.
 type Kind uint8
 
 const (
@@ -67,10 +67,11 @@ func (k Kind) String() string { return name(int(k), kinds...) }
 
 var kinds = []string{"printed", "recovered", "elided"}
 
-// MarshalText is for encoding/json and others; it returns what String does.
+// MarshalText implements [encoding.TextMarshaler]. It returns the text of String.
 func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
 
-// UnmarshalText reads what MarshalText returns; other text is an error.
+// UnmarshalText implements [encoding.TextUnmarshaler]. It reads what MarshalText
+// returns; other text is an error.
 func (k *Kind) UnmarshalText(b []byte) error {
 	return parseName(k, b, "kind of call", kinds)
 }

@@ -10,52 +10,52 @@ import (
 	"github.com/kmemleak/kmemleak/internal/resolve"
 )
 
-// Confidence says what an answer rests on. More is better, and anything below
-// Assumed must not be shown as a fact.
+// Confidence is how sure an answer is. A higher one is surer; an answer below Assumed
+// must not be shown as a fact.
 //
 //	             place    name    size     a call      and
 //	             in file          printed  ends there
 //	Proved       one      same    fits     yes         it calls the function of the frame above, or one that leads there
 //	                                                   by jumps; or the build IDs agree
 //	Consistent   one      same    fits     not denied
-//	Assumed      one      any     any      not denied  the size is missing or no rule gives it, or the
+//	Assumed      one      any     any      not denied  the size is missing or fits no rule, or the
 //	                                                   compiler's suffix number differs (.isra.0, .isra.1), or
 //	                                                   another frame contradicts the same file, or not
-//	                                                   all functions at the place could be read, says Err
+//	                                                   all functions at the place could be read, see Err
 //	Ambiguous    several  same    equal    equal       and their source positions differ
 //	Contradicted any      any     any      any         the offset is beyond the function, the code shows that no
 //	                                                   call ends there or that it is of a function that does not
 //	                                                   lead to the frame above, or the build IDs differ
 //
-// A size fits if some kernel would compute it for that place, see [Frame]. Below
-// the entry of an interrupt no call is asked for. Calls through pointers, and those
-// that the kernel replaces when it starts, neither prove nor deny anything.
+// A size fits if some kernel would compute it for that place, see [Frame]. No call is
+// required below the entry of an interrupt. Calls through pointers, and calls that
+// the kernel replaces when it starts, neither prove nor deny anything.
 //
-// A bare address has no name and no size; in their place its section of a module
-// is known, from [Symbolizer.Modules]. Without that, a bare address is looked for
-// in the files of the modules that [Symbolizer.Dirs] names and in those of the
-// modules that the backtrace names, among the places at its distance from the
-// start of a page where a call ends. If one is left of these, it is
+// A bare address has no name and no size. Instead, its section of a module is known
+// from [Symbolizer.Modules]. Otherwise a bare address is looked for in the files of
+// the modules that [Symbolizer.Dirs] names, and of those that the backtrace names:
+// its candidates are the places at its distance from the start of a page where a call
+// ends. If one is left of these, it is
 //
 //	Consistent   in the freed init code of a module that the backtrace names, and a neighbour agrees
 //	Assumed      both neighbours agree: the call is of the frame above, and the frame below calls this function;
 //	             and the module is the only one that is given, or one of the two is a function of the same module
-//	Ambiguous    less than that speaks for it
+//	Ambiguous    there is less evidence than that
 //
-// and Assumed means here that the right module is among those given. If several
-// are left they are Ambiguous.
+// Here Assumed relies on the right module being among those that are given. If
+// several candidates are left, they are Ambiguous.
 //
 // A function that was left by a jump has the confidence of the frame whose call
 // leads to it.
 type Confidence uint8
 
 const (
-	Unresolved   Confidence = iota // there is no answer; Err says why
-	Contradicted                   // what was found cannot be what the kernel meant
-	Ambiguous                      // several places fit, or too little speaks for the one
-	Assumed                        // nothing speaks against it
+	Unresolved   Confidence = iota // there is no answer; see Err
+	Contradicted                   // the place that was found cannot be what the kernel meant
+	Ambiguous                      // several places fit, or one does with too little evidence
+	Assumed                        // nothing contradicts it
 	Consistent                     // everything that can be checked fits
-	Proved                         // and it could not be another place
+	Proved                         // everything fits, and it could not be another place
 )
 
 // String returns the name in lower case.
@@ -71,7 +71,7 @@ func (c *Confidence) UnmarshalText(b []byte) error {
 	return parseName(c, b, "confidence", confidences)
 }
 
-// Problem says what the error of a [Call] is about.
+// Problem is the class of the error of a [Call].
 type Problem uint8
 
 const (
@@ -84,10 +84,10 @@ const (
 	ProblemBeyond                      // the offset is beyond the size, or beyond the function in the file
 	ProblemOtherCallee                 // the call is of a function that does not lead to that of the frame above
 	ProblemAmbiguous                   // see Others
-	ProblemWeak                        // one place fits, and too little speaks for it
-	ProblemNoMemory                    // a bare address, and it is not known where modules lay
+	ProblemWeak                        // one place fits, with too little evidence
+	ProblemNoMemory                    // a bare address, and it is not known where modules were
 	ProblemOutside                     // a bare address, and it is in none of the modules
-	ProblemHidden                      // a bare address, and the kernel has hidden where modules lay
+	ProblemHidden                      // a bare address, and the kernel has hidden where modules were
 	ProblemPart                        // not all functions at the place could be read
 	ProblemSuspect                     // the file may be of another build: another frame does not fit it
 	ProblemClosed                      // the Symbolizer was closed
@@ -145,34 +145,34 @@ func parseName[T ~uint8](v *T, text []byte, what string, names []string) error {
 	return nil
 }
 
-// A rule says what follows from facts, whose meaning is described at resolve.Facts. Of
-// a function that was left by a jump they are those of the frame whose call leads to it.
+// A rule draws a conclusion from facts, see resolve.Facts. The facts of a function
+// that was left by a jump are those of the frame whose call leads to it.
 type rule struct {
 	when    func(f *resolve.Facts) bool
 	is      Confidence
 	reason  func(f *resolve.Facts) string // nil if there is nothing to say
-	problem Problem                       // that there is besides what was found out
+	problem Problem                       // in addition to what package resolve found
 }
 
-// rules is the table: the first one that fits counts.
+// rules is the table. The first rule that fits counts.
 var rules = []rule{
 	{noPlace, Unresolved, nil, ProblemNone},
 
-	// What was found cannot be meant.
+	// The place cannot be what is meant.
 	{otherBuild, Contradicted, nil, ProblemNone},
 	{beyond, Contradicted, nil, ProblemNone},
 	{afterNoCall, Contradicted, nil, ProblemNone},
 
-	// Too much, or too little.
+	// There are several places, or there is too little evidence.
 	{severalPlaces, Ambiguous, evidence, ProblemAmbiguous},
 	{weakText, Ambiguous, evidence, ProblemWeak},
 
-	// The neighbours speak against it, or others in the backtrace.
+	// The neighbours contradict it, or other frames do.
 	{callsAnother, Contradicted, nil, ProblemNone},
 	{textOfMisfit, Ambiguous, misfit, ProblemSuspect},
 	{besideMisfit, Assumed, misfit, ProblemNone},
 
-	// Nothing does, but something is missing.
+	// Nothing contradicts it, but something is missing.
 	{partOfDebug, Assumed, nil, ProblemNone},
 	{initText, Consistent, evidence, ProblemNone},
 	{firmText, Assumed, evidence, ProblemNone},
@@ -200,26 +200,26 @@ func leadsAbove(f *resolve.Facts) bool    { return f.Link == resolve.LinkTail }
 func sameBuild(f *resolve.Facts) bool     { return f.Build == resolve.BuildSame }
 func always(*resolve.Facts) bool          { return true }
 
-// textOfMisfit: where bare addresses were found by the text of a file that a frame
-// speaks against, nothing but printed names is left to go by.
+// textOfMisfit reports whether bare addresses were found by the text of a file that
+// another frame contradicts. Then only printed names can be trusted.
 func textOfMisfit(f *resolve.Facts) bool {
 	return besideMisfit(f) && f.InText && f.Kind != resolve.Printed
 }
 
-// initText: in freed init code of a module that the backtrace names, and a neighbour
-// agrees.
+// initText reports whether a bare address is in freed init code of a module that the
+// backtrace names, and a neighbour agrees.
 func initText(f *resolve.Facts) bool {
 	t := f.Text
 	return t != nil && t.Candidates == 1 && t.Named && t.Init && t.Supports >= 1
 }
 
-// firmText: both neighbours agree, and no other module comes into question.
+// firmText reports whether both neighbours of a bare address agree, and it can be in
+// no other module.
 func firmText(f *resolve.Facts) bool {
 	t := f.Text
 	return t != nil && t.Candidates == 1 && t.Supports >= 2 && (t.Sole || t.Local)
 }
 
-// Reasons.
 func evidence(f *resolve.Facts) string {
 	if f.Part {
 		return ""
@@ -249,7 +249,7 @@ func afterBuilds(f *resolve.Facts, why string) string {
 	return why
 }
 
-// ruleFor returns the rule that counts.
+// ruleFor returns the first rule that fits.
 func ruleFor(f *resolve.Facts) *rule {
 	i := 0
 	for !rules[i].when(f) {

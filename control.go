@@ -16,42 +16,41 @@ import (
 
 // A Detector talks to the kernel's kmemleak through its control file in debugfs.
 //
-// The zero value finds the file. All methods may be called from several
-// goroutines: commands are sent one at a time, whatever the number of Detectors
-// in the process, because the kernel can deadlock when a command that stops the
-// scanning thread waits behind a scan (kmemleak_write and stop_scan_thread in
-// mm/kmemleak.c).
+// The zero value finds the file. All methods may be called from several goroutines.
+// Commands are sent one at a time, even by different Detectors in the process,
+// because the kernel can deadlock when a command that stops the scanning thread waits
+// behind a scan (kmemleak_write and stop_scan_thread in mm/kmemleak.c).
 //
-// Methods that find no kmemleak to talk to return an error that matches
-// [ErrUnavailable] or [ErrDisabled]; methods that are not permitted to, one that
-// matches [io/fs.ErrPermission]. Its text names the cause and the remedy. Only
-// Linux has kmemleak: elsewhere every method returns [ErrUnavailable], unless it
+// If there is no kmemleak to talk to, methods return an error that matches
+// [ErrUnavailable] or [ErrDisabled]; if it is not permitted, one that matches
+// [io/fs.ErrPermission]. The text names the cause and the remedy. Only Linux has
+// kmemleak: elsewhere every method returns [ErrUnavailable], unless the Detector
 // drives another machine.
 type Detector struct {
-	// Path names the control file. "" means to look for it in every mounted
-	// debugfs, as /proc/self/mountinfo lists them.
+	// Path is the control file. "" means to look for it in every mounted debugfs that
+	// /proc/self/mountinfo lists.
 	Path string
 
-	// Transport reaches the kernel of another machine; nil is this one.
+	// Transport reaches the kernel of another machine; nil means this machine.
 	Transport Transport
 }
 
 // A Transport runs shell scripts on another machine, over ssh, adb, a serial console
-// or whatever leads there. With one in [Detector.Transport] a Detector drives that
-// machine's kernel, from any operating system.
+// or something else. A Detector with a [Detector.Transport] drives that machine's
+// kernel, from any operating system.
 //
 // The machine needs a POSIX shell with cat and sed, and dmesg for [Detector.Dump];
-// busybox has them all. Machines are not locked, and it cannot be told who else
-// writes to their control file: nobody else should drive them.
+// busybox has them all. The machine is not locked, and other writers to its control
+// file are not detected: nobody else should drive it.
 type Transport interface {
-	// Run has root's shell on the machine run a script of one line, copies what it
-	// prints on standard output to stdout, and returns when it has ended. Its exit
-	// status does not matter. An error says that it did not run, or not to its end.
-	// When ctx ends, Run returns ctx's error; what the script has started may go on
-	// on the machine.
+	// Run runs a script of one line in root's shell on the machine, copies its
+	// standard output to stdout, and returns when it has ended. Its exit status does
+	// not matter. An error means that it did not run, or not to its end. When ctx
+	// ends, Run returns ctx's error; what the script has started may continue on the
+	// machine.
 	//
-	// Lines that are not the script's, such as messages of the kernel on a console,
-	// may come between its own, and carriage returns before line ends. Calls do not
+	// Other lines, such as messages of the kernel on a console, may come between
+	// those of the script, and carriage returns before line ends. Calls do not
 	// overlap.
 	Run(ctx context.Context, script string, stdout io.Writer) error
 }
@@ -64,20 +63,20 @@ func (d *Detector) machine() machine.Machine {
 	return machine.Local(d.Path)
 }
 
-// command gives the kernel one command. The ones without a context take no time.
+// command sends the kernel one command. Commands without a context take no time.
 func (d *Detector) command(word string) error {
 	return d.machine().Command(context.Background(), word)
 }
 
-// probe is Probe without words around its error.
+// probe is Probe without a prefix to its error.
 func (d *Detector) probe() error { return machine.Probe(context.Background(), d.machine()) }
 
 // Probe reports whether kmemleak can detect leaks now; nil means that it can. It
-// changes nothing, and waits for a scan that is going on.
+// changes nothing, and waits for the end of a scan.
 //
-// kmemleak can switch itself off at any time, when it runs out of memory: a
-// report is worth no more than the Probe after it. [Detector.Scan] and
-// [Detector.Leaks] end with one.
+// kmemleak can switch itself off at any time, when it runs out of memory. So a report
+// can be trusted only if a later Probe succeeds. [Detector.Scan] and [Detector.Leaks]
+// end with a Probe.
 func (d *Detector) Probe() error {
 	if err := d.probe(); err != nil {
 		return fmt.Errorf("probe: %w", err)
@@ -94,15 +93,16 @@ func (d *Detector) Probe() error {
 // with the checksum that an earlier scan computed (MSECS_MIN_AGE and
 // update_checksum in mm/kmemleak.c). So wait, then scan twice.
 //
-// The kernel ends a scan early, and reports success, when a signal is pending for
-// the scanning thread. Scan therefore blocks all signals of its thread but one. A
-// process that is stopped (SIGSTOP, or job control) loses the scan all the same: Scan
-// notices that when it is continued, and scans again; it fails only if that never
-// ends. What nothing in user space can notice is a debugger that attaches, or a
-// control group that is frozen, in the middle of a scan.
+// The kernel ends a scan early, and reports success, when a signal is pending for the
+// scanning thread. Scan therefore blocks all signals of its thread but one. If the
+// process is stopped (by SIGSTOP, or job control), the scan is lost all the same.
+// Scan notices this when the process continues, and scans again; it fails only if
+// that never ends. Nothing in user space can notice that a debugger attaches, or that
+// a control group is frozen, in the middle of a scan.
 //
-// When ctx ends, Scan has the kernel end the scan, by that one signal, and returns
-// the cause within 0.1 s. Such a scan reports nothing. On another machine it goes on.
+// When ctx ends, Scan makes the kernel end the scan, by that one signal, and returns
+// the cause within 0.1 s. Such a scan reports nothing. On another machine the scan
+// continues.
 func (d *Detector) Scan(ctx context.Context) error {
 	if err := d.machine().Scan(ctx); err != nil {
 		return fmt.Errorf("scan: %w", err)
@@ -111,9 +111,9 @@ func (d *Detector) Scan(ctx context.Context) error {
 }
 
 // Clear makes the kernel forget the leaks that it reports now: they are never
-// reported again, and what they point to counts as referenced. Objects that are
-// lost but not yet reported, because they are too young or were scanned only
-// once, are not forgotten; they turn up in later reports.
+// reported again, and what they point to counts as referenced. Objects that are lost
+// but not yet reported, because they are too young or were scanned only once, are not
+// forgotten; they appear in later reports.
 func (d *Detector) Clear() error {
 	// The kernel accepts this command when kmemleak is off, too (since 3.15), and
 	// then frees its data: success would say nothing.
@@ -127,12 +127,12 @@ func (d *Detector) Clear() error {
 	return nil
 }
 
-// Leaks reads the report as it is now, in the order of the allocations; it does
-// not scan. Each use of the iterator reads the report anew.
+// Leaks returns the leaks in the current report, in the order of the allocations. It
+// does not scan. Each use of the iterator reads the report anew.
 //
-// Errors come with the zero Leak, but for a [*ParseError], which may come with
-// what was read of the damaged record. After the last leak Leaks probes: an
-// empty report with no error means that kmemleak is on and reports nothing.
+// Errors come with the zero Leak, except that a [*ParseError] may come with the part
+// of the damaged record that was read. After the last leak Leaks probes: an empty
+// report without an error means that kmemleak is on and reports nothing.
 func (d *Detector) Leaks() iter.Seq2[Leak, error] {
 	return func(yield func(Leak, error) bool) {
 		file, err := d.machine().Open(context.Background())
@@ -153,9 +153,9 @@ func (d *Detector) Leaks() iter.Seq2[Leak, error] {
 }
 
 // SetAutoScan sets how long the kernel's own scanning thread sleeps between two
-// scans, and starts the thread if need be; 0 stops it. The kernel counts whole
-// seconds: other periods are rounded up. Periods below 0 and above 4,294,967 s,
-// which the kernel could not count in its 32 bits of milliseconds, are an error.
+// scans, and starts the thread if it does not run; 0 stops it. Periods are rounded up
+// to whole seconds. A period below 0 or above 4,294,967 s, the limit of the kernel's
+// 32 bits of milliseconds, is an error.
 //
 // The thread is on after boot unless the kernel was built without
 // CONFIG_DEBUG_KMEMLEAK_AUTO_SCAN. Neither its state nor its period can be read
@@ -178,9 +178,9 @@ func (d *Detector) SetAutoScan(period time.Duration) error {
 	return nil
 }
 
-// SetStackScan says whether scans look for pointers on the stacks of all tasks,
-// too, as they do after boot. Without them more is found, and more of it wrongly:
-// objects that only a running function knows.
+// SetStackScan sets whether scans also look for pointers on the stacks of all tasks,
+// as they do after boot. Without the stacks more objects are reported, some of them
+// wrongly: those that only a running function points to.
 func (d *Detector) SetStackScan(on bool) error {
 	command := "stack=off"
 	if on {
@@ -195,9 +195,9 @@ func (d *Detector) SetStackScan(on bool) error {
 // Dump returns what the kernel knows of the object at addr, leaked or not. The
 // kernel answers in its log, which Dump reads from /dev/kmsg.
 //
-// addr is the address of an object as in [Leak.Addr]; kernels since 6.15 take
-// any address inside the object. An address at which the kernel knows no object
-// gives an error that matches [io/fs.ErrNotExist].
+// addr is the address of an object as in [Leak.Addr]; kernels since 6.15 accept any
+// address inside the object. If the kernel knows no object there, the error matches
+// [io/fs.ErrNotExist].
 func (d *Detector) Dump(addr uint64) (Object, error) {
 	object, err := dumpObject(context.Background(), d.machine(), addr)
 	if err != nil {
@@ -206,8 +206,8 @@ func (d *Detector) Dump(addr uint64) (Object, error) {
 	return object, nil
 }
 
-// Disable switches kmemleak off until the next boot; there is no way back. The
-// leaks reported so far may stay readable, with [ErrDisabled] after them.
+// Disable switches kmemleak off until the next boot. It cannot be switched on again.
+// The leaks reported so far may stay readable, with [ErrDisabled] after them.
 func (d *Detector) Disable() error {
 	if err := d.command("off"); err != nil {
 		return fmt.Errorf("disable: %w", err)
@@ -216,9 +216,9 @@ func (d *Detector) Disable() error {
 }
 
 // MountDebugfs mounts debugfs on the folder dir; "" means /sys/kernel/debug, the
-// place that the kernel makes for it. It returns nil if it is mounted there
-// already. A kernel without debugfs gives an error that matches [ErrUnavailable],
-// a caller without CAP_SYS_ADMIN one that matches [io/fs.ErrPermission].
+// folder that the kernel makes for it. It returns nil if debugfs is mounted there
+// already. The error matches [ErrUnavailable] if the kernel has no debugfs, and
+// [io/fs.ErrPermission] if the caller does not have CAP_SYS_ADMIN.
 func MountDebugfs(dir string) error {
 	return machine.MountDebugfs(dir)
 }

@@ -40,14 +40,14 @@ const (
 	ObjectAllocated ObjectFlags = 1 << 0 // not freed yet
 	ObjectReported  ObjectFlags = 1 << 1 // a scan has reported it as leaked
 	ObjectNoScan    ObjectFlags = 1 << 2 // its content is not searched for pointers
-	ObjectFullScan  ObjectFlags = 1 << 3 // all of it is searched, for want of memory for its scan areas (since 5.4)
+	ObjectFullScan  ObjectFlags = 1 << 3 // all of it is searched, because there was no memory for its scan areas (since 5.4)
 	ObjectPhys      ObjectFlags = 1 << 4 // known by its physical address
 	ObjectPerCPU    ObjectFlags = 1 << 5 // per-CPU memory (since 6.12)
 )
 
 var errDumpIncomplete = errors.New("incomplete answer in the kernel log")
 
-// dump asks the kernel about the object at addr.
+// dumpObject asks the kernel about the object at addr.
 func dumpObject(ctx context.Context, m machine.Machine, addr uint64) (Object, error) {
 	records, err := m.Dump(ctx, addr)
 	if err != nil {
@@ -56,8 +56,8 @@ func dumpObject(ctx context.Context, m machine.Machine, addr uint64) (Object, er
 	return parseDump(records, addr)
 }
 
-// parseDump finds the answer to dump=addr in what was logged since the command.
-// The log belongs to the whole kernel: other records may stand between its lines.
+// parseDump finds the answer to dump=addr in what was logged since the command. Other
+// parts of the kernel may have logged records between its lines.
 func parseDump(records []machine.LogRecord, addr uint64) (Object, error) {
 	for i, r := range records {
 		object, ok := parseObjectHeader(r.Text)
@@ -91,7 +91,7 @@ func parseObjectHeader(text string) (Object, bool) {
 	return o, err1 == nil && err2 == nil
 }
 
-// parse reads the lines after the header, as far as caller wrote them.
+// parse reads the lines after the header that caller wrote.
 func (o Object) parse(records []machine.LogRecord, caller string) (Object, error) {
 	inBacktrace := false
 	for _, r := range records {
@@ -123,7 +123,7 @@ func (o Object) checkComplete(complete bool) (Object, error) {
 	return o, nil
 }
 
-// parseField reads one line of values; lines of other messages change nothing.
+// parseField reads a line with a value, and ignores lines of other messages.
 func (o *Object) parseField(line string) {
 	line = strings.TrimPrefix(line, "  ")
 	if strings.HasPrefix(line, "comm ") {

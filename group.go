@@ -14,22 +14,24 @@ import (
 )
 
 // fingerprintDepth is the number of frames that make a fingerprint. Backtraces are
-// cut after 16 frames, and where depends on how many of them are allocators.
+// cut after 16 frames, so the number of frames below the owner depends on how many of
+// the 16 are allocators.
 const fingerprintDepth = 8
 
 // Fingerprint returns 16 hexadecimal digits that are the same for leaks from the same
 // place: across boots, builds of a kernel and dialects of reports.
 //
-// It is made of the backtrace as printed, whatever Calls is: the names of at most 8
-// frames, from the owner's to the one before the system call, work queue, thread or
-// initcall that the kernel came from, without offsets, sizes, modules and compiler
-// suffixes. A bare address contributes only its presence; if it is the owner, its low 12
-// bits count too, since its place in a page does not depend on where a module was loaded.
-// Without an owner the allocators count, and without those size and thread name.
+// It is made of the backtrace as printed, not of Calls: of the names of at most 8
+// frames, without offsets, sizes, modules and compiler suffixes. The first is the
+// owner's, and the last the one above the system call, work queue, thread or initcall
+// that the kernel came from. A bare address contributes only its presence; if it is
+// the owner, its low 12 bits count too, since its place in a page does not depend on
+// where a module was loaded. Without an owner the allocators are used; without these,
+// size and thread name.
 //
-// So the same leak has two fingerprints if one report names the owner and the other,
-// read when the owner's memory or module was gone, does not. The fingerprint may
-// change when this package learns new allocators.
+// So a leak has two fingerprints if one report names its owner and another, read
+// after the owner's memory or module was gone, does not. Fingerprints may change when
+// this package learns new allocators.
 func (l Leak) Fingerprint() string {
 	var b []byte
 	from := max(ownerIndex(l.Backtrace), 0)
@@ -60,20 +62,20 @@ func (l Leak) Fingerprint() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// A Group is the leaks from one place: those with the same fingerprint.
+// A Group holds the leaks from one place: those with the same fingerprint.
 type Group struct {
 	Fingerprint  string
-	Leaks        []Leak        // in the order in which they were given, never empty
+	Leaks        []Leak        // in their original order, never empty
 	Count        int           // objects
 	Bytes        uint64        // sum of their sizes
-	FirstJiffies uint64        // smallest and largest Jiffies
-	LastJiffies  uint64        //
-	Oldest       time.Duration // largest and smallest Age; both 0 if no age is known
-	Youngest     time.Duration //
+	FirstJiffies uint64        // smallest Jiffies
+	LastJiffies  uint64        // largest Jiffies
+	Oldest       time.Duration // largest Age; 0 if no age is known
+	Youngest     time.Duration // smallest known Age; 0 if no age is known
 }
 
-// Groups sorts leaks by where they are from. The group with the most bytes comes first,
-// of those with equally many the one with more objects, then the one that was seen first.
+// Groups groups leaks by fingerprint. The groups with the most bytes come first; of
+// those with equally many, the ones with more objects, then the ones seen first.
 func Groups(leaks []Leak) []Group {
 	var groups []Group
 	byPrint := make(map[string]int)
@@ -114,12 +116,12 @@ func (g *Group) add(l Leak) {
 }
 
 // Diff compares two readings of the report on one boot. It returns the leaks of after
-// that are not in before, and those of before that are not in after, in their order. It
-// changes nothing, so that several programs can watch one kernel, which they cannot with
-// [Detector.Clear].
+// that are not in before, and those of before that are not in after, in their order.
+// It changes nothing in the kernel, so several programs can watch one kernel; with
+// [Detector.Clear] they cannot.
 //
-// Two leaks are of the same object if Addr and Jiffies are equal. A report that was read
-// while objects were freed may hold one twice; Diff returns it once.
+// Two leaks are of the same object if Addr and Jiffies are equal. A report that was
+// read while objects were freed may contain an object twice; Diff returns it once.
 func Diff(before, after []Leak) (added, gone []Leak) {
 	return onlyIn(before, after), onlyIn(after, before)
 }

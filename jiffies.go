@@ -15,13 +15,13 @@ import (
 )
 
 // A Clock turns jiffies, the kernel's count of timer ticks, into time. Kernels since
-// 6.8 print no age: a Clock then finds out when a [Leak] was allocated.
+// 6.8 print no age; a Clock then knows when a [Leak] was allocated.
 //
 // It is a reading of the counter together with other clocks. The zero value knows
-// nothing, and unknown is an answer of each method.
+// nothing: its methods return false.
 //
-// Jiffies and Uptime stand still while the machine is suspended, so Wall is right
-// for what happened since the last suspend before the reading.
+// Jiffies and Uptime stand still while the machine is suspended, so times on the wall
+// clock are right only after the last suspend before the reading.
 type Clock struct {
 	HZ      int           // ticks per second (CONFIG_HZ); 0 if unknown
 	Jiffies uint64        // the counter at the reading
@@ -30,7 +30,7 @@ type Clock struct {
 }
 
 // Kernels start the counter 300 seconds before 2^32 (INITIAL_JIFFIES in
-// include/linux/jiffies.h), so that errors with its overflow show early. On 32-bit
+// include/linux/jiffies.h), so that bugs with its overflow show early. On 32-bit
 // kernels the counter starts again at 0 five minutes after boot.
 const initialSeconds = 300
 
@@ -40,17 +40,17 @@ var kernelHZ = []int{24, 32, 48, 64, 100, 128, 200, 250, 256, 300, 500, 512, 100
 // minJiffies is less than any value of a 64-bit counter.
 const minJiffies = 1<<32 - initialSeconds*1200
 
-// BootClock returns the clock of a kernel with hz ticks per second, read at boot. It
-// has the start value of all kernels since 2.6.
+// BootClock returns the clock of a kernel with hz ticks per second, read at boot. Its
+// counter has the start value of all kernels since 2.6.
 func BootClock(hz int) Clock {
 	return Clock{HZ: hz, Jiffies: 1<<32 - initialSeconds*uint64(hz)}
 }
 
-// TimerListClock reads /proc/timer_list, which says how far counter and time since
-// boot are. HZ is the rate for which they agree with a counter that started 300
+// TimerListClock returns the clock that /proc/timer_list shows: the counter and the
+// time since boot. HZ is the rate at which they agree with a counter that started 300
 // seconds before 2^32. Around five minutes after boot several rates fit; HZ is then 0
-// and an error is returned. A 32-bit counter has started again every 2^32 ticks, which
-// is taken into account. Set Wall to the time at which the file was read.
+// and an error is returned. That a 32-bit counter starts again every 2^32 ticks is
+// taken into account. Set Wall to the time at which the file was read.
 func TimerListClock(r io.Reader) (Clock, error) {
 	var c Clock
 	var hasUptime, hasJiffies bool
@@ -100,8 +100,8 @@ func TimerListClock(r io.Reader) (Clock, error) {
 	return c, nil
 }
 
-// ConfigClock reads CONFIG_HZ from a kernel configuration: /boot/config-RELEASE or
-// the unpacked /proc/config.gz. The clock is that of [BootClock].
+// ConfigClock returns the [BootClock] for CONFIG_HZ in a kernel configuration:
+// /boot/config-RELEASE or the unpacked /proc/config.gz.
 func ConfigClock(r io.Reader) (Clock, error) {
 	in := bufio.NewScanner(r)
 	for in.Scan() {
@@ -121,10 +121,10 @@ func ConfigClock(r io.Reader) (Clock, error) {
 	return Clock{}, errors.New("kernel configuration: no CONFIG_HZ")
 }
 
-// LeaksClock finds the tick rate in the ages of one report: the difference of two
-// leaks in jiffies is that in seconds times HZ. It reports an error if the leaks
-// have no ages, were allocated too close together, or agree with no tick rate.
-// The clock is that of [BootClock].
+// LeaksClock returns the [BootClock] for the tick rate that the ages in one report
+// imply: the difference of two leaks in jiffies is that in seconds times HZ. It
+// returns an error if the leaks have no ages, were allocated too close together, or
+// fit no tick rate.
 func LeaksClock(leaks []Leak) (Clock, error) {
 	var first, last *Leak
 	for i := range leaks {
@@ -153,7 +153,7 @@ func LeaksClock(leaks []Leak) (Clock, error) {
 	return Clock{}, fmt.Errorf("tick rate: the ages give %.1f per second", rate)
 }
 
-// ticksBetween returns how many ticks after a the counter was at b.
+// ticksBetween returns the number of ticks from a to b.
 func ticksBetween(a, b uint64) int64 {
 	if a < minJiffies || b < minJiffies {
 		return int64(int32(uint32(b) - uint32(a))) // a 32-bit counter
@@ -161,12 +161,13 @@ func ticksBetween(a, b uint64) int64 {
 	return int64(b - a)
 }
 
-// Since returns the time from boot to the moment at which the counter was at jiffies,
-// such as [Leak.Jiffies]. A 32-bit counter starts again every 2^32 ticks, 49 days
-// with 1000 a second: of the possible times, it is the last before the reading, or
-// the first after it if there is none. ok is false if HZ is unknown or the value
-// cannot be of this clock: it is before boot, or one of the counters has more than 32
-// bits and the other has started again, or no [time.Duration] is as long.
+// Since returns the time from boot until the counter had the value jiffies, such as
+// [Leak.Jiffies]. A 32-bit counter starts again every 2^32 ticks, which is 49 days at
+// 1000 a second; uptime is then the last possible time before the reading, or the
+// first after it if there is none. ok is false if HZ is unknown, if no
+// [time.Duration] is long enough, or if the value cannot be of this clock: it is
+// before boot, or one of the counters has more than 32 bits and the other has started
+// again.
 func (c Clock) Since(jiffies uint64) (uptime time.Duration, ok bool) {
 	if c.HZ <= 0 {
 		return 0, false
@@ -211,8 +212,8 @@ func (c Clock) duration(ticks uint64) time.Duration {
 	return time.Duration(seconds)*time.Second + time.Duration(ticks%hz)*time.Second/time.Duration(hz)
 }
 
-// Time returns the wall clock at the moment at which the counter was at jiffies. ok is
-// false if that or Wall is unknown.
+// Time returns the wall clock at the moment when the counter had the value jiffies.
+// ok is false if Since does not know it, or if Wall is unknown.
 func (c Clock) Time(jiffies uint64) (t time.Time, ok bool) {
 	uptime, ok := c.Since(jiffies)
 	if !ok || c.Wall.IsZero() {

@@ -45,15 +45,15 @@ type jsonFrame struct {
 	Inlined bool    `json:"inlined,omitempty"`
 }
 
-// MarshalJSON returns an object with these members. Those in brackets are missing
-// where the Leak holds zero or nil:
+// MarshalJSON returns an object with these members. Those in brackets are omitted if
+// the Leak holds zero or nil:
 //
 //	addr       string  "0xffff888101a2b3c0"
 //	size       number  bytes
 //	[percpu]   bool
 //	[cpu]      number
-//	comm       string  bytes that are no UTF-8 are replaced by U+FFFD,
-//	[comm_hex] string  and this has all bytes of comm as hexadecimal digits
+//	comm       string  bytes that are not UTF-8 are replaced by U+FFFD
+//	[comm_hex] string  then all bytes of comm, as hexadecimal digits
 //	pid        number
 //	jiffies    number
 //	[age_ms]   number  milliseconds, not negative
@@ -66,9 +66,9 @@ type jsonFrame struct {
 //	    [inlined]  bool
 //	[calls]    array of objects as [Call.MarshalJSON] describes them
 //
-// Addresses are strings since JSON numbers of many programs have only 53 bits.
-// [json.Unmarshal] returns the same Leak, without parts of a millisecond in Age and with
-// the texts of errors in Calls, and ignores unknown members.
+// Addresses are strings, because JSON numbers have only 53 bits in many programs.
+// [json.Unmarshal] returns the same Leak, except that Age has no parts of a
+// millisecond and errors in Calls keep only their texts. It ignores unknown members.
 func (l Leak) MarshalJSON() ([]byte, error) {
 	j := jsonLeak{
 		Addr: jsonHex(l.Addr), Size: l.Size, PerCPU: l.PerCPU, CPU: l.CPU,
@@ -202,8 +202,8 @@ type jsonPos struct {
 	Inlined bool   `json:"inlined,omitempty"`
 }
 
-// MarshalJSON returns an object with these members. Those in brackets are missing
-// where the Call holds zero or nil:
+// MarshalJSON returns an object with these members. Those in brackets are omitted if
+// the Call holds zero or nil:
 //
 //	frame      object  as in [Leak.MarshalJSON]
 //	kind       string  "printed", "recovered" or "elided"
@@ -217,9 +217,9 @@ type jsonPos struct {
 //	[problem]  string  as [Problem.String], beside error
 //	[error]    string  the text of Err
 //
-// Below "assumed" what is in pos must not be taken as a fact, see [Confidence].
-// [json.Unmarshal] returns the same Call, but for Err, of which only the text
-// remains, and ignores unknown members.
+// If confidence is below "assumed", pos must not be taken as a fact, see
+// [Confidence]. [json.Unmarshal] returns the same Call, except that Err keeps only
+// its text. It ignores unknown members.
 func (c Call) MarshalJSON() ([]byte, error) {
 	j := jsonCall{c.Frame, c.Kind, c.Confidence, c.Module, c.Pos, c.Others, c.ObjectFile, c.BuildID, c.Reason, c.Problem, ""}
 	if c.Err != nil {
@@ -243,7 +243,7 @@ func (c *Call) UnmarshalJSON(b []byte) error {
 	}
 	if j.Err != "" {
 		c.Err = errors.New(j.Err)
-		c.Problem = cmp.Or(c.Problem, ProblemOther) // written before there were any
+		c.Problem = cmp.Or(c.Problem, ProblemOther) // written before there were Problems
 	}
 	return nil
 }

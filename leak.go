@@ -20,7 +20,7 @@ type Leak struct {
 	Addr      uint64        // address of the object; the kernel never hashes it
 	Size      uint64        // bytes, as the allocator counts them: for kmalloc the size of the cache's objects
 	PerCPU    bool          // per-CPU object: Addr is a per-CPU pointer (reported since Linux 6.12)
-	CPU       int           // whose copy Data holds, for per-CPU objects whose content was dumped; else 0
+	CPU       int           // the CPU whose copy Data holds, for a dumped per-CPU object; else 0
 	Comm      string        // name of the allocating thread, verbatim: any bytes, at most 15
 	PID       int           // thread ID in the initial PID namespace; 0 for interrupts and early boot
 	Jiffies   uint64        // the kernel's tick counter at the allocation
@@ -28,16 +28,17 @@ type Leak struct {
 	Data      []byte        // first bytes of the object, up to 32, at the time of printing; nil if not dumped
 	Checksum  *uint32       // crc of the object's content (not of the backtrace), nil if not printed (before 6.8)
 	Backtrace []Frame       // innermost first, as printed, at most 16 from a kernel; an all-ones terminator of old kernels is kept
-	Calls     []Call        // what [Symbolizer.Backtrace] found out about Backtrace, see [WithSymbolizer]; nil if nobody asked
+	Calls     []Call        // result of [Symbolizer.Backtrace] for Backtrace, see [WithSymbolizer]; nil if it was not called
 }
 
 // String returns the leak in the kernel's layout, with a line end after each line.
-// [Parse] returns an equal Leak for it, without Calls: the text is that of the kernel which prints
-// everything that the Leak holds. Frames without a size get the size 0. No text
-// brings back what no kernel prints: an offset beyond the size of the function.
+// [Parse] reads it as an equal Leak, but without Calls. The layout is that of the
+// kernel that prints everything that the Leak holds. Frames without a size get the
+// size 0. An offset beyond the size of the function, which no kernel prints, cannot
+// be read back.
 //
-// Comm is printed as it is, as the kernel does: do not send the text of an
-// untrusted report to a terminal, nor Comm otherwise than with %q.
+// Comm is printed unescaped, as the kernel prints it. Do not send the text of an
+// untrusted report to a terminal; print Comm there with %q.
 func (l Leak) String() string {
 	b := make([]byte, 0, 1<<10)
 	b = append(b, "unreferenced object "...)
@@ -120,13 +121,14 @@ func appendHexDump(b, data []byte) []byte {
 	return b
 }
 
-// A BacktraceKey stands for the Backtrace and the Calls of a leak, as the key of a map for
-// what depends on nothing else. It is their place in memory, and so it is cheap: equal
-// keys stand for equal backtraces, but equal backtraces may have different keys. Leaks
-// from one call of [Parse], [Extract] or [Detector.Find] mostly share them. All leaks
-// with neither have the zero BacktraceKey.
+// A BacktraceKey identifies the Backtrace and the Calls of a leak by their place in
+// memory. It is a cheap map key for results that depend on nothing else. Equal keys
+// mean equal backtraces, but equal backtraces may have different keys. Leaks from one
+// call of [Parse], [Extract] or [Detector.Find] mostly share them. All leaks with
+// neither Backtrace nor Calls have the zero BacktraceKey.
 //
-// A key keeps the backtrace in memory. It says nothing of one that is modified later.
+// A key keeps the backtrace in memory. It means nothing if the backtrace is modified
+// later.
 type BacktraceKey struct {
 	first *Frame
 	call  *Call

@@ -17,13 +17,12 @@ import (
 	"github.com/kmemleak/kmemleak/internal/resolve"
 )
 
-// Module is where a module lies, or lay, in memory. A list of them, stored as JSON
-// beside a report, resolves the bare addresses of the report later; see
-// [Snapshot].
+// Module is where a module is, or was, in memory. A list of modules, stored as JSON
+// beside a report, resolves the bare addresses of the report later; see [Snapshot].
 //
-// As JSON it is an object with "name", "sections", whose addresses are strings
-// such as "0xffffffffc01b7000" because many programs read numbers of that size
-// as rounded ones, and "build_id". Numbers are understood as well.
+// Its JSON form is an object with "name", "sections" and "build_id". Addresses of
+// sections are strings such as "0xffffffffc01b7000", because many programs round
+// numbers of that size. Numbers are accepted as well.
 type Module struct {
 	Name     string            // as the kernel prints it; "" for the kernel image
 	Sections map[string]uint64 // address of each section by its name, such as ".init.text"
@@ -42,7 +41,7 @@ type address uint64
 
 func (a address) MarshalText() ([]byte, error) { return fmt.Appendf(nil, "%#x", uint64(a)), nil }
 
-// UnmarshalJSON takes a string in hex, or a number.
+// UnmarshalJSON reads a string in hex, or a number.
 func (a *address) UnmarshalJSON(b []byte) error {
 	base, text := 10, string(b)
 	if strings.HasPrefix(text, `"`) {
@@ -59,7 +58,7 @@ func (a *address) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON returns the form that is described at Module.
+// MarshalJSON returns the form described at [Module].
 func (m Module) MarshalJSON() ([]byte, error) {
 	x := moduleJSON{Name: m.Name, BuildID: m.BuildID}
 	if m.Sections != nil {
@@ -71,7 +70,7 @@ func (m Module) MarshalJSON() ([]byte, error) {
 	return json.Marshal(x)
 }
 
-// UnmarshalJSON reads the form that is described at Module.
+// UnmarshalJSON reads the form described at [Module].
 func (m *Module) UnmarshalJSON(b []byte) error {
 	var x moduleJSON
 	if err := json.Unmarshal(b, &x); err != nil {
@@ -87,10 +86,10 @@ func (m *Module) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// LoadedModules tells where the modules of the running kernel are in memory, from
-// /proc/modules and /sys/module. It needs root: to others the kernel shows zeros
-// for addresses. Then the modules come without Sections, together with an error
-// that matches [io/fs.ErrPermission].
+// LoadedModules returns where the modules of the running kernel are in memory, from
+// /proc/modules and /sys/module. It needs root: the kernel shows other users zeros
+// for addresses. They get the modules without Sections, and an error that matches
+// [io/fs.ErrPermission].
 //
 // On systems other than Linux the error matches [ErrUnavailable].
 func LoadedModules() ([]Module, error) {
@@ -100,8 +99,7 @@ func LoadedModules() ([]Module, error) {
 	return loadedModules(os.DirFS("/"))
 }
 
-// loadedModules reads what a kernel says of its modules in proc/modules and
-// sys/module.
+// loadedModules reads proc/modules and sys/module.
 //
 // A section keeps its entry when its memory is freed: .init.text shows where the
 // module's init function was.
@@ -157,15 +155,15 @@ func loadedModules(root fs.FS) ([]Module, error) {
 	return modules, nil
 }
 
-// Snapshot is where all modules of a kernel were in memory at one time. Taken
-// while they are loaded, it resolves reports that are read when they are gone.
-// Use its fields for those of the same names of a [Symbolizer].
+// Snapshot is where all modules of a kernel were in memory at one time. A snapshot
+// that is taken while they are loaded resolves reports that are read after they are
+// gone. Use its fields for those of the same names of a [Symbolizer].
 //
-// It is made for encoding/json: an object with "version", "release" and
-// "modules". Its size is about 1 KB for each module.
+// Its JSON form is an object with "version", "release" and "modules", of about 1 KB
+// for each module.
 type Snapshot struct {
-	// Version is that of the form in JSON, 1 at this time. It is written whatever
-	// it is here, and reading anything newer is an error.
+	// Version is the version of the JSON form, now 1. MarshalJSON always writes the
+	// current version; for UnmarshalJSON a newer one is an error.
 	Version int
 
 	Release string   // kernel release, as uname -r prints it
@@ -181,19 +179,19 @@ type snapshotJSON struct {
 	Modules []Module `json:"modules"`
 }
 
-// TakeSnapshot notes where the modules of the running kernel are. It needs root,
+// TakeSnapshot returns where the modules of the running kernel are. It needs root,
 // and fails as [LoadedModules] does.
 func TakeSnapshot() (Snapshot, error) {
 	modules, err := LoadedModules()
 	return Snapshot{Version: snapshotVersion, Release: new(resolve.Finder).Kernel(), Modules: modules}, err
 }
 
-// MarshalJSON returns the form that is described at Snapshot.
+// MarshalJSON returns the form described at [Snapshot].
 func (s Snapshot) MarshalJSON() ([]byte, error) {
 	return json.Marshal(snapshotJSON{snapshotVersion, s.Release, s.Modules})
 }
 
-// UnmarshalJSON reads what MarshalJSON gave.
+// UnmarshalJSON reads what MarshalJSON returns.
 func (s *Snapshot) UnmarshalJSON(b []byte) error {
 	var head struct {
 		Version json.Number `json:"version"`

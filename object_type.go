@@ -14,14 +14,14 @@ import (
 type ObjectGuess struct {
 	Type     string        // as in C: "struct greeting"
 	Size     uint64        // of the type, in bytes; at most the object's
-	Variable string        // the pointer that speaks for the type
-	Func     string        // and the function that it belongs to
-	Reason   string        // what speaks for it, in words
-	Fields   []ObjectField // what the first bytes of the object are then; nil if none were dumped
+	Variable string        // the pointer that suggests the type
+	Func     string        // the function that Variable belongs to
+	Reason   string        // the evidence, in words
+	Fields   []ObjectField // the first bytes of the object as fields of Type; nil if none were dumped
 }
 
-// ObjectField is a part of a leaked object as a field of its type. Those of
-// structures inside of structures have names such as "head.next".
+// ObjectField is a part of a leaked object as a field of its type. Fields of
+// structures inside structures have names such as "head.next".
 type ObjectField struct {
 	Name   string
 	Type   string
@@ -30,15 +30,15 @@ type ObjectField struct {
 	Value  string // readable; cut off where the dump ends, with "…"
 }
 
-// ObjectType guesses what a leaked object is, from the pointers of the function
-// that allocated it and of those that this one was inlined into: the pointer that
-// the allocation was assigned to, by the compiler's account of where variables
-// are, or one to a type of a size for which the kernel allocates as much as the
-// object has. The likeliest come first. They stay guesses: an object can be part
-// of another one, or have more than one structure in it.
+// ObjectType guesses what a leaked object is. It looks at the pointers of the
+// function that allocated it, and of those that this function was inlined into: at
+// the pointer that the allocation was assigned to, if the compiler recorded where
+// variables are, and at pointers to types of a size for which the kernel allocates as
+// much as the object has. The likeliest guesses come first. They stay guesses: an
+// object can be part of another one, or contain more than one structure.
 //
-// Without any guess the result is empty. An error says why the function could not
-// be looked into; it matches [io/fs.ErrNotExist] if there is no file.
+// If there is no guess, the result is empty. An error means that the function could
+// not be looked into; it matches [io/fs.ErrNotExist] if there is no file.
 func (s *Symbolizer) ObjectType(l Leak) ([]ObjectGuess, error) {
 	for _, c := range s.Backtrace(l.Backtrace) {
 		name := c.Frame.Func
@@ -49,7 +49,7 @@ func (s *Symbolizer) ObjectType(l Leak) ([]ObjectGuess, error) {
 			continue
 		}
 		if c.Kind == KindElided || c.Confidence < Assumed {
-			// What allocated it is not known for sure: those below did not.
+			// It is not certain what allocated it. The functions below did not.
 			return nil, cmp.Or(c.Err, errors.New("the function that allocated the object is not known"))
 		}
 		if c.Frame.Func != "" && c.Frame.Inlined {

@@ -5,21 +5,23 @@ package kmemleak
 
 import "slices"
 
-// An Owner is the code that a leak belongs to: the innermost that is no allocator. Which
-// functions are allocators is in the table of allocator.go. The zero Owner is not known.
+// An Owner is the code that a leak belongs to: the innermost that is not an
+// allocator. The allocators are listed in allocator.go. The zero Owner means that the
+// owner is unknown.
 type Owner struct {
-	// Call is the call by which the owner asked for memory, nil if all that is known
-	// are allocators. It may be of a bare address, of which no more is known.
+	// Call is the call by which the owner asked for memory, nil if only allocators
+	// are known. It may be of a bare address of which nothing more is known.
 	Call *Call
 
-	// Pos is where in Call.Pos it asked: in the innermost function inlined there that is
-	// no allocator. It is nil if no place is known with [Assumed] confidence.
+	// Pos is the place in Call.Pos that asked for the memory: that of the innermost
+	// function inlined there that is not an allocator. It is nil if no place is known
+	// with at least [Assumed] confidence.
 	Pos *Pos
 }
 
-// OwnerOf returns the owner among the calls of a backtrace, the innermost first. What a
-// [Symbolizer] has found out counts: the owner may be a function that the backtrace as
-// printed does not have or does not name. The result points into calls.
+// OwnerOf returns the owner among the calls of a backtrace, the innermost first. It
+// uses what a [Symbolizer] found: the owner may be a function that the printed
+// backtrace lacks or does not name. The result points into calls.
 func OwnerOf(calls []Call) Owner {
 	for i := range calls {
 		c := &calls[i]
@@ -40,9 +42,9 @@ func OwnerOf(calls []Call) Owner {
 	return Owner{}
 }
 
-// Owner returns the owner of the leak, from Calls if the leak has them and otherwise from
-// the backtrace. Functions that a decoding tool marked as inlined are places of the
-// frame that they were inlined into, so that the owner's function is the same before
+// Owner returns the owner of the leak, from Calls if the leak has them and otherwise
+// from the backtrace. Functions that a decoding tool marked as inlined are places of
+// the frame that they were inlined into, so the owner's function is the same before
 // and after decoding.
 func (l Leak) Owner() Owner {
 	if l.Calls != nil {
@@ -59,7 +61,7 @@ func (l Leak) Owner() Owner {
 	return OwnerOf(decodedCalls(l.Backtrace[first : i+1]))
 }
 
-// Func returns the name of the owner's function as it stands in the source, see
+// Func returns the name of the owner's function as in the source, see
 // [Frame.BaseName]; "" if it is not known.
 func (o Owner) Func() string {
 	if o.Call == nil {
@@ -68,8 +70,8 @@ func (o Owner) Func() string {
 	return Frame{Func: o.Call.function()}.BaseName()
 }
 
-// Module returns the module that the owner is in, "" for the kernel image. If known is
-// false, it may be any.
+// Module returns the module that the owner is in, "" for the kernel image. If known
+// is false, the module is not known.
 func (o Owner) Module() (name string, known bool) {
 	if o.Func() == "" {
 		return "", false
@@ -77,7 +79,7 @@ func (o Owner) Module() (name string, known bool) {
 	return o.Call.Module, true
 }
 
-// funcs returns the names of the owner's function and of those inlined into it.
+// funcs returns the names of the owner's function and of the functions inlined into it.
 func (o Owner) funcs() []string {
 	if o.Call == nil {
 		return nil
@@ -90,8 +92,8 @@ func (o Owner) funcs() []string {
 	return names
 }
 
-// function returns the name of a call's function: the printed one, or that which was
-// found for a bare address.
+// function returns the name of a call's function: the printed one, or the one that
+// was found for a bare address.
 func (c *Call) function() string {
 	if places := c.trusted(); c.Frame.Func == "" && len(places) > 0 {
 		return places[len(places)-1].Func
@@ -107,8 +109,8 @@ func (c *Call) trusted() []Pos {
 	return c.Pos
 }
 
-// decodedCalls returns what a backtrace itself tells: the places that a tool has put
-// into it. The mark at the end of a backtrace is no call.
+// decodedCalls returns the calls of a backtrace with the places that a decoding tool
+// put into it. The mark at the end of a backtrace is not a call.
 func decodedCalls(backtrace []Frame) []Call {
 	calls := make([]Call, 0, len(backtrace))
 	var inlined []Pos
@@ -138,8 +140,8 @@ func ownerIndex(backtrace []Frame) int { return slices.IndexFunc(backtrace, Fram
 // owns reports whether a leak may belong to a frame.
 func (f Frame) owns() bool { return !f.Inlined && !f.isNothing() && !isAllocator(f.Func) }
 
-// callFrames returns the frames of a leak as options and suppressions look at them: those
-// of Calls, with the names that were found, or those of the backtrace.
+// callFrames returns the frames of a leak for options and suppressions: those of
+// Calls, with the names that were found, or else those of the backtrace.
 func (l Leak) callFrames() []Frame {
 	if l.Calls == nil {
 		return l.Backtrace

@@ -14,23 +14,24 @@ import (
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
 
-// Parse reads a report: the content of the kernel's file, of any kernel since
-// 2.6.31. For logs, mail and other text that holds reports there is [Extract].
+// Parse reads a report: the content of the kernel's file, of any kernel since 2.6.31.
+// For logs, mail and other text that contains reports, use [Extract].
 //
-// Parse is strict, so that a line which this package does not know, such as one of
-// a future kernel, cannot make leaks disappear: it is a [*ParseError] with the
-// number of the line. What was read before is returned with the error; the last
-// leak is then the record in which the line stands, as far as it was read. Only
-// the number of blanks at both ends of a line, carriage returns before line ends,
-// blank lines between records and the last line end do not count, since copying
-// changes them, and what decoding tools add to frames is accepted (see [ParseFrame]).
+// Parse is strict, so that an unknown line, such as one of a future kernel, cannot
+// make leaks disappear: the error is a [*ParseError] with the number of the line. The
+// leaks read before are returned with it; the last one is the record that contains
+// the line, as far as it was read. Parse ignores what copying changes: the number of
+// blanks at both ends of a line, carriage returns before line ends, blank lines
+// between records, and the last line end. It accepts what decoding tools add to
+// frames (see [ParseFrame]).
 //
-// The frames of one backtrace have to agree: none is less indented than the first,
-// names have all a size or none, addresses have all brackets or none. A text that
-// is cut inside its last line is an error if the line shows it, which a decimal
-// number or the end of a size may not.
+// The frames of one backtrace have to agree: none is indented less than the first,
+// all names have a size or none has, all addresses have brackets or none has. Text
+// that is cut inside its last line is an error if that shows; after a decimal number
+// or the end of a size it may not.
 //
-// For an empty report there are no leaks and no error. See [Leaks] for what leaks share.
+// For an empty report, Parse returns no leaks and no error. Leaks may share
+// backtraces, see [Leaks].
 func Parse(r io.Reader) ([]Leak, error) {
 	var leaks []Leak
 	p := newParser(r)
@@ -46,9 +47,9 @@ func Parse(r io.Reader) ([]Leak, error) {
 }
 
 // Leaks is [Parse] as a stream: it needs the same small memory for a report of any
-// length. It can be used once. An error ends it; the leak beside the error is the
-// record in which the error occurred, as far as it was read, or the zero Leak if
-// the error is between records.
+// length. The iterator can be used once. An error ends it. The leak that comes with
+// the error is the record in which the error occurred, as far as it was read, or the
+// zero Leak if the error is between records.
 //
 // Leaks with equal backtraces may share one Backtrace, which must not be modified.
 func Leaks(r io.Reader) iter.Seq2[Leak, error] {
@@ -95,7 +96,7 @@ func (p *parser) advance() {
 }
 
 // unended reports whether the current line is the last and has no line end. A kernel
-// ends every line; people may lose the last end with nothing else.
+// ends every line, but a copy may lack the last line end and nothing else.
 func (p *parser) unended() bool { return p.ok && !p.in.Ended() && !p.in.Long() }
 
 // fail returns the error for the current line or, after the last, for the end.
@@ -168,8 +169,8 @@ func (p *parser) record(l *Leak) error {
 	return err
 }
 
-// comm reads the comm line. The name may hold line ends: then the line goes on in
-// the next ones, as far as the name can reach.
+// comm reads the comm line. The name may contain line ends: then the line continues in
+// the next ones, up to the greatest length of a name.
 func (p *parser) comm() (commLine, error) {
 	if !bytes.HasPrefix(p.line, []byte(`comm "`)) {
 		return commLine{}, p.fail("expected comm, pid and jiffies")
@@ -223,8 +224,8 @@ var (
 // backtrace reads frames up to the next record or the end. depth is the indentation
 // of the line before them.
 //
-// A line of a future kernel may look like a frame: a word, a word and a number, an
-// address. So the frames of one backtrace have to agree with one another.
+// A line of a future kernel may look like a frame: a word, a word and a number, or an
+// address. So the frames of one backtrace have to agree with each other.
 func (p *parser) backtrace(l *Leak, depth int) ([]Frame, error) {
 	if p.intern.full() {
 		p.intern.reset()

@@ -12,8 +12,8 @@ import (
 // places. An internTable reads each different frame line once and keeps equal
 // backtraces and thread names in the same memory.
 //
-// Its size is bounded: when a table is full it starts again from nothing. Leaks
-// that were given out keep what they have.
+// Its size is bounded: a full table starts again from nothing. Leaks that were
+// returned keep their memory.
 type internTable struct {
 	byText map[string]uint32 // frame line -> index in frames
 	frames []internFrame
@@ -49,7 +49,7 @@ func newInternTable() *internTable {
 	return t
 }
 
-// reset starts again from nothing but the frames with the indexes in use, which it
+// reset starts again from nothing but the frames with the indexes in used, which it
 // replaces by the new ones.
 func (t *internTable) reset(used ...[]uint32) {
 	var keep []internFrame
@@ -71,13 +71,13 @@ func (t *internTable) reset(used ...[]uint32) {
 	}
 }
 
-// full reports whether it is time to reset: the indexes that add has given
-// become meaningless then.
+// full reports whether it is time to reset, after which indexes that add returned are
+// meaningless.
 func (t *internTable) full() bool {
 	return len(t.frames) >= maxInternFrames || t.depth >= maxInternDepth || t.size >= maxInternSize
 }
 
-// lookup finds a frame line that was added.
+// lookup returns the index of a frame line that was added.
 func (t *internTable) lookup(line []byte) (uint32, bool) {
 	if len(line) > maxInternText {
 		return 0, false
@@ -152,7 +152,7 @@ func (t *internTable) bytesName(b []byte) string {
 	return t.name(string(b))
 }
 
-// copyData returns a copy of a hex dump, which is not nil. Copies share blocks of
+// copyData returns a copy of a hex dump, never nil. Copies share blocks of
 // memory, not bytes.
 func (t *internTable) copyData(b []byte) []byte {
 	const block = 4 << 10

@@ -16,14 +16,14 @@ import (
 	"unicode/utf8"
 )
 
-// A Suppression names leaks that are known. The zero value matches no leak.
+// A Suppression describes known leaks. The zero value matches no leak.
 type Suppression struct {
 	Reason  string    // why the leak may stay
 	Frames  []string  // patterns of functions, see ParseSuppressions; nil: any backtrace
 	Module  string    // pattern of the module of the owner frame, "vmlinux" for the kernel image; "": any
 	Comm    string    // pattern of the thread's name; "": any
-	Expires time.Time // the first moment at which it does not count any more; zero: never
-	Line    int       // line of the file that starts it, 0 if it is not from a file
+	Expires time.Time // the moment from which it no longer counts; zero: never
+	Line    int       // line of the file on which it starts, 0 if it is not from a file
 }
 
 // ParseSuppressions reads a file of suppressions:
@@ -38,26 +38,24 @@ type Suppression struct {
 //	    expires: 2027-01-31
 //
 // Each entry starts with "leak:" and the reason, and has at least one of frame,
-// module and comm. All that it has must match; indentation does not count. A value
-// that starts with a quote is a string of Go, such as "a\tb" or "" for a reason that
-// is empty.
+// module and comm. All of these must match. Indentation does not count. A value that
+// starts with a quote is a Go string, such as "a\tb", or "" for an empty reason.
 //
-// The first frame is compared with the owner frame of a leak ([Leak.Owner]), the
-// next ones with the frames below it, one by one; "..." stands for any number of
-// frames, also in first place. Frames below the last pattern do not matter. A
-// pattern must match the whole name: as printed or demangled, with or without
-// compiler suffixes such as .isra.0, and without offset; a bare address has the
-// name 0x1234. In each pattern * stands for any bytes and ? for any one byte.
-// Inlined frames are passed over.
+// The first frame is compared with the owner frame of a leak ([Leak.Owner]), the next
+// ones with the frames below it, one by one; "..." stands for any number of frames,
+// even in first place. Frames below the last pattern do not matter. A pattern must
+// match the whole name, printed or demangled, with or without compiler suffixes such
+// as .isra.0, but without offset. The name of a bare address is like 0x1234. In each
+// pattern * stands for any bytes and ? for any one byte. Inlined frames are skipped.
 //
-// The module of a bare address is not known, and no module pattern matches it.
-// An entry counts up to the end of the day that it expires on, in UTC, or up to a
-// moment like 2027-01-31T12:00:00Z. Of leaks with Calls ([Leak.Calls]) the frames are those
-// that the [Symbolizer] found, with their names.
+// The module of a bare address is not known, so no module pattern matches it. An
+// entry counts until the end of the day on which it expires, in UTC, or until a
+// moment like 2027-01-31T12:00:00Z. If a leak has Calls ([Leak.Calls]), its frames
+// are those that the [Symbolizer] found, with their names.
 //
-// An error is a [*ParseError] with the line, or that of r. The entries before the one
-// in which it occurred are returned with it. A pattern that cannot match anything is
-// an error: one of a frame with an offset, a module or a comment behind it.
+// The error is a [*ParseError] for a line, or that of r. The entries before the wrong
+// one are returned with it. A pattern that cannot match anything is an error, such as
+// a frame followed by an offset, a module or a comment.
 func ParseSuppressions(r io.Reader) (Suppressions, error) {
 	var list Suppressions
 	var entry Suppression // the one being read, if it has a line
@@ -66,7 +64,7 @@ func ParseSuppressions(r io.Reader) (Suppressions, error) {
 	fail := func(text, problem string) (Suppressions, error) {
 		return list, &ParseError{Line: line, Text: clip([]byte(text)), Err: formatErrorf("%s", problem)}
 	}
-	// end takes the entry into the list.
+	// end adds the entry to the list.
 	end := func() error {
 		if entry.Line == 0 {
 			return nil
@@ -128,7 +126,7 @@ func ParseSuppressions(r io.Reader) (Suppressions, error) {
 
 func (s Suppression) empty() bool { return len(s.Frames) == 0 && s.Module == "" && s.Comm == "" }
 
-// set stores a line of an entry. It returns what is wrong with it, or "".
+// set stores a line of an entry. It returns what is wrong with the line, or "".
 func (s *Suppression) set(key, value string) string {
 	var to *string
 	switch key {
@@ -174,7 +172,7 @@ func (s *Suppression) set(key, value string) string {
 	return ""
 }
 
-// badFrame returns the reason why a pattern matches no name of a function, or "".
+// badFrame returns why a pattern matches no function's name, or "".
 func badFrame(pattern string) string {
 	switch {
 	case pattern == "":
@@ -218,8 +216,8 @@ func (s Suppression) String() string {
 	return string(append(b, '\n'))
 }
 
-// appendValue appends a value, in quotes if it would be read as something else
-// without them.
+// appendValue appends a value, quoted if it would otherwise be read as something
+// else.
 func appendValue(b []byte, v string) []byte {
 	if v == "" || v[0] == '"' || v != strings.TrimSpace(v) || !utf8.ValidString(v) ||
 		strings.ContainsFunc(v, func(c rune) bool { return !unicode.IsPrint(c) }) {
@@ -228,7 +226,7 @@ func appendValue(b []byte, v string) []byte {
 	return append(b, v...)
 }
 
-// Match reports whether the entry names the leak, whether it has expired or not.
+// Match reports whether the entry matches the leak, even if it has expired.
 func (s Suppression) Match(l Leak) bool { return s.match(l.Comm, l.callFrames()) }
 
 func (s Suppression) match(comm string, frames []Frame) bool {
@@ -280,19 +278,19 @@ func matchFrame(pattern string, f Frame) bool {
 	return match(pattern, f.Func) || match(pattern, f.BaseName()) || match(pattern, f.Name())
 }
 
-// Suppressions is a list as a file holds it.
+// Suppressions is the list of entries in a file.
 type Suppressions []Suppression
 
-// A SuppressionUse says what one entry has done.
+// A SuppressionUse is an entry and what it has matched.
 type SuppressionUse struct {
 	Suppression
-	Expired bool   // it would have matched, but does not count any more
-	Count   int    // leaks that match it; 0: nothing needs it
+	Expired bool   // it no longer suppresses anything
+	Count   int    // leaks that match it; with 0 it is not needed
 	Bytes   uint64 // sum of their sizes
 }
 
-// Filter returns the leaks that no entry names, and what each entry has matched, in
-// the order of the list. A leak counts for each entry that names it. An entry that
+// Filter returns the leaks that no entry suppresses, and the use of each entry, in
+// the order of the list. A leak counts for each entry that matches it. An entry that
 // has expired at the time now suppresses nothing, but its matches are counted.
 func (list Suppressions) Filter(leaks []Leak, now time.Time) (rest []Leak, uses []SuppressionUse) {
 	uses = make([]SuppressionUse, len(list))

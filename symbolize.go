@@ -14,49 +14,49 @@ import (
 	"github.com/kmemleak/kmemleak/internal/resolve"
 )
 
-// Symbolizer turns frames into source positions, out of the debugging information
-// of modules and of the kernel image.
+// Symbolizer turns frames into source positions, using the debugging information of
+// modules and of the kernel image.
 //
-// The zero value serves the running kernel and looks in the standard places. The
-// fields must not change once it is in use. Many goroutines may share a
-// Symbolizer. Files are opened when a frame asks for them and stay mapped until
-// Close, at most 16 at a time. What was unpacked is kept in memory, up to 256 MiB.
+// The zero value is for the running kernel and searches the standard places. The
+// fields must not be changed after first use. A Symbolizer may be used by several
+// goroutines at once. It opens files when a frame needs them, and keeps at most 16 of
+// them mapped until Close. Unpacked files are kept in memory, up to 256 MiB.
 //
-// The standard places are those of Debian, Ubuntu, Fedora, SUSE and Arch Linux, of
-// what is derived from them, and of kernels that were built on the machine. Files in
-// them that are of another build than the running kernel, or than the module that is
-// loaded, give answers that are Contradicted, unless another Release is set.
+// The standard places are those of Debian, Ubuntu, Fedora, SUSE, Arch Linux and their
+// derivatives, and of kernels that were built on the machine. If a file there is of
+// another build than the running kernel or the loaded module, answers from it are
+// Contradicted, unless another Release is set.
 //
-// It reads ELF files of any Linux architecture, with DWARF versions 2 to 5; no
-// kernel and no other program is needed.
+// It reads ELF files of any Linux architecture, with DWARF versions 2 to 5. It needs
+// no kernel and no other program.
 type Symbolizer struct {
-	// Release is the kernel release, as uname -r prints it, whose files are
-	// looked for in the standard places. "" is the running kernel's.
+	// Release is the kernel release, as uname -r prints it, whose files are looked
+	// for in the standard places. "" means the release of the running kernel.
 	Release string
 
-	// Dirs are searched first: object files (.ko, vmlinux, .debug, also packed
-	// with gzip, xz or zstd) and folders that hold such, at any depth. In names of
-	// modules '-' and '_' are equal. A stripped file and its debug file are used
-	// together, if their build IDs are the same. Of several builds of one module the
-	// one with the build ID of the frame, or of Modules, is used; if there is none,
-	// the first that is found, whichever kernel it is of.
+	// Dirs are searched first. Each is an object file (.ko, vmlinux, .debug, also
+	// packed with gzip, xz or zstd) or a folder that holds object files at any depth.
+	// In names of modules '-' and '_' are equal. A stripped file and its debug file
+	// are used together if their build IDs are the same. Of several builds of one
+	// module, the one with the build ID of the frame, or of Modules, is used; if
+	// there is none, the first that is found, of whichever kernel.
 	Dirs []string
 
-	// Debuginfod says which servers are asked for files that are not found. nil is
-	// what the environment says: nothing is loaded unless $DEBUGINFOD_URLS is set,
-	// as for other programs that use such servers.
+	// Debuginfod configures the servers that are asked for files that are not found.
+	// If nil, the environment configures them, as for other clients of such servers:
+	// nothing is downloaded unless $DEBUGINFOD_URLS is set.
 	Debuginfod *Debuginfod
 
-	// Modules tells where modules lay in memory, which is what resolves a bare
-	// address, and their build IDs. See [LoadedModules].
+	// Modules is where modules were in memory, with their build IDs. It is needed to
+	// resolve bare addresses. See [LoadedModules].
 	Modules []Module
 
-	// Sources are source trees. A source file that is not where the debugging
-	// information says is looked for in them.
+	// Sources are source trees. They are searched for a source file that is not where
+	// the debugging information says.
 	Sources []string
 
-	// Paths replaces the beginnings of source paths; the first entry that fits
-	// is used. It comes before everything else that is done to a path.
+	// Paths replaces the beginnings of source paths, before anything else is done to
+	// a path. The first entry that fits is used.
 	Paths []PathPrefix
 
 	root string // for tests: where the standard places are
@@ -64,27 +64,28 @@ type Symbolizer struct {
 	made *resolve.Resolver
 }
 
-// PathPrefix says where the files of a source tree are. It fits a path that begins
-// with Old, up to a '/' or to the end.
+// PathPrefix maps the path of a source tree to where the tree is. It fits a path that
+// begins with Old, up to a '/' or to the end.
 type PathPrefix struct {
 	Old string // as in the debugging information
 	New string // what to replace it with
 }
 
 // Resolve returns the source position of the call that a frame returns to, and those
-// of the functions that it was inlined into: the innermost first, as many as the
-// compiler inlined, and the function itself last.
+// of the functions that it was inlined into: the innermost first, and the function
+// itself last.
 //
 // The frame's address is that of the instruction after the call; the position is
 // that of the call.
 //
-// Positions beside an error are what the file says in spite of a reason not to
-// trust it, see [Confidence]; there are none if the frame could not be found. The
-// error matches [io/fs.ErrNotExist] if there is no file to look into, or none with
-// debugging information, and then lists where one was looked for and which package
-// of the distribution has it.
+// Positions returned with an error are what the file says, although there is a reason
+// not to trust it, see [Confidence]. There are none if the frame was not found. The
+// error matches [io/fs.ErrNotExist] if there is no file, or none with debugging
+// information; it then lists where one was looked for, and the package of the
+// distribution that has it.
 //
-// It may load files, within the limits of Debuginfod, that Prefetch has not loaded.
+// Resolve may download files that Prefetch has not downloaded, within the limits of
+// Debuginfod.
 func (s *Symbolizer) Resolve(f Frame) ([]Pos, error) {
 	if f.IsTerminator() {
 		return nil, errors.New("not a frame, but the mark at a backtrace's end")
@@ -99,17 +100,17 @@ func (s *Symbolizer) Resolve(f Frame) ([]Pos, error) {
 	return positions(places[0]), err
 }
 
-// Backtrace returns a Call for every frame in the same order, the innermost first, and in
-// between one for every function that the kernel lost because it was left by a jump.
-// Frames check each other: the call that a frame returns to must be of the function of
-// the frame above, or of one that leads there by jumps.
+// Backtrace returns a Call for each frame in the same order, the innermost first.
+// Between them it inserts a Call for each function that the kernel lost because it
+// was left by a jump. Frames check each other: the call that a frame returns to must
+// be of the function of the frame above, or of one that leads there by jumps.
 //
-// The all-ones address that old kernels end a backtrace with is left out. Frames that a
-// decoding tool marked as inlined are places of the frame that they were inlined into.
-// What such a tool found is the answer where the Symbolizer has none, and all that there
-// is if s is nil.
+// The all-ones address at the end of an old kernel's backtrace is left out. Frames
+// that a decoding tool marked as inlined are places of the frame that they were
+// inlined into. The positions that such a tool found are the answer if the Symbolizer
+// has none, or if s is nil.
 //
-// Backtrace may load files as Resolve does.
+// Backtrace may download files as Resolve does.
 func (s *Symbolizer) Backtrace(bt []Frame) []Call {
 	decoded := decodedCalls(bt)
 	if s == nil {
@@ -137,8 +138,8 @@ func (s *Symbolizer) Backtrace(bt []Frame) []Call {
 	return calls
 }
 
-// Calls returns what is known of the frames of a leak: what Backtrace finds out, or if s is
-// nil the Calls that the leak comes with.
+// Calls returns what is known about the frames of a leak: the result of Backtrace, or
+// the Calls that the leak comes with if s is nil.
 func (s *Symbolizer) Calls(l Leak) []Call {
 	if s == nil && l.Calls != nil {
 		return l.Calls
@@ -146,13 +147,14 @@ func (s *Symbolizer) Calls(l Leak) []Call {
 	return s.Backtrace(l.Backtrace)
 }
 
-// Prefetch loads from the servers of Debuginfod what Resolve and Backtrace will need
-// for the backtraces. It ends when ctx ends, with its cause; what it loaded until then
-// remains on the disk. That a server does not have a file, or does not answer, is no
-// error here: those of the frames say so. Without servers it does nothing. After Close
-// the error matches [io/fs.ErrClosed].
+// Prefetch downloads from the servers of Debuginfod what Resolve and Backtrace will
+// need for the backtraces. When ctx ends, it returns the cause; what it has
+// downloaded so far stays on the disk. It is not an error here if a server does not
+// have a file or does not answer: the errors of the frames report that. Without
+// servers Prefetch does nothing. After Close the error matches [io/fs.ErrClosed].
 //
-// The backtraces are read in this goroutine, and are no longer used when it returns.
+// The backtraces are read in the calling goroutine, and are not used after Prefetch
+// returns.
 func (s *Symbolizer) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) error {
 	return s.resolver().Prefetch(ctx, func(yield func([]resolve.Frame) bool) {
 		for bt := range backtraces {
@@ -163,12 +165,12 @@ func (s *Symbolizer) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame])
 	})
 }
 
-// Close releases all files. Answers that were given stay valid. Using the
-// Symbolizer after Close gives errors that match [io/fs.ErrClosed], but for frames
-// that it remembers.
+// Close releases all files. Answers that were returned stay valid. After Close other
+// methods return errors that match [io/fs.ErrClosed], except for frames that the
+// Symbolizer remembers.
 func (s *Symbolizer) Close() error { return s.resolver().Close() }
 
-// resolver returns what does the work.
+// resolver returns the Resolver behind s, which it makes at the first call.
 func (s *Symbolizer) resolver() *resolve.Resolver {
 	s.once.Do(func() {
 		files := &resolve.Finder{Root: s.root, Release: s.Release, Dirs: s.Dirs}
@@ -197,7 +199,7 @@ func (s *Symbolizer) resolver() *resolve.Resolver {
 	return s.made
 }
 
-// resolvable returns the frames of a backtrace that stand for something.
+// resolvable returns the frames of a backtrace without the mark at its end.
 func resolvable(bt []Frame) []resolve.Frame {
 	frames := make([]resolve.Frame, 0, len(bt))
 	for _, f := range bt {
@@ -219,7 +221,7 @@ func positions(found []resolve.Pos) []Pos {
 	return pos
 }
 
-// judge makes the Call of what was found out about a frame.
+// judge makes a Call of the facts about a frame.
 func judge(found *resolve.Call) Call {
 	c := Call{
 		Frame: Frame(found.Frame), Kind: Kind(found.Kind), Module: found.Module, ObjectFile: found.File, BuildID: found.BuildID,
@@ -248,8 +250,8 @@ func judge(found *resolve.Call) Call {
 	return c
 }
 
-// ambiguity is the error of a frame with several places, or one that too little
-// speaks for.
+// ambiguity returns the error for a frame with several places, or with one that has
+// too little evidence.
 func ambiguity(f Frame, places [][]resolve.Pos) error {
 	var b strings.Builder
 	if len(places) == 1 {

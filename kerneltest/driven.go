@@ -21,7 +21,8 @@ import (
 // driven is a Kernel as package kmemleak drives it.
 type driven struct{ k *Kernel }
 
-// enter locks the kernel's state, which leave unlocks, unless the call is to fail.
+// enter locks the kernel's state, which leave unlocks. It returns the error if the
+// call must fail.
 func (d driven) enter(ctx context.Context, c Call) (leave func(), err error) {
 	d.k.mu.Lock()
 	if err := cmp.Or(d.k.failures[c], context.Cause(ctx)); err != nil {
@@ -31,7 +32,7 @@ func (d driven) enter(ctx context.Context, c Call) (leave func(), err error) {
 	return d.k.mu.Unlock, nil
 }
 
-// begin waits until no command is at work.
+// begin waits until no command runs.
 func (d driven) begin(ctx context.Context) (end func(), err error) {
 	select {
 	case d.k.busy <- true:
@@ -98,7 +99,7 @@ func (k *Kernel) scan(start uint64) {
 		switch {
 		case !o.white:
 			o.unref = 0
-		case !o.summed: // it is taken for referenced once
+		case !o.summed: // it counts as referenced once
 			o.summed, o.white = true, false
 		case start-o.leak.Jiffies >= minAge:
 			o.unref++
@@ -225,7 +226,7 @@ func (d driven) Jiffies(ctx context.Context) (uint64, error) {
 	return d.k.jiffies(), nil
 }
 
-// Setting knows the one that searches read.
+// Setting returns min_unref_scans, the only setting that a search reads.
 func (d driven) Setting(context.Context, string) (string, error) {
 	d.k.mu.Lock()
 	defer d.k.mu.Unlock()
@@ -272,7 +273,7 @@ func (d driven) Watch() (machine.Watcher, error) {
 	return &watcher{k: d.k, from: len(d.k.writers)}, nil
 }
 
-// watcher has noted all writers from one on.
+// watcher returns all writers from an index on.
 type watcher struct {
 	k    *Kernel
 	from int

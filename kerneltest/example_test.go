@@ -11,8 +11,7 @@ import (
 	"github.com/kmemleak/kmemleak/kerneltest"
 )
 
-// This tests what a program says of leaks. The program is a function that a Detector
-// is passed to.
+// This tests what a program writes about leaks. The program is a function with a Detector.
 func Example() {
 	program := func(ctx context.Context, d *kmemleak.Detector) {
 		for range 2 {

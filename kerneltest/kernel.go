@@ -5,9 +5,9 @@
 // package kmemleak. It runs on every operating system and needs no rights.
 //
 // The kernel has the objects that the test allocates, and reports them as Linux does:
-// from the first scan on that begins 5 s or more after the allocation and finds the
-// object unreferenced and as an earlier scan has seen it. Time is that of package
-// time. In a bubble of testing/synctest a search for leaks costs none:
+// from the first scan that begins 5 s or more after the allocation and finds the
+// object unreferenced and unchanged since an earlier scan. Time is that of package
+// time. In a bubble of testing/synctest a search for leaks takes no real time:
 //
 //	func TestWatch(t *testing.T) {
 //		synctest.Test(t, func(t *testing.T) {
@@ -42,12 +42,12 @@ const minAge = 5 * HZ // ticks
 // kernel, such as in the function of [kmemleak.WithProgress].
 type Kernel struct {
 	path string
-	busy chan bool // holds a token while a command is at work, as scan_mutex does
+	busy chan bool // holds a token while a command runs, like scan_mutex
 
 	mu            sync.Mutex
 	boot          time.Time
-	allocated     int       // objects, freed ones, too
-	objects       []*object // those that are not freed
+	allocated     int       // objects, including freed ones
+	objects       []*object // not freed
 	failures      map[Call]error
 	modules       map[string][]kmemleak.Leak // by file
 	loaded        []string                   // files
@@ -63,11 +63,11 @@ type Kernel struct {
 	writers       []string
 }
 
-// object is one that is tracked.
+// object is a tracked object.
 type object struct {
 	leak       kmemleak.Leak
 	referenced bool
-	hidden     []int // scans in which it is, too
+	hidden     []int // scans that a stale pointer hides it from
 	summed     bool  // a scan has computed its checksum
 	white      bool  // the last scan found no reference
 	unref      int   // scans in a row that found none
@@ -83,8 +83,8 @@ type T interface{ Cleanup(func()) }
 
 var kernels atomic.Int64
 
-// New boots a kernel that is there until t ends. With a nil t, for examples, it is
-// there until the program ends.
+// New boots a kernel that exists until t ends. With a nil t, for examples, it exists
+// until the program ends.
 func New(t T) *Kernel {
 	k := &Kernel{
 		path:          fmt.Sprintf("kerneltest %d", kernels.Add(1)),
@@ -102,13 +102,13 @@ func New(t T) *Kernel {
 	return k
 }
 
-// Detector returns a Detector of the kernel. Its Path is no file's.
+// Detector returns a Detector of the kernel. Its Path is not the name of a file.
 func (k *Kernel) Detector() *kmemleak.Detector { return &kmemleak.Detector{Path: k.path} }
 
 // Alloc allocates an object that nothing points to, and returns it as it will be
-// reported. What is zero of l is made up: Addr, Size (64), Comm, Backtrace (a function
-// lose of a module leaky), and Jiffies, which is the present tick then. An object that
-// is at Addr already is freed.
+// reported. These fields of l have a default for zero: Addr, Size (64), Comm,
+// Backtrace (a function lose of a module leaky), and Jiffies (the present tick). An
+// object that is already at Addr is freed.
 func (k *Kernel) Alloc(l kmemleak.Leak) kmemleak.Leak {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -148,13 +148,13 @@ func (k *Kernel) free(addr uint64) {
 	k.objects = slices.DeleteFunc(k.objects, func(o *object) bool { return o.leak.Addr == addr })
 }
 
-// Reference says whether a pointer leads to the object at addr from now on: then it is
-// no leak.
+// Reference sets whether a pointer leads to the object at addr from now on. If so,
+// the object is not a leak.
 func (k *Kernel) Reference(addr uint64, on bool) {
 	k.change(addr, func(o *object) { o.referenced = on })
 }
 
-// HideFrom has a stale pointer lead to the object at addr in these scans, counted
+// HideFrom makes a stale pointer lead to the object at addr in these scans, counted
 // from 1 since boot, and in no others.
 func (k *Kernel) HideFrom(addr uint64, scans ...int) {
 	k.change(addr, func(o *object) { o.hidden = scans })
@@ -168,7 +168,7 @@ func (k *Kernel) change(addr uint64, f func(*object)) {
 	}
 }
 
-// object returns the one at addr, nil if there is none.
+// object returns the object at addr, nil if there is none.
 func (k *Kernel) object(addr uint64) *object {
 	i := slices.IndexFunc(k.objects, func(o *object) bool { return o.leak.Addr == addr })
 	if i < 0 {
@@ -177,9 +177,9 @@ func (k *Kernel) object(addr uint64) *object {
 	return k.objects[i]
 }
 
-// AddModule adds a file to the machine, a module which loses these objects when it is
-// loaded, see [kmemleak.ProofOfLife]. A nil Backtrace is one of the initialization of
-// modules.
+// AddModule adds the file of a module to the machine. When the module is loaded, see
+// [kmemleak.ProofOfLife], it loses these objects. A nil Backtrace means one of the
+// initialization of modules.
 func (k *Kernel) AddModule(file string, leaks ...kmemleak.Leak) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -208,30 +208,32 @@ func (k *Kernel) Loaded() []string {
 	return slices.Clone(k.loaded)
 }
 
-// SetScanTime sets how long a scan takes, if not 0.1 s.
+// SetScanTime sets how long a scan takes; after boot it is 0.1 s.
 func (k *Kernel) SetScanTime(d time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.scanTime = d
 }
 
-// SetMinUnrefScans sets the kernel's parameter min_unref_scans: how many scans in a
-// row must find an object unreferenced before it is reported, if not 1.
+// SetMinUnrefScans sets the kernel's parameter min_unref_scans: the number of scans
+// in a row that must find an object unreferenced before it is reported. After boot it
+// is 1.
 func (k *Kernel) SetMinUnrefScans(n int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.minUnrefScans = n
 }
 
-// SetSkip has f say which records are missing in a reading of the report, as they may
-// be while objects are freed. Both count from 0. f must not use k; nil is none.
+// SetSkip makes f decide which records are missing from a reading of the report, as
+// records may be while objects are freed. Both count from 0. f must not use k; a nil
+// f skips none.
 func (k *Kernel) SetSkip(f func(reading, record int) bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.skip = f
 }
 
-// HoldLock has another process hold the machine's lock until release is called.
+// HoldLock makes another process hold the machine's lock until release is called.
 func (k *Kernel) HoldLock() (release func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -243,11 +245,11 @@ func (k *Kernel) HoldLock() (release func()) {
 	})
 }
 
-// Write has another process write a command to the control file, such as "clear",
-// "off", "scan" or "scan=on". It takes no time, even if a scan is going on. Those who
-// watch the file note writer, which is like process 7 ("sh"); "" is a process that
-// nobody notes. The error matches [kmemleak.ErrDisabled] after "off", and
-// [syscall.EINVAL] if there is no such command.
+// Write makes another process write a command to the control file, such as "clear",
+// "off", "scan" or "scan=on". It takes no time, even during a scan. Watchers of the
+// file note writer, such as process 7 ("sh"); if it is "", they do not notice the
+// write. The error matches [kmemleak.ErrDisabled] after "off", and [syscall.EINVAL]
+// for an unknown command.
 func (k *Kernel) Write(command, writer string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -258,16 +260,16 @@ func (k *Kernel) Write(command, writer string) error {
 	return err
 }
 
-// AutoScan reports whether the automatic scan is on, which it is not after boot. It
-// makes no scans: whoever wants some calls Write.
+// AutoScan reports whether the automatic scan is on; after boot it is off. It makes
+// no scans: use Write to make one.
 func (k *Kernel) AutoScan() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.thread
 }
 
-// Commands returns what Detectors have written to the control file since boot, in
-// order, with neither probes nor what failed.
+// Commands returns the commands that Detectors have written to the control file since
+// boot, in order, without probes and without commands that failed.
 func (k *Kernel) Commands() []string {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -281,10 +283,10 @@ func (k *Kernel) Scans() int {
 	return k.scans
 }
 
-// A Call is something that is asked of the kernel, and may fail.
+// A Call is a kind of request to the kernel, which may fail.
 type Call uint8
 
-// What Detectors ask of the kernel.
+// Requests that Detectors make.
 const (
 	Probe    Call = iota // whether kmemleak is on; other methods begin or end with it
 	Scan                 // one scan
@@ -299,8 +301,9 @@ const (
 	Unload               // unloading it
 )
 
-// Fail has calls of that kind fail with err, until it is called with nil. Usual are
-// [kmemleak.ErrUnavailable], [kmemleak.ErrDisabled] and [fs.ErrPermission].
+// Fail makes calls of that kind fail with err, until Fail is called with nil. Usual
+// errors are [kmemleak.ErrUnavailable], [kmemleak.ErrDisabled] and
+// [fs.ErrPermission].
 func (k *Kernel) Fail(c Call, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

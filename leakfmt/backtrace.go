@@ -35,7 +35,7 @@ func (p *printer) backtrace(calls []kmemleak.Call) {
 	}
 }
 
-// rows gives the lines of a backtrace.
+// rows returns the lines of a backtrace.
 func (p *printer) rows(calls []kmemleak.Call) []row {
 	owner := kmemleak.OwnerOf(calls)
 	above := owner.Call != nil // allocators
@@ -86,7 +86,7 @@ func (p *printer) rows(calls []kmemleak.Call) []row {
 		}
 		if c.Err != nil && c.Confidence != kmemleak.Ambiguous && (p.Detail == Verbose || own && p.Detail == Normal) {
 			if why := errorText(c.Err); !p.told[why] {
-				p.told[why] = true // most frames of a kernel without vmlinux have the same
+				p.told[why] = true // without vmlinux, most frames of a kernel have the same error
 				add(faint, []string{"      " + why})
 			}
 		}
@@ -94,7 +94,7 @@ func (p *printer) rows(calls []kmemleak.Call) []row {
 	return rows
 }
 
-// trusted gives the places of a call that may be shown as facts.
+// trusted returns the places of a call that may be shown as facts.
 func trusted(c *kmemleak.Call) []kmemleak.Pos {
 	if c.Confidence < kmemleak.Assumed {
 		return nil
@@ -102,8 +102,8 @@ func trusted(c *kmemleak.Call) []kmemleak.Pos {
 	return c.Pos
 }
 
-// notes tells how a call came to be known, and how sure it is if that is not as it
-// should be.
+// notes returns how a call became known, and how sure it is if it is not as sure as
+// it should be.
 func (p *printer) notes(c *kmemleak.Call) (notes []string) {
 	if c.Kind != kmemleak.KindPrinted && (c.Kind == kmemleak.KindElided || len(trusted(c)) > 0) {
 		notes = append(notes, c.Kind.String())
@@ -115,7 +115,7 @@ func (p *printer) notes(c *kmemleak.Call) (notes []string) {
 	return notes
 }
 
-// callText names the function of a call, as the kernel printed it if it did.
+// callText returns the function of a call, as printed if the kernel printed it.
 func callText(c *kmemleak.Call) string {
 	f := kmemleak.Frame{Addr: c.Frame.Addr, Func: text(c.Frame.Name()), Offset: c.Frame.Offset, Size: c.Frame.Size, Module: text(c.Frame.Module)}
 	if places := trusted(c); f.Func == "" && len(places) > 0 {
@@ -135,7 +135,7 @@ func funcText(name, module string) string {
 	return s
 }
 
-// at gives the file and line of a place; "" if there is no file.
+// at returns the file and line of a place; "" if there is no file.
 func at(p kmemleak.Pos) string {
 	switch {
 	case p.File == "":
@@ -146,7 +146,7 @@ func at(p kmemleak.Pos) string {
 	return fmt.Sprintf("%s:%d", path(p.File), p.Line)
 }
 
-// ownerText says whose a leak is.
+// ownerText returns the owner of a leak and its place.
 func ownerText(calls []kmemleak.Call) string {
 	o := kmemleak.OwnerOf(calls)
 	switch {

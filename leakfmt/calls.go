@@ -10,11 +10,11 @@ import (
 )
 
 // fromText reports whether the places of a call are those that a tool had put into
-// the report. How sure they are is for that tool to know.
+// the report. Only that tool knows how sure they are.
 func fromText(c *kmemleak.Call) bool { return c.ObjectFile == "" }
 
-// owner names the code that a leak belongs to. The name is as in the source; both are ""
-// if it is not known.
+// owner is the code that a leak belongs to. The name is as in the source; both are ""
+// if the owner is not known.
 type owner struct{ module, name string }
 
 func ownerOf(calls []kmemleak.Call) owner {
@@ -23,8 +23,8 @@ func ownerOf(calls []kmemleak.Call) owner {
 	return owner{module, o.Func()}
 }
 
-// A memo remembers what was made of leaks by their backtraces: most leaks of a report
-// share a few hundred.
+// A memo remembers results for leaks by their backtraces, because most leaks of a
+// report share a few hundred backtraces.
 type memo[T any] struct {
 	of     func(l kmemleak.Leak) T
 	shared map[kmemleak.BacktraceKey]T
@@ -60,7 +60,7 @@ func (m *memo[T]) get(l kmemleak.Leak) T {
 	return v
 }
 
-// appendKey appends what tells backtraces apart.
+// appendKey appends all that differs between backtraces.
 func appendKey(b []byte, backtrace []kmemleak.Frame) []byte {
 	for _, f := range backtrace {
 		for _, s := range [...]string{f.Func, f.Module, f.BuildID, f.File} {

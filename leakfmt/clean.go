@@ -20,10 +20,10 @@ const (
 	maxError = 1000
 )
 
-// clean makes a text fit for a terminal, XML and labels, whatever it holds: each
-// character that is not to be seen, but a blank, becomes U+FFFD. These are the
-// control characters, those that turn the direction of text among them, line ends,
-// code points without a character, and bytes that are no UTF-8.
+// clean returns a text that is safe for a terminal, XML and labels: each character
+// that is not visible, except a blank, becomes U+FFFD. These are control characters,
+// including those that change the direction of text, line ends, code points without a
+// character, and bytes that are not UTF-8.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unseen(r) {
@@ -35,9 +35,9 @@ func clean(s string) string {
 
 func unseen(r rune) bool { return !unicode.IsPrint(r) }
 
-// escape makes JSON, which is UTF-8, fit for a terminal: strings are the only place in
-// it for the characters that clean replaces, and there they have an escape sequence.
-// encoding/json has one for those below a blank and for a few others.
+// escape makes JSON, which is UTF-8, safe for a terminal. The characters that clean
+// replaces can only be in strings, where they become escape sequences. encoding/json
+// escapes those below a blank and a few others itself.
 func escape(json []byte) []byte {
 	if !slices.ContainsFunc(json, func(c byte) bool { return c < ' ' || c > '~' }) {
 		return json // nearly always
@@ -55,7 +55,7 @@ func escape(json []byte) []byte {
 	return b
 }
 
-// text is clean with a bound.
+// text is clean with a limit of the length.
 func text(s string) string { return clean(clip(s, maxText)) }
 
 // errorText is clean for the text of an error, which may have several lines.
@@ -63,7 +63,7 @@ func errorText(err error) string {
 	return clean(strings.ReplaceAll(clip(cmp.Or(err.Error(), noText), maxError), "\n", "; "))
 }
 
-// noText stands for the text of an error that has none: that there is one must not be
+// noText replaces the text of an error that has none, so that the error is not
 // overlooked.
 const noText = "error without a text"
 
@@ -78,7 +78,7 @@ func clip(s string, n int) string {
 	return s[:n] + "…"
 }
 
-// path is text for the path of a file, of which the end tells the most.
+// path is text for the path of a file, and keeps the end, which says the most.
 func path(s string) string {
 	if n := len(s) - maxText; n > 0 {
 		for n < len(s) && !utf8.RuneStart(s[n]) {

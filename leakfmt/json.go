@@ -21,19 +21,19 @@ import (
 var Schema string
 
 // JSONLines writes each leak as a JSON object on a line of its own: the members of
-// [kmemleak.Leak.MarshalJSON], and those in brackets where they are known:
+// [kmemleak.Leak.MarshalJSON] and these, of which those in brackets may be missing:
 //
 //	fingerprint  string  see [kmemleak.Leak.Fingerprint]
-//	[owner]      object  whose it is, see [kmemleak.Owner]:
+//	[owner]      object  the code that the leak belongs to, see [kmemleak.Owner]:
 //	    [func]        string  as in the source, see [kmemleak.Frame.BaseName]
 //	    [module]      string
-//	    [place]       object  where it asked for the memory, as in pos of [kmemleak.Call.MarshalJSON]
+//	    [place]       object  the place that asked for the memory, as in pos of [kmemleak.Call.MarshalJSON]
 //	    [confidence]  string  how sure the place is
-//	[calls]      array of objects as [kmemleak.Call.MarshalJSON] gives them, if there is a Symbolizer
+//	[calls]      array of objects as [kmemleak.Call.MarshalJSON] returns them, if there is a Symbolizer
 //	[error]      string  why the leak may be damaged, see [JSONStream]
 //
-// [json.Unmarshal] gives the same [kmemleak.Leak] back. Options.Err makes a last line
-// with nothing but the member error: no lines at all means that there are no leaks.
+// [json.Unmarshal] reads a line as the same [kmemleak.Leak]. Options.Err makes a last
+// line with only the member error. No lines at all mean that there are no leaks.
 //
 // There is one line for each leak, whatever MaxGroups is.
 func JSONLines(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
@@ -46,13 +46,13 @@ func JSONLines(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	}, o)
 }
 
-// JSONStream is [JSONLines] for leaks as they are read, such as those of
+// JSONStream is [JSONLines] for a stream of leaks, such as those of
 // [kmemleak.Detector.Leaks] and [kmemleak.Extract]. It needs the same small memory
 // for any number of leaks.
 //
-// A leak that comes with an error has it as its member error, and an error without a
-// leak is a line with nothing else. The first of them is returned when all is
-// written.
+// The error of a leak is its member error; an error without a leak is a line with
+// only that member. JSONStream returns the first of these errors after it has written
+// everything.
 func JSONStream(w io.Writer, leaks iter.Seq2[kmemleak.Leak, error], o *Options) error {
 	options := o.get()
 	out := bufio.NewWriter(w)
@@ -84,7 +84,7 @@ func JSONStream(w io.Writer, leaks iter.Seq2[kmemleak.Leak, error], o *Options) 
 	return first
 }
 
-// jsonTail is the end of a leak's line, which depends on the backtrace only.
+// jsonTail is the end of a leak's line, which depends only on the backtrace.
 type jsonTail struct {
 	text        []byte // members, each after a comma
 	fingerprint bool   // the fingerprint is among them
@@ -125,7 +125,7 @@ func (o *Options) jsonTail(l kmemleak.Leak) jsonTail {
 	return jsonTail{text: escape(b[:len(b)-1]), fingerprint: members.Fingerprint != ""}
 }
 
-// newJSONOwner gives nil if the owner is not known.
+// newJSONOwner returns nil if the owner is not known.
 func newJSONOwner(calls []kmemleak.Call) *jsonOwner {
 	owner := kmemleak.OwnerOf(calls)
 	module, known := owner.Module()

@@ -13,16 +13,16 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// JUnit writes leaks as the result of tests, for the test reports of CI systems. It
-// is the form of Jenkins (junit-10.xsd of its xUnit plugin), which GitLab and others
-// read too.
+// JUnit writes leaks as test results, for the test reports of CI systems. The form is
+// that of Jenkins (junit-10.xsd of its xUnit plugin), which GitLab and others read
+// too.
 //
-// The test case "search" passed if somebody looked for leaks, and has an error
-// otherwise, see [Options.Err]. Each group of leaks is a failed test case beside it:
-// its class is the module, "kernel" for the kernel image, its name the owner, see
-// [kmemleak.OwnerOf], with the fingerprint behind it where several groups have the
-// same; its text is that of [Text]. Groups beyond Options.MaxGroups are one test
-// case together.
+// The test case "search" has an error if [Options.Err] is not nil, and passes
+// otherwise. Each group of leaks is a failed test case beside it. Its class is the
+// module, or "kernel" for the kernel image. Its name is the owner, see
+// [kmemleak.OwnerOf], followed by the fingerprint if several groups have the same
+// owner. Its text is that of [Text]. All groups beyond Options.MaxGroups are one test
+// case.
 func JUnit(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	options := o.get()
 	options.Color = Never
@@ -84,13 +84,13 @@ type junitProblem struct {
 	Text    string `xml:",cdata"`
 }
 
-// newProblem makes the message the text if there is no other, since some systems show
-// only that.
+// newProblem uses the message as the text if there is none, because some systems show
+// only the text.
 func newProblem(kind, message, text string) *junitProblem {
 	return &junitProblem{kind, message, cmp.Or(text, message+"\n")}
 }
 
-// junitCases gives the failed test cases.
+// junitCases returns the failed test cases.
 func junitCases(leaks []kmemleak.Leak, o *Options) []junitCase {
 	groups := kmemleak.Groups(leaks)
 	shown := bound(len(groups), o.MaxGroups)

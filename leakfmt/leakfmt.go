@@ -8,13 +8,13 @@
 //	JUnit        for CI, which shows leaks as failed tests
 //	OpenMetrics  for Prometheus, by way of node_exporter's textfile collector
 //
-// No leaks and "could not look" never look the same in any of them: give the
-// error of [kmemleak.Detector.Find] as [Options.Err].
+// In all of them, no leaks and "could not look" differ: pass the error of
+// [kmemleak.Detector.Find] as [Options.Err].
 //
-// What came from a kernel, a mail or a file is never written raw: control
-// characters, among them those that turn the direction of text, and bytes that are
-// no UTF-8 are replaced or escaped. A place that the [kmemleak.Symbolizer] does not
-// stand for, with less than [kmemleak.Assumed] confidence, is never shown as a fact.
+// Text from a kernel, a mail or a file is never written raw: control characters,
+// including those that change the direction of text, and bytes that are not UTF-8 are
+// replaced or escaped. A place with less than [kmemleak.Assumed] confidence is never
+// shown as a fact.
 //
 // The functions keep no state and may be called from several goroutines. They
 // return the first error of the writer. docs/output.md describes the formats for
@@ -27,55 +27,57 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// Options says how to show leaks. The zero value, and nil for a pointer to it, is
-// good for a start.
+// Options configures how leaks are shown. The zero value is good for a start, and so
+// is a nil pointer.
 type Options struct {
-	// Symbolizer finds the source lines. Without, there are those that a tool has
-	// put into the frames, see [kmemleak.WithSymbolizer]. Equal backtraces are
-	// looked up once.
+	// Symbolizer finds the source lines. If nil, only those are shown that a tool has
+	// put into the frames, see [kmemleak.WithSymbolizer]. Equal backtraces are looked
+	// up once.
 	Symbolizer *kmemleak.Symbolizer
 
-	// Err is why nobody could look for leaks or why some may be missing, as
-	// [kmemleak.Detector.Find] returns it beside the leaks; nil if somebody looked.
+	// Err is the reason why it was not possible to look for leaks, or why some may be
+	// missing, as [kmemleak.Detector.Find] returns it with the leaks. Nil means that
+	// the search took place.
 	Err error
 
-	// Time is when the leaks were looked for, for JUnit and OpenMetrics. The zero
-	// time is left out.
+	// Time is when the search took place, for JUnit and OpenMetrics. The zero time is
+	// left out.
 	Time time.Time
 
-	// MaxGroups is how many groups of leaks Text and JUnit show, the largest first,
-	// and how many series OpenMetrics has. Of the rest they tell the number. 0 is
-	// all of them, for OpenMetrics 100.
+	// MaxGroups is the maximum number of groups of leaks in Text and JUnit, the
+	// largest first, and of series in OpenMetrics. They write how many more there
+	// are. 0 means no maximum, and for OpenMetrics 100.
 	MaxGroups int
 
-	// MaxFrames is how many lines of a backtrace Text and JUnit show; 0 is all.
+	// MaxFrames is the maximum number of lines of a backtrace in Text and JUnit; 0
+	// means no maximum.
 	MaxFrames int
 
-	// Detail says how much Text and JUnit tell of a group.
+	// Detail is how much Text and JUnit write about a group.
 	Detail Detail
 
-	// ObjectType adds to Text and JUnit what the objects may be, by
+	// ObjectType adds the types that objects may have to Text and JUnit, see
 	// [kmemleak.Symbolizer.ObjectType].
 	ObjectType bool
 
-	// Clock turns jiffies into time, for Text and JUnit. The zero Clock knows
-	// nothing.
+	// Clock turns jiffies into time, for Text and JUnit. With the zero Clock no times
+	// are shown.
 	Clock kmemleak.Clock
 
 	// Color is for Text.
 	Color Color
 }
 
-// Detail is how much is told of a group of leaks.
+// Detail is how much is written about a group of leaks.
 type Detail uint8
 
 const (
 	Normal  Detail = iota
-	Brief          // no source lines, no dump, and of one object nothing but the thread
-	Verbose        // with how sure each place is, and why
+	Brief          // no source lines, no dump, and only the thread of one object
+	Verbose        // also how sure each place is, and why
 )
 
-// get gives the options behind a pointer that may be nil.
+// get returns the options behind a pointer that may be nil.
 func (o *Options) get() Options {
 	if o == nil {
 		return Options{}
@@ -83,7 +85,7 @@ func (o *Options) get() Options {
 	return *o
 }
 
-// bound gives the number of n things that a limit of 0 for all leaves.
+// bound returns how many of n things a limit leaves; 0 is no limit.
 func bound(n, limit int) int {
 	if limit <= 0 {
 		return n

@@ -15,26 +15,26 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// maxSeries is how many owners OpenMetrics has series for, unless options say.
+// maxSeries is the number of owners with series of their own if MaxGroups is 0.
 const maxSeries = 100
 
-// OpenMetrics writes how much is leaked, as metrics:
+// OpenMetrics writes how much is leaked as metrics:
 //
-//	kmemleak_success                      1 if somebody looked for leaks, 0 if not, see [Options.Err]
-//	kmemleak_last_scan_timestamp_seconds  when, see [Options.Time]; missing if that is not known
+//	kmemleak_success                      1 if the search took place, 0 if not, see [Options.Err]
+//	kmemleak_last_scan_timestamp_seconds  when it took place, see [Options.Time]; missing if not known
 //	kmemleak_leaked_objects               number of leaks, by module and owner
 //	kmemleak_leaked_bytes                 their size, by module and owner
 //
-// The owner is a function as in the source, see [kmemleak.Owner]; of functions of
-// the kernel image the module is empty. There are series for those with the most
-// bytes, as many as Options.MaxGroups says. The one with an empty owner has the
-// leaks of all others and those whose owner is not known; it is there even if it is
-// 0, unless nobody could look: then there is nothing rather than a 0 that nobody has
-// counted.
+// The owner is a function as in the source, see [kmemleak.Owner]. For functions of
+// the kernel image the module is empty. The owners with the most bytes have series of
+// their own, as many as Options.MaxGroups says. The series with an empty owner is for
+// the leaks of all others and of unknown owners. It is always there, even if it is 0,
+// except with an error and no leaks: then nothing was counted, and only the first two
+// metrics are written.
 //
-// The text is right in both forms that Prometheus reads: OpenMetrics 1.0 and its
-// own text format, version 0.0.4. For the textfile collector of node_exporter it has
-// to be put in place at once, see the example.
+// The text is valid in both formats that Prometheus reads: OpenMetrics 1.0 and its
+// own text format, version 0.0.4. A file for the textfile collector of node_exporter
+// must be replaced as a whole, see the example.
 func OpenMetrics(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	options := o.get()
 	out := bufio.NewWriter(w)
@@ -63,8 +63,7 @@ func OpenMetrics(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	return out.Flush()
 }
 
-// metric writes the head of a metric. To Prometheus's own format the unit is a
-// comment.
+// metric writes the head of a metric. In Prometheus's own format the unit is a comment.
 func metric(out io.Writer, name, unit, help string) {
 	fmt.Fprintf(out, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name)
 	if unit != "" {
@@ -79,14 +78,14 @@ type series struct {
 	bytes   uint64
 }
 
-// labels gives the labels of a series. Both formats escape the same characters.
+// labels returns the labels of a series. Both formats escape the same characters.
 func (s *series) labels() string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 	return fmt.Sprintf(`{module="%s",owner="%s"}`, escape.Replace(s.module), escape.Replace(s.name))
 }
 
-// series counts the leaks of each owner, those with the most bytes first, and all
-// others under an empty one at the end.
+// series returns the leaks of each owner, those with the most bytes first, and all
+// others under an empty owner at the end.
 func (o *Options) series(leaks []kmemleak.Leak) []series {
 	owners := newMemo(func(l kmemleak.Leak) owner {
 		own := ownerOf(o.Symbolizer.Calls(l))

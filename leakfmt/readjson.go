@@ -15,16 +15,17 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// errJSON: the lines are not those that JSONLines writes.
+// errJSON is the error for lines that JSONLines does not write.
 var errJSON = errors.New("not one JSON object in each line (jq -c makes that)")
 
 // ReadJSONLines reads what [JSONLines] writes. The iterator can be used once.
 //
-// A leak whose line has the member error comes with that error, and a line with nothing
-// but an error, which says that nobody could look, is an error without a leak. A line
-// that cannot be read is an error that matches [kmemleak.ErrFormat]. Each names the number
-// of the line, and the iteration goes on. An error of r, or a line of more than 16 MiB,
-// ends it. Blank lines are passed over, and no lines at all mean that there are no leaks.
+// A leak whose line has the member error comes with that error. A line with only an
+// error, which means that the search could not take place, is an error without a
+// leak. A line that cannot be read is an error that matches [kmemleak.ErrFormat].
+// Each error names the number of the line, and the iteration goes on. An error of r,
+// or a line of more than 16 MiB, ends it. Blank lines are skipped, and no lines at
+// all mean that there are no leaks.
 func ReadJSONLines(r io.Reader) iter.Seq2[kmemleak.Leak, error] {
 	return func(yield func(kmemleak.Leak, error) bool) {
 		lines := bufio.NewScanner(r)
@@ -53,11 +54,11 @@ func ReadJSONLines(r io.Reader) iter.Seq2[kmemleak.Leak, error] {
 	}
 }
 
-// maxJSONLine bounds the memory for a line. A leak with all that is known of it takes
-// some 20 KB.
+// maxJSONLine bounds the memory for a line. A leak with everything known about it
+// takes about 20 KB.
 const maxJSONLine = 16 << 20
 
-// jsonLine is what a line has that tells what it is.
+// jsonLine has the members that distinguish lines.
 type jsonLine struct {
 	Addr  string `json:"addr"`
 	Error string `json:"error"`

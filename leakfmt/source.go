@@ -30,7 +30,7 @@ func (p *printer) source(calls []kmemleak.Call) {
 	}
 	lines, n, err := sourceLines(place.File, place.Line)
 	if err != nil {
-		return // it is not here, or not for us to read
+		return // it is not here, or must not be read
 	}
 	if n < place.Line {
 		p.line(plain, "    source: not of what was compiled, for the file has %s", plural(n, "line"))
@@ -48,8 +48,8 @@ func (p *printer) source(calls []kmemleak.Call) {
 	}
 }
 
-// sourceLines gives the lines around one of a file, fit for a terminal, and the
-// number of the last of them, which is less than line in a file that is shorter.
+// sourceLines returns the lines around a line of a file, safe for a terminal, and the
+// number of the last of them, which is less than line if the file is shorter.
 func sourceLines(name string, line int) (lines []string, n int, err error) {
 	// Opening anything else may block or do worse.
 	info, err := os.Stat(name)

@@ -17,17 +17,18 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// Text writes leaks for people: how many there are, the groups of leaks from one
-// place, the largest first, and what the marks mean that occur.
+// Text writes leaks for people: their number, the groups of leaks from one place, the
+// largest first, and the meaning of the marks that it used.
 //
-// Of each group it tells who lost how much, and of its first object the thread, the
-// bytes, the source around the place that asked for the memory, if the file is
-// there, and the backtrace with what was inlined, in which an arrow marks that
-// place. Source files are those that the debugging information names, as they are
-// now, of at most 8 MiB; a file that only the text of a report names is not read.
+// A group has the owner and the number of objects and bytes. For its first object
+// follow the thread, the bytes, the source around the place that asked for the
+// memory, if the file is there, and the backtrace with inlined functions, in which an
+// arrow marks that place. Source files are those that the debugging information
+// names, as they are now, of at most 8 MiB. A file that only the text of a report
+// names is not read.
 //
 // Lines and their number are bounded by the options and by the length of the
-// backtraces. The text may change from version to version.
+// backtraces. The text may change between versions.
 func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	p := newPrinter(w, o)
 	groups := kmemleak.Groups(leaks)
@@ -59,14 +60,14 @@ func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	return p.out.Flush()
 }
 
-// Owner says in one line whose a leak is, with the place where the memory was asked
-// for if that is known: "greeting_alloc [hello] at hello.c:36, inlined into greet".
+// Owner returns the owner of a leak in one line, with the place that asked for the
+// memory if it is known: "greeting_alloc [hello] at hello.c:36, inlined into greet".
 func Owner(l kmemleak.Leak, o *Options) string {
 	options := o.get()
 	return ownerText(options.Symbolizer.Calls(l))
 }
 
-// headline tells how many leaks there are.
+// headline returns the number of leaks, bytes and places.
 func headline(leaks []kmemleak.Leak, places int) string {
 	var bytes uint64
 	for _, l := range leaks {
@@ -83,7 +84,7 @@ func amount(leaks int, bytes uint64) string {
 	return fmt.Sprintf("%s, %d bytes", plural(leaks, "leak"), bytes)
 }
 
-// sum adds numbers of bytes, of which a damaged report may have any.
+// sum adds numbers of bytes, which in a damaged report may be any.
 func sum(a, b uint64) uint64 {
 	if a+b < a {
 		return math.MaxUint64
@@ -103,8 +104,8 @@ type printer struct {
 	Options
 	out     *bufio.Writer
 	color   bool
-	marks   map[string]bool // that were used and are to be explained
-	told    map[string]bool // errors that need not be told again
+	marks   map[string]bool // marks that were used and must be explained
+	told    map[string]bool // errors that need not be written again
 	misfits map[string]bool // object files that contradict a frame
 }
 
@@ -130,10 +131,10 @@ func (p *printer) line(s style, format string, args ...any) {
 type row struct {
 	style style
 	cells []string
-	marks []string // that are in the cells and are to be explained
+	marks []string // marks in the cells, which must be explained
 }
 
-// table writes rows. Cells hold neither tabs nor line ends, see clean.
+// table writes rows. Cells contain neither tabs nor line ends, see clean.
 func (p *printer) table(indent string, rows []row) {
 	var b bytes.Buffer
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -147,8 +148,7 @@ func (p *printer) table(indent string, rows []row) {
 	}
 }
 
-// group writes what there is to say of the leaks of one place, with the calls of
-// their example.
+// group writes the leaks of one place, with the calls of the first.
 func (p *printer) group(g kmemleak.Group, calls []kmemleak.Call) {
 	l := g.Leaks[0]
 	p.line(bold, "  %s: %s", amount(g.Count, g.Bytes), ownerText(calls))
@@ -166,7 +166,7 @@ func (p *printer) group(g kmemleak.Group, calls []kmemleak.Call) {
 	p.backtrace(calls)
 }
 
-// when tells when the leaks of a group were allocated.
+// when returns when the leaks of a group were allocated.
 func (p *printer) when(g kmemleak.Group) string {
 	s := fmt.Sprintf("jiffies %d", g.FirstJiffies)
 	if g.LastJiffies != g.FirstJiffies {
@@ -190,7 +190,7 @@ func (p *printer) when(g kmemleak.Group) string {
 	return s
 }
 
-// object writes what is known of the first object of a group.
+// object writes what is known about the first object of a group.
 func (p *printer) object(g kmemleak.Group) {
 	l := g.Leaks[0]
 	s := "object"
@@ -229,6 +229,6 @@ func (p *printer) objectType(l kmemleak.Leak) {
 		p.table("      ", rows)
 	}
 	if err != nil && p.Detail == Verbose {
-		p.line(plain, "    of what type it is cannot be told: %s", errorText(err))
+		p.line(plain, "    type unknown: %s", errorText(err))
 	}
 }

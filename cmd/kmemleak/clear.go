@@ -13,8 +13,8 @@ import (
 var clearCommand = command{
 	name:  "clear",
 	short: "make the kernel forget the leaks that it reports",
-	text: `They are never reported again, to nobody. What is lost but not reported yet is
-not forgotten: find before clear finds that, too.`,
+	text: `They are never reported again, to anyone. Objects that are lost but not
+reported yet are not forgotten: run find before clear to find these, too.`,
 	define: func(flags *flag.FlagSet) action {
 		return func(_ context.Context, _ stdio, args []string) (int, error) {
 			if err := noArguments(args); err != nil {

@@ -17,8 +17,8 @@ func completion() command {
 	return command{
 		name:  "completion",
 		args:  strings.Join(names, "|"),
-		short: "write what completes command lines in a shell",
-		text: `To have it in this shell, and in each that is started:
+		short: "write the completion of command lines for a shell",
+		text: `To enable it in this shell and in every new one:
 
     source <(kmemleak completion bash)                                  # in ~/.bashrc
     source <(kmemleak completion zsh)                                   # in ~/.zshrc, after compinit

@@ -17,12 +17,12 @@ import (
 var diff = command{
 	name:  "diff",
 	args:  "before after",
-	short: "write the leaks that one report has and an earlier one has not",
+	short: "write the leaks of one report that an earlier one does not have",
 	text: inputText + `
 
-Leaks are the same if they are of the same object, which two reports of one
-boot can tell. With -places they are the same if they are from the same place,
-which can be told across boots and builds of a kernel.
+Leaks are the same if they are of the same object; both reports must be of one
+boot. With -places they are the same if they are from the same place, across
+boots and builds of a kernel.
 
 ` + symbolsText,
 	define: func(flags *flag.FlagSet) action {

@@ -22,15 +22,16 @@ const maxHZ = 10_000
 var explain = command{
 	name:  "explain",
 	args:  "[file ...]",
-	short: "say all that is known of leaks: whose, what, where, how sure, when",
+	short: "show what is known of leaks: owner, type, place, how sure, when",
 	text: inputText + `
 
-With -live, no file means what this machine's kernel reports now.
+With -live and without a file, it explains what this machine's kernel reports
+now.
 
-For each place that leaks: the owner, with the source line that asked for the
-memory; how sure each line is, and why; what type the object may be, with its
-first bytes as fields; when it was allocated. What is not known is said to be
-so. In the end it is told what the marks mean.
+For each place that leaks, it shows the owner, with the source line that asked
+for the memory; how sure each line is, and why; what type the object may be,
+with its first bytes as fields; and when it was allocated. It says what is not
+known, and explains the marks at the end.
 
     kmemleak explain -leak 0xffff95ff00a5ac00 report.txt
 
@@ -39,9 +40,9 @@ so. In the end it is told what the marks mean.
 		var in input
 		var from symbols
 		var to output
-		which := flags.String("leak", "", "explain the leak at this `address`, or those with this fingerprint")
-		live := flags.Bool("live", false, "ask this machine's kernel about the objects, which are of this boot")
-		hz := flags.Int("hz", 0, "`ticks` per second of the kernel (CONFIG_HZ), which tell when")
+		which := flags.String("leak", "", "explain only the leak at this `address`, or the leaks with this fingerprint")
+		live := flags.Bool("live", false, "ask this machine's kernel about the objects, which must be of this boot")
+		hz := flags.Int("hz", 0, "`ticks` per second of the kernel (CONFIG_HZ), to show times")
 		from.defineElsewhere(flags)
 		in.define(flags)
 		to.defineFile(flags)
@@ -118,7 +119,7 @@ func writeObjects(w io.Writer, leaks []kmemleak.Leak) error {
 	return nil
 }
 
-// objectText says what became of a leaked object, as far as dump knows.
+// objectText returns what has become of a leaked object, as far as dump knows.
 func objectText(l kmemleak.Leak, dump func(uint64) (kmemleak.Object, error)) string {
 	o, err := dump(l.Addr)
 	switch {

@@ -22,23 +22,23 @@ import (
 var find = command{
 	name:  "find",
 	args:  "[-- command [argument ...]]",
-	short: "find all that is leaked now, or by a command",
+	short: "find everything that is leaked now, or by a command",
 	text: `Finds what is leaked now: waits until it is old enough to be reported, 5 s,
-scans until two scans agree, and watches that nobody else gives kmemleak
-commands meanwhile. The kernel's own scans are stopped for that time. Nothing
-is cleared.
+scans until two scans agree, and checks that nobody else controls kmemleak
+meanwhile. The kernel's own scans are stopped for that time. Nothing is
+cleared.
 
-With a command, runs it first, and finds what was allocated meanwhile by
-whoever it was, the command, an interrupt or another program, and is leaked.
-Where kmemleak cannot look, the command is not run. Its standard output goes
-to standard error: nothing but the leaks is on standard output.
+With a command, find runs it first, and finds what was allocated meanwhile and
+is leaked, whether by the command, an interrupt or another program. If
+kmemleak cannot look, the command is not run. The command's standard output
+goes to standard error, so that standard output has only the leaks.
 
     kmemleak find -module hello_kernel -- insmod hello-kernel.ko
     kmemleak find -format junit -o leaks.xml -- make -C tests run
 
 No leaks may mean that something hides them all. The kernel's kmemleak-test.ko
-leaks when it is loaded, and with -proof kmemleak-test.ko nobody could look
-unless that is found.
+leaks when it is loaded. With -proof kmemleak-test.ko, the search fails (2)
+unless that leak is found.
 
 ` + symbolsText,
 	define: func(flags *flag.FlagSet) action {
@@ -63,10 +63,10 @@ type search struct {
 func (s *search) define(flags *flag.FlagSet) {
 	s.from.define(flags)
 	s.to.define(flags)
-	flags.Var(&s.modules, "module", "find the leaks of this `module`, and those of unknown owners (repeatable)")
-	flags.StringVar(&s.suppress, "suppress", "", "leave out the leaks that this `file` of suppressions names")
-	flags.StringVar(&s.baseline, "baseline", "", "leave out the leaks that are in this `file`, found before on the same boot")
-	flags.StringVar(&s.proof, "proof", "", "prove that leaks are found, by loading this `module` (.ko) that leaks")
+	flags.Var(&s.modules, "module", "find only the leaks of this `module` and of unknown owners (repeatable)")
+	flags.StringVar(&s.suppress, "suppress", "", "leave out the leaks that match this `file` of suppressions")
+	flags.StringVar(&s.baseline, "baseline", "", "leave out the leaks in this `file`, found earlier on the same boot")
+	flags.StringVar(&s.proof, "proof", "", "load this `module` (.ko), which leaks, to prove that leaks are found")
 }
 
 func (s *search) run(ctx context.Context, std stdio, args []string) (int, error) {

@@ -17,8 +17,8 @@ func help() command {
 	return command{
 		name:  "help",
 		args:  "[command]",
-		short: "tell how to use kmemleak, or one of its commands",
-		text: `The man page is made of the same text:
+		short: "show how to use kmemleak or one of its commands",
+		text: `The man page is made from the same text:
 
     kmemleak help -man > /usr/local/share/man/man1/kmemleak.1`,
 		words: commandNames,
@@ -57,7 +57,7 @@ func writeUsage(w io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "    %-11s %s\n", c.name, c.short)
 	}
-	fmt.Fprintf(w, "\n%s\n\nExit status:\n\n%s\n\nMore of a command: kmemleak help command\n", intro, statusText)
+	fmt.Fprintf(w, "\n%s\n\nExit status:\n\n%s\n\nMore about a command: kmemleak help command\n", intro, statusText)
 }
 
 // writeHelp writes everything about a command.

@@ -22,16 +22,17 @@ type input struct {
 	empty bool
 }
 
-const inputText = `A file is a report, any other text that has reports in it, such as a log or a
-mail, or what -format json has written; "-" and no file at all are standard
+const inputText = `A file is a report, other text that contains reports, such as a log or a mail,
+or the output of -format json. Without files, and for "-", it is standard
 input.`
 
 func (in *input) define(flags *flag.FlagSet) {
-	flags.BoolVar(&in.empty, "empty", false, "an input without a report means that there are no leaks")
+	flags.BoolVar(&in.empty, "empty", false, "an input without a report means no leaks")
 }
 
-// errNoReport: an input without leaks does not prove that there are none.
-var errNoReport = errors.New("there is no report of kmemleak in it, which is not the same as no leaks (-empty says that it is)")
+// errNoReport is the error for an input without leaks, which does not prove that there
+// are none.
+var errNoReport = errors.New("no kmemleak report found; -empty if that means no leaks")
 
 // read reads files. It returns the leaks that could be read, and an error if there may
 // be more.
@@ -80,7 +81,7 @@ func readFile(std stdio, name string) ([]kmemleak.Leak, []error) {
 	return readLeaks(bufio.NewReader(file), func(n int) { std.progress.set("reading %s, %d leaks", filepath.Base(name), n) })
 }
 
-// maxComplaints is the number of damaged records that are named.
+// maxComplaints is the maximum number of errors that are listed.
 const maxComplaints = 8
 
 // readLeaks reads everything that it can; progress is called with the number of leaks
@@ -117,9 +118,9 @@ func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak
 	return leaks, failed
 }
 
-// isJSON reports whether an input is what leakfmt.JSONLines writes, whose lines begin
-// with one of two members, or what a program has made of it. Logs may be JSON as
-// well.
+// isJSON reports whether an input is the output of leakfmt.JSONLines, or was made
+// from it by another program. Its lines begin with one of two members. Logs may be
+// JSON as well.
 func isJSON(r *bufio.Reader) bool {
 	start, _ := r.Peek(128)
 	return leakJSON.Match(start)

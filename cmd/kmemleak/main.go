@@ -1,8 +1,8 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-// Kmemleak finds memory leaks of the Linux kernel, reads reports of them and names the
-// source lines. See kmemleak help, or the man page kmemleak.1, which is made of the
+// Kmemleak finds memory leaks of the Linux kernel, reads reports of them and finds the
+// source lines. See kmemleak help, or the man page kmemleak.1, which is made from the
 // same text.
 package main
 
@@ -29,8 +29,8 @@ type stdio struct {
 	progress *progress
 }
 
-// Exit statuses. The worst one counts: a command that could not look exits with
-// statusError whatever it has found.
+// Exit statuses. A command that could not look exits with statusError, whatever it has
+// found.
 const (
 	statusNone    = 0 // looked, and no leaks
 	statusLeaks   = 1

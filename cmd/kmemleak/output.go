@@ -24,7 +24,7 @@ type output struct {
 	file   string
 }
 
-// formats are those of the packages leakfmt and leakprof.
+// formats are the formats of the packages leakfmt and leakprof.
 var formats = map[string]func(io.Writer, []kmemleak.Leak, *leakfmt.Options) error{
 	"text": leakfmt.Text, "json": leakfmt.JSONLines, "junit": leakfmt.JUnit, "openmetrics": leakfmt.OpenMetrics, "pprof": writeProfile,
 }
@@ -40,7 +40,7 @@ func (o *output) define(flags *flag.FlagSet) {
 }
 
 func (o *output) defineFile(flags *flag.FlagSet) {
-	flags.StringVar(&o.file, "o", "", "write to this `file`, at once when all is known, and not to standard output")
+	flags.StringVar(&o.file, "o", "", "write to this `file` instead of standard output; it is replaced as a whole at the end")
 }
 
 // report writes leaks and the reason why there may be more, and returns both as an

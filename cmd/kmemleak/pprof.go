@@ -14,13 +14,13 @@ import (
 var pprof = command{
 	name:  "pprof",
 	args:  "[file ...]",
-	short: "make a profile of a report, or of those in a log, for pprof",
+	short: "make a profile for pprof of a report, or of the reports in a log",
 	text: inputText + `
 
     kmemleak pprof -o leaks.pb.gz report.txt
     go tool pprof -http :8080 leaks.pb.gz
 
-The other commands make profiles of what they find with -format pprof.
+With -format pprof, other commands make profiles of what they find.
 
 ` + symbolsText,
 	define: func(flags *flag.FlagSet) action {

@@ -16,20 +16,20 @@ import (
 var scan = command{
 	name:  "scan",
 	short: "scan and write what the kernel reports, old leaks and new ones",
-	text: `Has the kernel scan all memory, and writes what it reports then: all leaks
+	text: `Makes the kernel scan all memory, and writes what it then reports: all leaks
 that were not cleared, whoever found them.
 
 An object is reported by the second scan that sees it at the earliest, and
 only if it was older than 5 s at the start of that scan. So no leaks means
-here that there are none older than that; find waits until all that is there
-now is old enough, and makes sure that what it finds does not turn up again as
-referenced.
+here that there are none older than that. In contrast, find waits until all
+that is there now is old enough, and checks that what it finds is not
+referenced after all.
 
 ` + symbolsText,
 	define: func(flags *flag.FlagSet) action {
 		var from symbols
 		var to output
-		n := flags.Uint("n", 2, "make this `number` of scans; with 0, the report is written as it is")
+		n := flags.Uint("n", 2, "make this `number` of scans; 0 writes the report as it is")
 		from.define(flags)
 		to.define(flags)
 		return func(ctx context.Context, std stdio, args []string) (int, error) {

@@ -13,11 +13,11 @@ import (
 
 var snapshot = command{
 	name:  "snapshot",
-	short: "write where modules lie in memory, to be kept beside a report",
-	text: `The kernel prints bare addresses where it has lost the names: of functions of
-modules that were unloaded, and of those that run when a module is loaded.
-Taken while the modules are loaded, a snapshot tells what they are: see
-symbolize -snapshot. It is JSON, of about 1 KB for each module.`,
+	short: "write where modules are in memory, to be kept with a report",
+	text: `The kernel prints bare addresses where it has lost the names: for functions of
+unloaded modules, and for functions that run when a module is loaded. A
+snapshot that is taken while the modules are loaded resolves them, see
+symbolize -snapshot. It is JSON, about 1 KB for each module.`,
 	define: func(flags *flag.FlagSet) action {
 		return func(_ context.Context, std stdio, args []string) (int, error) {
 			if err := noArguments(args); err != nil {

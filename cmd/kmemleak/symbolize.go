@@ -13,7 +13,7 @@ import (
 var symbolize = command{
 	name:  "symbolize",
 	args:  "[file ...]",
-	short: "name the source lines of a report, or of those in a log",
+	short: "find the source lines of a report, or of the reports in a log",
 	text: inputText + `
 
     dmesg | kmemleak symbolize

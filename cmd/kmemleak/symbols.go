@@ -25,11 +25,10 @@ type symbols struct {
 	release, snapshot string
 }
 
-const symbolsText = `Source lines come from debugging information: from what -dir names, which are
-files (.ko, vmlinux, .debug) and folders that hold such, and from the places
-where it is installed. The source files themselves are looked for in the
-kernel trees that -source names; -source old=new says that what was built in
-the folder old is in the folder new now.`
+const symbolsText = `Source lines come from debugging information. It is looked for in the files
+(.ko, vmlinux, .debug) and folders that -dir names, and where it is installed.
+Source files are looked for in the kernel trees that -source names; -source
+old=new means that what was built in the folder old is now in the folder new.`
 
 // define defines the flags for the kernel of this machine.
 func (s *symbols) define(flags *flag.FlagSet) {
@@ -40,8 +39,8 @@ func (s *symbols) define(flags *flag.FlagSet) {
 // defineElsewhere defines the flags for a kernel that may be another one.
 func (s *symbols) defineElsewhere(flags *flag.FlagSet) {
 	s.define(flags)
-	flags.StringVar(&s.release, "release", "", "`release` of the kernel (uname -r), if not the snapshot's or this one's")
-	flags.StringVar(&s.snapshot, "snapshot", "", "`file` of kmemleak snapshot, which tells what bare addresses are")
+	flags.StringVar(&s.release, "release", "", "`release` of the kernel (uname -r), if it is not that of the snapshot or this machine")
+	flags.StringVar(&s.snapshot, "snapshot", "", "`file` from kmemleak snapshot, to resolve bare addresses")
 }
 
 // symbolizer returns a Symbolizer as the flags say. The caller must close it.

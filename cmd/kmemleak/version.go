@@ -12,7 +12,7 @@ import (
 
 var version = command{
 	name:  "version",
-	short: "tell the version of this program",
+	short: "print the version of this program",
 	define: func(*flag.FlagSet) action {
 		return func(_ context.Context, std stdio, args []string) (int, error) {
 			if err := noArguments(args); err != nil {
@@ -25,8 +25,8 @@ var version = command{
 	},
 }
 
-// versionText says what was built, of what and with what. info is nil for programs that
-// were built without modules.
+// versionText returns the version, the revision and the version of Go. info is nil for
+// programs that were built without modules.
 func versionText(info *debug.BuildInfo) string {
 	if info == nil {
 		return "kmemleak of an unknown version"

@@ -21,9 +21,9 @@ var watch = command{
 	short: "find again and again, and write leaks as they appear",
 	text: `Does what find does, at intervals, until it is interrupted: writes the leaks
 that are there at first, and then those that were not there before. The exit
-status is that of all rounds together. It ends by itself where kmemleak cannot
-look any more, with status 2; what else a round fails for is reported, and the
-next one tries again.
+status is that of all rounds together. If kmemleak cannot look any more, watch
+ends with status 2. If a round fails for another reason, watch reports that,
+and tries again in the next round.
 
 With -textfile, the number and the size of all leaks is kept in a file for
 node_exporter:
@@ -34,8 +34,8 @@ node_exporter:
 	define: func(flags *flag.FlagSet) action {
 		var from symbols
 		format := choice{"text", []string{"text", "json"}}
-		interval := flags.Duration("interval", time.Minute, "begin a round this `time` after the end of the last one")
-		textfile := flags.String("textfile", "", "write OpenMetrics to this `file`, anew and at once after each round")
+		interval := flags.Duration("interval", time.Minute, "begin each round this `time` after the end of the last one")
+		textfile := flags.String("textfile", "", "write OpenMetrics to this `file`, which is replaced as a whole after each round")
 		flags.Var(&format, "format", format.usage())
 		from.define(flags)
 		return func(ctx context.Context, std stdio, args []string) (int, error) {

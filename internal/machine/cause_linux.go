@@ -17,9 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file finds out why kmemleak cannot be used, from what the kernel tells
-// about itself elsewhere. Each function takes the root of the file system, so
-// that tests can make up the state of any kernel.
+// This file finds out why kmemleak cannot be used, from other information of the
+// kernel. Each function takes the root of the file system, so that tests can simulate
+// any kernel.
 
 const noDebugfs = "this kernel has no debugfs: it was built without CONFIG_DEBUG_FS, or booted with debugfs=off"
 
@@ -28,13 +28,13 @@ func disabled() error {
 	return fmt.Errorf("%w: %s", ErrDisabled, disabledCause(os.DirFS("/"), kernelRelease(), kernelLog()))
 }
 
-// missing is the error for a control file that is not there; path is "" if no
-// debugfs is mounted that could hold it.
+// missing is the error for a missing control file; path is "" if no debugfs is mounted
+// that could have it.
 func missing(path string) error {
 	return missingCause(os.DirFS("/"), kernelRelease(), path)
 }
 
-// forbidden adds to err, from opening the control file, who may open it.
+// forbidden adds who may open the control file to the error of opening it.
 func forbidden(err error) error {
 	return forbiddenCause(os.DirFS("/"), err)
 }
@@ -133,8 +133,8 @@ func hasKmemleak(root fs.FS) bool {
 	return false
 }
 
-// kernelConfig reads the options that are set in the running kernel's
-// configuration, and tells where it was found: nil and "" if nowhere.
+// kernelConfig returns the options that are set in the running kernel's
+// configuration, and where it was found: nil and "" if nowhere.
 func kernelConfig(root fs.FS, release string) (config map[string]string, source string) {
 	for _, name := range []string{"proc/config.gz", "boot/config-" + release, "lib/modules/" + release + "/config"} {
 		file, err := root.Open(name)

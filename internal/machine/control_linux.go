@@ -17,8 +17,9 @@ import (
 // local is the machine that this program runs on.
 type local struct{ path string }
 
-// commands holds a token while a command is written, by whichever machine: the kernel
-// can deadlock when a command that stops the scanning thread waits behind a scan.
+// commands holds a token while a command is written, whichever machine writes it: the
+// kernel can deadlock when a command that stops the scanning thread waits behind a
+// scan.
 var commands = make(chan bool, 1)
 
 // Command sends word, which must be exact: the kernel matches prefixes.
@@ -55,8 +56,8 @@ func (l local) write(ctx context.Context, word string, f func(ctx context.Contex
 	return &fs.PathError{Op: "write " + word + " to", Path: path, Err: err}
 }
 
-// Open has a descriptor of its own: the offset of one that has written a command is
-// not 0 any more.
+// Open uses a descriptor of its own: after a command is written, the offset of a
+// descriptor is not 0.
 func (l local) Open(context.Context) (io.ReadCloser, error) {
 	path, err := l.find()
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// This file is what finding leaks needs of the local machine beside the control
-// file.
+// This file is what the search for leaks needs from the local machine besides the
+// control file.
 
 func (local) Jiffies(context.Context) (uint64, error) {
 	file, err := os.Open(timerList)

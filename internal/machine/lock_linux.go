@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The lock of a machine is flock on the control file itself: a kernel has but one,
-// the same in every mount and every container, and a process that dies lets go of
-// it. Nobody has to agree on another file, and it needs no more rights than to
-// read the report.
+// The lock of a machine is flock on the control file itself. A kernel has only one
+// such file, the same in every mount and every container, and a process that dies
+// releases it. There is no other file to agree on, and it needs no more rights than
+// reading the report.
 
-// held is the lock as this process holds it, by path of the control file.
+// held has the locks that this process holds, by path of the control file.
 var held struct {
 	sync.Mutex
 	files map[string]*heldFile

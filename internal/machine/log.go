@@ -15,11 +15,11 @@ type LogRecord struct {
 	Text   string // without prefixes for time and level
 }
 
-// LogPrefix is before all that kmemleak logs itself; the frames of a dump are
-// printed by other code and come without it.
+// LogPrefix is the prefix of everything that kmemleak logs itself. The frames of a dump
+// are printed by other code, without it.
 const LogPrefix = "kmemleak: "
 
-// ParseLogRecord reads a record as /dev/kmsg gives it:
+// ParseLogRecord reads a record in the form of /dev/kmsg:
 // "level,sequence,microseconds,flags[,caller=…];text", then lines of a dictionary
 // (Documentation/ABI/testing/dev-kmsg). ok is false if s is not a record.
 func ParseLogRecord(s string) (r LogRecord, ok bool) {
@@ -37,8 +37,8 @@ func ParseLogRecord(s string) (r LogRecord, ok bool) {
 	return r, true
 }
 
-// unescapeLog undoes the \xNN of /dev/kmsg, which stands for all but printable
-// ASCII and for backslashes (msg_add_ext_text in kernel/printk/printk.c).
+// unescapeLog undoes the \xNN of /dev/kmsg, which replaces backslashes and all bytes that
+// are not printable ASCII (msg_add_ext_text in kernel/printk/printk.c).
 func unescapeLog(s string) string {
 	var b strings.Builder
 	for {
@@ -58,8 +58,8 @@ func unescapeLog(s string) string {
 	}
 }
 
-// obituary picks the messages with which kmemleak says why it switches itself off,
-// or what led to that. After the command "off" there are none.
+// obituary returns the messages that say why kmemleak switched itself off, or what
+// led to that. After the command "off" there are none.
 func obituary(records []LogRecord) []string {
 	causes := []string{
 		"Cannot allocate a kmemleak_object", "Cannot insert", "Memory pool empty", "Early log buffer exceeded",

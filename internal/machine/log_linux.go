@@ -48,11 +48,12 @@ func openKernelLog() (fd int, err error) {
 	}
 }
 
-// readKernelLog reads all records from where fd stands to the newest one.
+// readKernelLog reads all records from the position of fd to the newest one.
 func readKernelLog(fd int) ([]LogRecord, error) {
 	var records []LogRecord
-	// The kernel gives one record a read and fails with EINVAL if the buffer is
-	// too small: its own is 8 KiB at most (CONSOLE_EXT_LOG_MAX and its successors).
+	// The kernel returns one record for each read, and fails with EINVAL if the
+	// buffer is too small: its own is 8 KiB at most (CONSOLE_EXT_LOG_MAX and its
+	// successors).
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := unix.Read(fd, buf)
@@ -73,8 +74,8 @@ func readKernelLog(fd int) ([]LogRecord, error) {
 	}
 }
 
-// kernelLog returns what kmemleak logged about why it gave up, oldest first; nil if
-// the log cannot be read or says nothing.
+// kernelLog returns what kmemleak logged about why it switched itself off, oldest
+// first; nil if the log cannot be read or has nothing about it.
 func kernelLog() []string {
 	fd, err := openKernelLog()
 	if err != nil {

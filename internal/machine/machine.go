@@ -1,9 +1,9 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-// Package machine drives the kernel whose leaks are looked for: the one that this
-// program runs on, or one behind a transport. It knows kmemleak's control file, and
-// what of /proc, /sys and the kernel log a search for leaks takes.
+// Package machine drives the kernel that is searched for leaks: that of this machine,
+// or one behind a transport. It knows kmemleak's control file, and the parts of
+// /proc, /sys and the kernel log that a search for leaks needs.
 package machine
 
 import (
@@ -23,16 +23,16 @@ var (
 	ErrUnavailable error = unavailable{}
 	ErrDisabled          = errors.New("kmemleak is switched off")
 
-	// ErrNoObject: the kernel tracks no object at an address. It matches
+	// ErrNoObject means that the kernel tracks no object at an address. It matches
 	// [fs.ErrNotExist].
 	ErrNoObject error = noObject{}
 
-	// ErrUnwatched: nobody can be watched on that machine.
+	// ErrUnwatched means that writers cannot be watched on a machine.
 	ErrUnwatched = errors.New("nobody can be watched there")
 )
 
-// unavailable is the type of [ErrUnavailable], so that callers who only ask
-// whether a feature is supported need not know this module.
+// unavailable is the type of [ErrUnavailable]. Callers who only ask whether a feature
+// is supported need not know this module.
 type unavailable struct{}
 
 func (unavailable) Error() string        { return "kmemleak is not available" }
@@ -44,20 +44,21 @@ func (noObject) Error() string        { return "the kernel tracks no object ther
 func (noObject) Is(target error) bool { return target == fs.ErrNotExist }
 
 // A Machine is where a kernel runs. Its methods may be called from several
-// goroutines. Where ctx ends first they return the cause of that; of a [Local]
-// machine that is so for Scan and for waiting, what takes no time ignores ctx.
+// goroutines. If ctx ends first, they return its cause. On a [Local] machine only
+// Scan and methods that wait do so; the others take no time and ignore ctx.
 type Machine interface {
 	// Command writes one command to the control file. Errors match ErrUnavailable,
 	// ErrDisabled, [fs.ErrPermission], or [syscall.EINVAL] for a word that the
 	// kernel does not know.
 	Command(ctx context.Context, word string) error
-	// Scan makes one scan, and returns nil only if it was complete and kmemleak is
-	// on after it. What ctx ends is no scan.
+	// Scan makes one scan. It returns nil only if the scan was complete and kmemleak
+	// is on after it. A scan that ctx ends does not count.
 	Scan(ctx context.Context) error
 	// Open opens the report.
 	Open(ctx context.Context) (io.ReadCloser, error)
-	// Dump has the kernel log what it knows of the object at addr, and returns what
-	// was logged since by whomever. The error is ErrNoObject if there is none.
+	// Dump makes the kernel log what it knows about the object at addr, and returns
+	// all records logged since then, whoever logged them. The error is ErrNoObject if
+	// there is no object.
 	Dump(ctx context.Context, addr uint64) ([]LogRecord, error)
 
 	// Jiffies reads the kernel's tick counter.
@@ -67,12 +68,12 @@ type Machine interface {
 	// ScanThread reports whether the kernel's own scanning thread runs.
 	ScanThread(ctx context.Context) (bool, error)
 
-	// Lock waits until no other process holds the machine's lock, and calls waiting
-	// once if there is one that does. This process may hold it several times.
+	// Lock waits until no other process holds the machine's lock. If one holds it,
+	// Lock calls waiting once. This process may hold the lock several times.
 	Lock(ctx context.Context, waiting func()) (unlock func(), err error)
 	// Watch begins to note who else writes to the control file.
 	Watch() (Watcher, error)
-	// Apart calls f where its handling of addresses leaves no trace that scans find.
+	// Apart calls f so that the addresses it handles leave no traces that scans find.
 	Apart(f func())
 
 	// Load loads a module, given as its file, and Unload unloads it.
@@ -118,8 +119,8 @@ var registered = struct {
 	machines map[string]Machine
 }{machines: make(map[string]Machine)}
 
-// Probe reports whether kmemleak is on; nil means that it is. It waits for a scan
-// that is going on.
+// Probe reports whether kmemleak is on; nil means that it is. It waits for the end of
+// a scan.
 func Probe(ctx context.Context, m Machine) error {
 	// No kernel knows this word as a command. The kernel tests whether kmemleak is on
 	// before it looks at the word, so EINVAL means on.
@@ -133,7 +134,7 @@ func Probe(ctx context.Context, m Machine) error {
 	return err
 }
 
-// ModuleName returns the name under which the kernel knows a module, from its file.
+// ModuleName returns the kernel's name for the module in a file.
 func ModuleName(file string) string {
 	name, _, _ := strings.Cut(filepath.Base(file), ".ko")
 	return strings.ReplaceAll(name, "-", "_")

@@ -16,8 +16,8 @@ import (
 // standardDebugfs is the place that the kernel makes for debugfs.
 const standardDebugfs = "/sys/kernel/debug"
 
-// MountDebugfs mounts debugfs on the folder dir, which "" says is the standard place,
-// unless it is mounted there.
+// MountDebugfs mounts debugfs on the folder dir, unless it is mounted there; "" means
+// the standard place.
 func MountDebugfs(dir string) error {
 	if dir == "" {
 		dir = standardDebugfs
@@ -30,7 +30,7 @@ func MountDebugfs(dir string) error {
 
 // A mount is one mount of debugfs.
 type mount struct {
-	root  string // which folder or file of debugfs is mounted, "/" for all of it
+	root  string // the folder or file of debugfs that is mounted, "/" for all of it
 	point string // where
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // find returns the path of the control file. All mounts of debugfs show the same
-// tree, so any will do that has it; the standard place comes first.
+// tree, so any mount that has the file will do. The standard place comes first.
 func (l local) find() (string, error) {
 	if l.path != "" {
 		return l.path, nil
@@ -33,8 +33,8 @@ func (l local) find() (string, error) {
 	if len(found) == 0 {
 		return "", missing("")
 	}
-	// A mount may be hidden under another one, or closed to the caller, while the
-	// next one is not.
+	// A mount may be hidden under another one, or closed to the caller, and the next
+	// one may not be.
 	for _, file := range found {
 		if unix.Access(file, unix.F_OK) == nil {
 			return file, nil

@@ -15,7 +15,7 @@ import (
 	"syscall"
 )
 
-// A Transport is that of the root package, which says what it has to do.
+// A Transport is the type of the root package, which documents it.
 type Transport interface {
 	Run(ctx context.Context, script string, stdout io.Writer) error
 }
@@ -29,9 +29,9 @@ type remote struct {
 	path      string
 }
 
-// Each line that a script prints is marked, so that others are told from them, and
-// the last one gives the status, so that nothing is cut off in silence. Signals that
-// are ignored can never be pending and cut a scan short.
+// Each line that a script prints is marked to distinguish it from other lines. The
+// last one is the status, so that a cut is noticed. Signals that are ignored can
+// never be pending and cut a scan short.
 const (
 	scriptMark = "|"
 	scriptEnd  = "= "
@@ -43,7 +43,7 @@ func (r remote) run(ctx context.Context, body string, w io.Writer) (status strin
 	out := &markedWriter{w: w}
 	if err := r.transport.Run(ctx, fmt.Sprintf(scriptForm, body), out); err != nil {
 		if ctx.Err() != nil {
-			err = context.Cause(ctx) // a command that was killed says only that
+			err = context.Cause(ctx) // the error of a killed command says nothing else
 		}
 		return "", fmt.Errorf("transport: %w", err)
 	}
@@ -99,7 +99,7 @@ func (m *markedWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// end takes a line.
+// end handles a complete line.
 func (m *markedWriter) end(line []byte) {
 	line, ok := bytes.CutPrefix(bytes.TrimSuffix(line, []byte("\r")), []byte(scriptMark))
 	if !ok {
@@ -111,7 +111,7 @@ func (m *markedWriter) end(line []byte) {
 	m.last, m.hasLast = append(m.last[:0], line...), true
 }
 
-// scriptError makes an error of what a failed script printed, which ends with the
+// scriptError returns the error for the output of a failed script, which ends with the
 // text of the system's error in English.
 func scriptError(output, status string) error {
 	output = strings.TrimSpace(output)
@@ -142,7 +142,7 @@ type remoteError struct {
 func (e *remoteError) Error() string { return fmt.Sprintf("the other machine says: %q", e.text) }
 func (e *remoteError) Unwrap() error { return e.err }
 
-// quote makes a word of the shell.
+// quote returns s as one word of the shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // find returns the path of the control file.
@@ -171,8 +171,8 @@ func (r remote) Command(ctx context.Context, word string) error {
 	if err != nil {
 		return err
 	}
-	// The shell would make a file that is missing. The word comes from another
-	// process since not every shell tells why its own writing failed.
+	// The shell would make a missing file. Another process writes the word, because
+	// not every shell reports why its own writing failed.
 	_, err = r.output(ctx, fmt.Sprintf("{ [ -e %[1]s ] || { echo No such file or directory; false; } } && printf %%s %[2]s | cat >%[1]s", quoteFile(path), quote(word)))
 	return controlError(err)
 }
@@ -185,7 +185,7 @@ func quoteFile(path string) string {
 	return quote(path)
 }
 
-// controlError says what an error of the control file means.
+// controlError returns what an error of the control file means.
 func controlError(err error) error {
 	var e *remoteError
 	if !errors.As(err, &e) {
@@ -307,7 +307,7 @@ func (r remote) Dump(ctx context.Context, addr uint64) ([]LogRecord, error) {
 	return records, nil
 }
 
-// trimStamps takes from a line of dmesg the time and the caller.
+// trimStamps removes the time and the caller from a line of dmesg.
 func trimStamps(line string) string {
 	for strings.HasPrefix(line, "[") {
 		_, rest, ok := strings.Cut(line, "]")

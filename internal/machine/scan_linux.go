@@ -15,13 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endScan is the signal that ends a scan, by being pending for the thread that
+// endScan is the signal that ends a scan when it is pending for the thread that
 // writes the command (scan_should_stop in mm/kmemleak.c). C libraries keep the
-// real-time signals from 32 up to 41 at most for themselves; Go's runtime catches all
-// others, and drops them when nobody listens.
+// real-time signals from 32 up to 41 at most for themselves. Go's runtime catches all
+// others, and drops them if nothing listens.
 const endScan = unix.Signal(50)
 
-// Scan says of each write that the kernel calls a success whether it was: a signal
+// Scan checks whether the scan was complete when the kernel reports success: a signal
 // ends a scan early.
 func (l local) Scan(ctx context.Context) error {
 	// Long enough for a signal that another thread has taken from the kernel to
@@ -60,15 +60,15 @@ func writeUninterrupted(_ context.Context, fd int, word string) (err error) {
 	return err
 }
 
-// writeUntil is writeUninterrupted up to the end of ctx, which it returns the cause of
-// then, whether the kernel was done or not.
+// writeUntil is writeUninterrupted, but returns the cause of ctx when ctx ends,
+// whether the kernel was done or not.
 func writeUntil(ctx context.Context, fd int, word string) error {
 	// Longer than the kernel takes to notice.
 	const again = 5 * time.Millisecond
 	var (
 		tid     = make(chan int, 1)
 		written = make(chan error, 1)
-		noted   = make(chan bool) // closed when the thread is not sent signals any more
+		noted   = make(chan bool) // closed when no more signals are sent to the thread
 		ended   sync.WaitGroup
 	)
 	ended.Go(func() {

@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onOwnThread calls f on a thread that ends then, and whose end it waits for.
+// onOwnThread calls f on a thread of its own, and waits for the end of the thread.
 //
-// A thread that handles addresses of leaks and then sleeps hides them from scans,
-// which search its kernel stack and its task for pointers as they do all memory:
-// there remain values that the kernel used to print the report, and the thread's
+// A thread that handles addresses of leaks and then sleeps hides the leaks from
+// scans, which search its kernel stack and its task for pointers like all memory.
+// There remain values that the kernel used to print the report, and the thread's
 // registers, in which Go has compared or copied addresses.
 func onOwnThread(f func()) {
 	ended := make(chan int)
@@ -38,7 +38,7 @@ func onOwnThread(f func()) {
 	}
 }
 
-// awaitEnd waits until a thread of this process is gone, but not for ever.
+// awaitEnd waits until a thread of this process has ended, but not for ever.
 func awaitEnd(tid int) {
 	const patience = 100 * time.Millisecond
 	for start := time.Now(); time.Since(start) < patience; time.Sleep(50 * time.Microsecond) {
@@ -71,7 +71,7 @@ func newThreadReader(file *os.File) *threadReader {
 	return r
 }
 
-// read gathers chunks of many reads, since each gives a page only.
+// read collects chunks of many reads, because each read returns only a page.
 func (r *threadReader) read() {
 	const size = 64 << 10
 	for {

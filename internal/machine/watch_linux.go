@@ -17,16 +17,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A fanotify group tells of everybody who writes to the control file, through
-// whichever mount, with the process. Only writes that the kernel accepted count,
-// so probing does not disturb.
+// A fanotify group reports every process that writes to the control file, through any
+// mount. Only writes that the kernel accepted count, so probing does not disturb.
 type fanotify struct {
 	group *os.File
 	path  string
 	ended chan bool // closed when collect has returned
 
 	mu      sync.Mutex
-	comms   map[int]string // names of processes that opened the file: they may be gone when they have written
+	comms   map[int]string // names of processes that opened the file: they may have ended after they have written
 	writers []string
 }
 
@@ -49,8 +48,8 @@ func (l local) Watch() (Watcher, error) {
 	return w, nil
 }
 
-// collect reads events as they come, as long as the processes are there to be
-// asked for their names.
+// collect reads events as they come, while the processes still exist and can be asked
+// for their names.
 func (w *fanotify) collect() {
 	defer close(w.ended)
 	buf := make([]byte, 4096)
@@ -75,7 +74,7 @@ func (w *fanotify) Others() []string {
 	return writers
 }
 
-// pause ends collect and takes what has happened up to now.
+// pause ends collect and reads the remaining events.
 func (w *fanotify) pause() {
 	w.group.SetReadDeadline(time.Unix(1, 0))
 	<-w.ended
@@ -103,8 +102,8 @@ func (w *fanotify) Close() {
 	w.group.Close()
 }
 
-// note takes in events: length and version of the event, mask, the file opened
-// once more, process (struct fanotify_event_metadata in fanotify(7)).
+// note stores events: length and version of the event, mask, the file opened once
+// more, process (struct fanotify_event_metadata in fanotify(7)).
 func (w *fanotify) note(events []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

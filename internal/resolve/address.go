@@ -8,7 +8,7 @@ import (
 	"fmt"
 )
 
-// examineAddress fills in what a bare address means.
+// examineAddress fills in the meaning of a bare address.
 func (r *Resolver) examineAddress(q question, x *resolution) {
 	f := q.frame
 	if f.Addr == 0 {
@@ -41,8 +41,8 @@ func (r *Resolver) examineAddress(q question, x *resolution) {
 	x.trouble = x.of(fmt.Sprintf("%#x", f.Addr))
 }
 
-// examineIn looks whether a bare address lies in a section. Trouble is
-// that this could not be found out.
+// examineIn looks whether a bare address is in a section. It returns trouble if it
+// could not find out.
 func (r *Resolver) examineIn(q question, l loadedSection, x *resolution) trouble {
 	f := q.frame
 	r.images.mayLoad(l.module.Name)

@@ -33,8 +33,8 @@ func (r *Resolver) Backtrace(bt []Frame) []Call {
 	return calls
 }
 
-// placed returns what the frames of a backtrace mean, each by itself but for bare
-// addresses.
+// placed returns what each frame of a backtrace means. All but bare addresses are
+// looked at by themselves.
 func (r *Resolver) placed(bt []Frame) []*resolution {
 	rs := make([]*resolution, 0, len(bt))
 	var above *resolution
@@ -49,8 +49,8 @@ func (r *Resolver) placed(bt []Frame) []*resolution {
 	return rs
 }
 
-// hold holds the Call of a frame against the frame above, nil if there is none. It
-// returns those of the functions in between.
+// hold checks the Call of a frame against the frame above, nil if there is none. It
+// returns the Calls of the functions in between.
 func (r *Resolver) hold(c *Call, x, above *resolution) []Call {
 	if above == nil || x.exact || !x.place() || !r.Firm(&c.Facts) {
 		return nil
@@ -104,8 +104,8 @@ func elided(hops []hop, site *Call, above *resolution) []Call {
 	return calls
 }
 
-// noteMisfits notes the frames of files that another frame does not fit: they may
-// fit by accident only.
+// noteMisfits notes the frames of files that another frame does not fit: they may fit
+// only by accident.
 func noteMisfits(calls []Call) {
 	var misfit map[string]*Frame
 	for i := range calls {
@@ -136,8 +136,8 @@ func noteMisfits(calls []Call) {
 	}
 }
 
-// narrowAll drops answers of ambiguous frames that do not go together with their
-// neighbours, as long as that helps.
+// narrowAll drops answers of ambiguous frames that do not fit their neighbours, as
+// long as that helps.
 func (r *Resolver) narrowAll(rs []*resolution) {
 	if !slices.ContainsFunc(rs, func(x *resolution) bool { return len(x.answers) > 1 }) {
 		return
@@ -172,8 +172,8 @@ func (r *Resolver) narrowAll(rs []*resolution) {
 	}
 }
 
-// narrowed returns x with only the answers that the neighbours allow, or that they
-// ask for if there are such.
+// narrowed returns x with only the answers that the neighbours require or, if they
+// require none, allow.
 func (r *Resolver) narrowed(x, above, below *resolution) *resolution {
 	var allowed, asked []answer
 	for _, a := range x.answers {
@@ -195,9 +195,9 @@ func (r *Resolver) narrowed(x, above, below *resolution) *resolution {
 		}
 	}
 	keep := allowed
-	// Of a printed name, one that is asked for by a neighbour is the one: the
+	// If a neighbour requires one of the places of a printed name, it is the one: the
 	// others have calls through pointers at the same offset, and could have been
-	// reached by them only.
+	// reached only through them.
 	if len(asked) > 0 && len(asked) < len(allowed) && !slices.ContainsFunc(allowed, func(a answer) bool { return a.callee == "" && a.target == 0 }) {
 		keep = asked
 	}

@@ -17,7 +17,7 @@ type cache[K comparable, V any] struct {
 
 const generation = 4096
 
-// get returns what is remembered, if anything is.
+// get returns the remembered value, if there is one.
 func (c *cache[K, V]) get(k K) (V, bool) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()

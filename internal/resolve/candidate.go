@@ -14,7 +14,7 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// candidate is a place in the file while it is looked at.
+// candidate is a place in the file that may be what a frame means.
 type candidate struct {
 	section *kobj.Section
 	offset  uint64 // of the return address, in section
@@ -26,11 +26,11 @@ type candidate struct {
 	beyond  bool // it is not in the function at all
 	inside  bool // no instruction begins there, unless the kernel has put others there
 	pc      uint64
-	denied  trouble // why it cannot be meant
+	denied  trouble // why it cannot be what is meant
 }
 
-// maxCandidates is how many places of the same name are looked at. The most in a
-// module of Linux 6.1 are some dozens.
+// maxCandidates is how many places of the same name are looked at. Modules of Linux 6.1
+// have some dozens at most.
 const maxCandidates = 256
 
 // named returns the symbols for a printed name, and whether they have this very
@@ -137,7 +137,7 @@ func narrow(all []candidate) []candidate {
 		return all[:1]
 	}
 	if sized := func(c candidate) bool { return c.match != kobj.SizeDiffers }; !slices.ContainsFunc(best, sized) && slices.ContainsFunc(all, sized) {
-		// The printed size is that of a place that cannot be meant.
+		// The printed size is that of a place that cannot be what is meant.
 		return slices.DeleteFunc(all, func(c candidate) bool { return !sized(c) })[:1]
 	}
 	rank := best[0].match
@@ -155,8 +155,8 @@ func narrow(all []candidate) []candidate {
 	return best
 }
 
-// answer looks up the source position of a candidate in a function, whose name
-// counts where the debugging information has none.
+// answer looks up the source position of a candidate in a function. The name of the
+// function is used if the debugging information has none.
 func (img *image) answer(src *sources, function string, c candidate) answer {
 	a := answer{entry: c.entry}
 	if c.call.Kind > kobj.CallNone && c.section != nil {

@@ -3,8 +3,8 @@
 
 package resolve
 
-// Call is a frame with what was found out about it. Its slices are shared and must
-// not be changed.
+// Call is a frame with what is known about it. Its slices are shared and must not be
+// modified.
 type Call struct {
 	Frame   Frame
 	Places  [][]Pos // distinct ones that fit equally well, each with the innermost inlined function first
@@ -13,11 +13,11 @@ type Call struct {
 	BuildID string  // of File, in hex; "" if it has none
 	Facts
 	Problem Problem // what Err is about
-	Err     error   // why there is no place, or why it is not to be trusted
+	Err     error   // why there is no place, or why it must not be trusted
 }
 
-// Facts is what speaks for and against the places of a frame. What follows from
-// them is for the caller to say.
+// Facts is the evidence for and against the places of a frame. The caller draws
+// conclusions.
 type Facts struct {
 	Kind     Kind
 	Fits     int    // how many distinct places fit equally well
@@ -26,17 +26,17 @@ type Facts struct {
 	Build    Build  // of file and frame
 	Ends     Ends   // whether a call ends in front of the place
 	Beyond   bool   // the offset is beyond the printed size, or beyond the function in the file
-	Link     Link   // to the frame above; LinkSilent where nobody asked
+	Link     Link   // to the frame above; LinkSilent if it was not examined
 	Lead     string // of a LinkTail: the functions that were left by jumps, the outermost first
 	Part     bool   // not all functions at the place could be read
 	Misfit   *Frame // another frame that does not fit the file, whose build ID is not known to be right; or nil
 	InText   bool   // bare addresses were found in the file by its text
 	Text     *Text  // a bare address that was found by the text of files; nil if not
-	Evidence string // in words, what speaks for the place of a bare address, or for a function that was left by a jump
+	Evidence string // in words, for the place of a bare address, or for a function that was left by a jump
 }
 
-// Text is what speaks for a bare address that is in no known module: it is known
-// only how far it is from the start of a page, and what its neighbours call.
+// Text is the evidence for a bare address that is in no known module. Only its
+// distance from the start of a page is known, and what its neighbours call.
 type Text struct {
 	Candidates int  // places in all files that fit
 	Named      bool // the backtrace has frames of the module by name
@@ -46,7 +46,7 @@ type Text struct {
 	Local      bool // it calls a function of its own module, or is known together with one that does
 }
 
-// Kind says how a call came to be known.
+// Kind is how a call became known.
 type Kind uint8
 
 const (
@@ -73,19 +73,19 @@ const (
 	EndsDenied
 )
 
-// Link says how the call that a frame returns to and the function of the frame above
-// go together.
+// Link is the relation between the call that a frame returns to and the function of
+// the frame above.
 type Link int8
 
 const (
 	LinkDenied Link = iota - 1 // the call does not lead there
-	LinkSilent                 // the code does not tell
+	LinkSilent                 // the code does not show it
 	LinkTail                   // what is called leads there by jumps
 	LinkDirect                 // the call is of this very function
 )
 
-// Problem says what an error is about. The values are those of the type of this name
-// of package kmemleak.
+// Problem is the class of an error. The values are those of the type of this name in
+// package kmemleak.
 type Problem uint8
 
 const (
@@ -108,7 +108,7 @@ const (
 	ProblemOther
 )
 
-// denies reports whether a place with this problem cannot be meant.
+// denies reports whether a place with this problem cannot be what is meant.
 func (p Problem) denies() bool {
 	return p == ProblemOtherBuild || p == ProblemNotAfterCall || p == ProblemBeyond || p == ProblemOtherCallee
 }

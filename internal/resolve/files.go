@@ -11,10 +11,10 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// What users of a Resolver need of the packages below, so that they need not know these.
+// What users of a Resolver need from the packages below. They do not import these.
 type (
 	Finder = debugfile.Finder     // finds object files
-	Server = debugfile.Debuginfod // loads those that are not here
+	Server = debugfile.Debuginfod // downloads files that are not here
 )
 
 // EnvironmentServer returns the servers that the environment names, nil if it names none.

@@ -14,8 +14,8 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// resolution is what a frame by itself may mean. It does not change once it is
-// made, and refers to no file.
+// resolution is what a frame may mean by itself. It does not change after it is made,
+// and refers to no file.
 type resolution struct {
 	frame    Frame
 	file     string // path
@@ -23,11 +23,11 @@ type resolution struct {
 	lost     string // the module that a bare address is in
 	exact    bool   // the address is that of an instruction, nothing returns to it
 	text     *Text  // if it was found without knowing where the module lay
-	evidence string // what the answer of a bare address rests on
+	evidence string // for the answer of a bare address
 	build    Build
 	answers  []answer // the places that fit best; several if they cannot be told apart
 	places   [][]Pos  // of answers, distinct ones
-	trouble           // why answers are missing or not to be trusted
+	trouble           // why answers are missing or must not be trusted
 }
 
 // answer is one place that a frame may mean.
@@ -37,7 +37,7 @@ type answer struct {
 	same   bool    // the name is the printed one, to the last number
 	entry  uint64  // address of the function's symbol, in the file
 	callee string  // name of the function that the call is of, "" if not known
-	target uint64  // and its address in the file, 0 if it is in another
+	target uint64  // its address in the file, 0 if it is in another file
 	ret    uint64  // the address that the call returns to, in the file; 0 if none does
 	nopos  trouble // why pos has no line, or lacks functions
 	part   bool    // pos may lack functions
@@ -49,7 +49,7 @@ type trouble struct {
 	err     error
 }
 
-// of puts what the trouble is with in front of the error, if there is one.
+// of puts the subject of the trouble in front of the error, if there is one.
 func (t trouble) of(what string) trouble {
 	if t.err != nil {
 		t.err = fmt.Errorf("%s: %w", what, t.err)
@@ -57,7 +57,7 @@ func (t trouble) of(what string) trouble {
 	return t
 }
 
-// noImage is the trouble of a file that could not be opened.
+// noImage is the trouble with a file that could not be opened.
 func noImage(err error) trouble {
 	switch {
 	case errors.Is(err, fs.ErrClosed):
@@ -68,7 +68,7 @@ func noImage(err error) trouble {
 	return trouble{ProblemOther, err}
 }
 
-// contradicted is the trouble of a place that cannot be what a frame means.
+// contradicted is the trouble with a place that cannot be what a frame means.
 func contradicted(p Problem, format string, args ...any) trouble {
 	return trouble{p, fmt.Errorf("contradicted: "+format, args...)}
 }
@@ -81,7 +81,7 @@ func (r *Resolver) examine(q question, x *resolution) {
 		r.examineAddress(q, x)
 		return
 	case !x.place():
-		// What a decoder put in between stands for no address.
+		// Frames that a decoder inserted have no address.
 		x.answers = []answer{{pos: []Pos{{Func: Demangled(f.Func), File: f.File, RawFile: f.File, Line: f.Line, Inlined: f.Inlined}}}}
 		return
 	}
@@ -131,8 +131,8 @@ func (x *resolution) settle(img *image, want string) {
 	}
 }
 
-// sameBuild notes whether the file has the build ID that is wanted, "" if none is
-// known, and is not known to be of another build.
+// sameBuild notes whether the file has the wanted build ID, "" if none is known, and
+// is not known to be of another build.
 func (x *resolution) sameBuild(img *image, want string) {
 	switch {
 	case want == "" && img.stale != nil:
@@ -146,9 +146,9 @@ func (x *resolution) sameBuild(img *image, want string) {
 	}
 }
 
-// sameID reports whether a build ID that was printed is that of a file. The kernel
-// fills one of less than 20 bytes up with zeros (print_modules and
-// sprint_backtrace_build_id in kernel/kallsyms.c print 20), and some people cut it.
+// sameID reports whether a printed build ID is that of a file. The kernel fills one
+// of less than 20 bytes with zeros (print_modules and sprint_backtrace_build_id in
+// kernel/kallsyms.c print 20), and people may cut it.
 func sameID(printed, id string) bool {
 	const digits = 40
 	printed, id = strings.ToLower(printed), strings.ToLower(id)
@@ -158,8 +158,8 @@ func sameID(printed, id string) bool {
 	return strings.HasPrefix(id, printed)
 }
 
-// place reports whether the frame stands for a place in code, which those that a
-// decoder put in between do not.
+// place reports whether the frame stands for a place in code. Frames that a decoder
+// inserted do not.
 func (x *resolution) place() bool {
 	f := x.frame
 	return f.Func == "" || !f.Inlined && (f.File == "" || f.Offset != 0 || f.Size != 0)
@@ -168,7 +168,7 @@ func (x *resolution) place() bool {
 // module returns the module that a frame is in.
 func (x *resolution) module() string { return cmp.Or(x.frame.Module, x.lost) }
 
-// title names the function of a frame for messages.
+// title returns the function of a frame for messages.
 func (x *resolution) title() string {
 	switch {
 	case x.frame.Func != "":
@@ -212,8 +212,8 @@ func (x *resolution) call() Call {
 	return c
 }
 
-// interrupts reports whether a frame is in the code that an interrupt or exception
-// enters the kernel by. What is below it in a backtrace did not call it.
+// interrupts reports whether a frame is in the code through which an interrupt or
+// exception enters the kernel. The frame below it in a backtrace did not call it.
 func interrupts(f Frame) bool {
 	function := f.Func
 	if function == "common_interrupt" {

@@ -18,7 +18,7 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// image is an open object file, shared by those who use it.
+// image is an open object file, shared by its users.
 type image struct {
 	once sync.Once
 	err  error
@@ -29,7 +29,7 @@ type image struct {
 	buildID string
 	lacks   error        // why there is no debugging information; nil if there is some
 	stale   error        // what runs is of another build; nil if not, or if that is not known
-	lookups atomic.Int32 // since pages were given back
+	lookups atomic.Int32 // since pages were released
 
 	// Of the set of images, under its lock.
 	users   int
@@ -37,8 +37,8 @@ type image struct {
 	dropped bool   // no longer in the set: the last user closes
 }
 
-// images is the set of open files. Those that were not used for the longest time are
-// closed if there are too many.
+// images is the set of open files. If there are too many, those that were not used
+// for the longest time are closed.
 type images struct {
 	files *debugfile.Finder
 	ctx   context.Context // ends what is loaded from servers; nil: nothing does
@@ -126,8 +126,8 @@ func (s *images) evict() *image {
 	return img
 }
 
-// Pages of files are given back when they take up more than maxMapped bytes, which is
-// looked at after every few lookups.
+// Pages of files are released when they take up more than maxMapped bytes, which is
+// checked after every few lookups.
 const (
 	maxMapped  = 16 << 20
 	lookAtSize = 4
@@ -155,7 +155,7 @@ func (s *images) close() error {
 	return s.drop()
 }
 
-// drop closes all files, those in use when they no longer are.
+// drop closes all files. Files in use are closed when their use ends.
 func (s *images) drop() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -170,8 +170,7 @@ func (s *images) drop() error {
 	return errors.Join(errs...)
 }
 
-// close releases the file. Unmapping does not fail in a way that callers could
-// help.
+// close releases the file. Callers could not handle errors of unmapping.
 func (img *image) close() error {
 	if img.file == nil {
 		return nil
@@ -200,9 +199,9 @@ func (s *images) find(img *image, key imageKey) error {
 	return nil
 }
 
-// mayLoad notes that the files of a module are worth loading from a server, because
-// a frame is of it. To look for bare addresses all modules are opened that there are
-// files of, and not one of them needs to be the right one.
+// mayLoad notes that the files of a module are worth downloading, because a frame
+// belongs to it. To look for bare addresses, all modules that have files are opened,
+// and none of them needs to be the right one.
 func (s *images) mayLoad(module string) {
 	if s.files.Server == nil {
 		return
@@ -217,6 +216,6 @@ func (s *images) mayLoad(module string) {
 	}
 }
 
-// maxLoadable is how many modules may be asked servers for; the text of a report
-// may name any number.
+// maxLoadable is the number of modules that servers may be asked for; the text of a
+// report may name any number.
 const maxLoadable = 4096

@@ -11,7 +11,7 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// link is what is known of two neighbours in a backtrace.
+// link is what is known about two neighbours in a backtrace.
 type link struct {
 	kind Link
 	hops []hop // functions that were left by a jump, the innermost first
@@ -38,7 +38,7 @@ type function struct {
 // linkKey is what a link follows from.
 type linkKey struct{ from, to function }
 
-// linker finds out how neighbours in backtraces go together.
+// linker finds links between neighbours in backtraces.
 type linker struct {
 	images *images
 	memory *memory
@@ -46,7 +46,7 @@ type linker struct {
 	known  cache[linkKey, link]
 }
 
-// link tells how the call of a goes together with the frame above.
+// link returns the link from the call of a to the frame above.
 func (l *linker) link(x *resolution, a *answer, above *resolution) link {
 	switch {
 	case a.callee == "" && a.target == 0:
@@ -72,8 +72,8 @@ func (l *linker) link(x *resolution, a *answer, above *resolution) link {
 	return l.leads(from, to, cmp.Or(above.frame.BuildID, x.frame.BuildID))
 }
 
-// leads tells how a call of a function leads to another one. The module of the
-// latter has the build ID, "" if it is not known.
+// leads returns the link from a call of a function to another function. The module of
+// the latter has the build ID, "" if it is not known.
 func (l *linker) leads(from, to function, wantID string) link {
 	key := linkKey{from, to}
 	known, ok := l.known.get(key)

@@ -23,7 +23,7 @@ type Module struct {
 // ErrHidden is the error for addresses that the kernel shows as zero.
 var ErrHidden = fmt.Errorf("the kernel hides the addresses of modules (not root, or kernel.kptr_restrict is 2): %w", fs.ErrPermission)
 
-// memory is where modules lay.
+// memory is where modules were.
 type memory struct {
 	modules []Module
 
@@ -91,9 +91,9 @@ func (m *memory) after(addr uint64) int {
 	return i
 }
 
-// inside reports whether an address behind the start of a section is in the
-// memory of the section's module, as far as that can be told without the module's
-// file: in the same page, or in front of another section of the module.
+// inside reports whether an address behind the start of a section is in the memory of
+// the section's module, as far as is known without the module's file: in the same
+// page, or in front of another section of the module.
 func (m *memory) inside(addr uint64, l loadedSection) bool {
 	if addr-l.addr < barePage-l.addr%barePage {
 		return true

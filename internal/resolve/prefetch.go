@@ -8,11 +8,11 @@ import (
 	"iter"
 )
 
-// Prefetch loads from servers what is needed for backtraces, until ctx ends. It
-// returns the cause of that, or nil.
+// Prefetch downloads what is needed for backtraces, until ctx ends. It returns the
+// cause of that, or nil.
 //
-// The work is that of Backtrace, with files of its own: an answer that was cut off by
-// ctx must not be remembered.
+// It does what Backtrace does, with files of its own: an answer that ctx cut off must
+// not be remembered.
 func (r *Resolver) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) error {
 	r.images.mu.Lock()
 	closed := r.images.closed
@@ -26,7 +26,7 @@ func (r *Resolver) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) e
 	trial := New(r.Config)
 	trial.images.ctx = ctx
 	work, done := make(chan []Frame), make(chan struct{})
-	// What waits for something else than a server may take longer than ctx.
+	// Waiting for anything but a server may take longer than ctx.
 	go func() {
 		defer close(done)
 		defer trial.Close()

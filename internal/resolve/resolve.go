@@ -6,8 +6,8 @@
 // and which functions between two frames were left by a jump.
 //
 // It finds facts and does not judge them: see [Facts]. A frame is looked at by itself
-// first (frame.go, address.go); bare addresses that are in no known module are then
-// held against their neighbours (run.go), and so are names that fit several places
+// first (frame.go, address.go). Then bare addresses that are in no known module are
+// checked against their neighbours (run.go), and so are names that fit several places
 // (backtrace.go).
 package resolve
 
@@ -61,13 +61,13 @@ func (p Pos) String() string {
 	return s
 }
 
-// PathPrefix says where the files of a source tree are.
+// PathPrefix maps the path of a source tree to where the tree is.
 type PathPrefix struct {
 	Old string
 	New string
 }
 
-// Config is what a [Resolver] works with.
+// Config configures a [Resolver].
 type Config struct {
 	Files    *debugfile.Finder
 	Modules  []Module
@@ -75,11 +75,11 @@ type Config struct {
 	Paths    []PathPrefix // replacements of the beginnings of source paths
 	Describe func(Frame) string
 
-	// Allocates reports whether a function, by its name, is one of the kernel's allocators,
-	// which know nothing of what they allocate for. Types needs it.
+	// Allocates reports whether the function of a name is one of the kernel's
+	// allocators, which do not know what they allocate for. Types needs it.
 	Allocates func(name string) bool
 
-	// Firm reports whether what is known of a frame by itself is enough to hold it
+	// Firm reports whether enough is known about a frame by itself to check it
 	// against the frame above.
 	Firm func(*Facts) bool
 }
@@ -95,7 +95,7 @@ type Resolver struct {
 	runs   cache[string, []*resolution]
 }
 
-// New returns a Resolver. The caller closes it.
+// New returns a Resolver. The caller must close it.
 func New(c Config) *Resolver {
 	r := &Resolver{
 		Config: c,
@@ -107,8 +107,8 @@ func New(c Config) *Resolver {
 	return r
 }
 
-// Close releases all files. Answers that were given stay valid. Later calls give
-// errors that match [io/fs.ErrClosed], but for frames that are remembered.
+// Close releases all files. Answers that were returned stay valid. Later calls return
+// errors that match [io/fs.ErrClosed], except for frames that are remembered.
 func (r *Resolver) Close() error { return r.images.close() }
 
 // question is what is asked about a frame.
@@ -117,8 +117,8 @@ type question struct {
 	exact bool // the address is of an interrupted instruction, not of a call
 }
 
-// Frame returns the distinct places that a frame may mean, by itself, as Places and Err
-// of a [Call] have them.
+// Frame returns the distinct places that a frame may mean by itself, and the error,
+// like Places and Err of a [Call].
 func (r *Resolver) Frame(f Frame) ([][]Pos, error) {
 	x := r.resolve(question{frame: f})
 	return x.places, x.err
@@ -135,19 +135,19 @@ func (r *Resolver) resolve(q question) *resolution {
 		return nil
 	}); err != nil {
 		*x = resolution{frame: q.frame, trouble: trouble{ProblemOther, err}}
-		// What was being read of the file is half done.
+		// The reading of the file was interrupted half-way.
 		_ = r.images.drop()
 	}
 	x.places = distinct(x.answers)
-	// Where there was no good file there may be one later.
+	// If there is no good file now, there may be one later.
 	if x.file != "" {
 		r.frames.put(q, x)
 	}
 	return x
 }
 
-// wanted returns the build ID that the file of a module should have, "" if that is
-// not known: printed is that of the frame.
+// wanted returns the build ID that the file of a module should have, "" if it is not
+// known. printed is that of the frame.
 func (m *memory) wanted(module, printed string) string {
 	if known := m.module(module); known != nil {
 		return cmp.Or(printed, known.BuildID)

@@ -11,25 +11,24 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// Bare addresses without knowledge of where modules lay.
+// Bare addresses if it is not known where modules were.
 //
-// The kernel prints a bare address where no module is any more: in the memory of
-// init functions, which is freed before anybody reads the report, and in that of
-// modules that were unloaded. What is left of the place is its distance from the
-// start of a page, because the code of a module, and its init code, start on
-// pages of their own. 4 KiB is the smallest page of all machines, and every
-// larger one starts on a smaller one. In each module that is at hand some places
-// have this distance, and a call ends at few of them. Of these the right one is
-// of the function of the frame above, and in the function that the frame below
-// calls.
+// The kernel prints a bare address where no module is any more: in the memory of init
+// functions, which is freed before the report is read, and in that of unloaded
+// modules. What remains of the place is its distance from the start of a page,
+// because the code of a module, and its init code, start on pages of their own. 4 KiB
+// is the smallest page of all machines, and every larger page starts where a smaller
+// one does. In each available module some places have this distance, and a call ends
+// at few of them. At the right one, the call is of the function in the frame above,
+// and the frame below calls the function that the place is in.
 //
-// An init function alone is not enough to go by where there are many modules: it
-// is at the start of its page in most of them, and modules of one kind begin
-// alike. Then the call of another function of the same module is asked for.
+// If there are many modules, an init function alone is not enough evidence: in most
+// modules it is at the start of its page, and modules of one kind begin alike. Then
+// the place must also call another function of the same module.
 const barePage = 4 << 10
 
-// maxPossible is how many places are looked at for one address, and maxShown how
-// many of those that fit are given.
+// maxPossible is how many places are looked at for one address, and maxShown how many of
+// those that fit are returned.
 const (
 	maxPossible = 4096
 	maxShown    = 16
@@ -46,8 +45,8 @@ type possible struct {
 
 func (p *possible) region() kobj.Region { return p.place.Section.Region }
 
-// recoverBare finds out what bare addresses mean that lie in no known module, and
-// replaces their resolutions.
+// recoverBare replaces the resolutions of bare addresses that are in no known module
+// by what they mean.
 func (r *Resolver) recoverBare(rs []*resolution) {
 	if !slices.ContainsFunc(rs, (*resolution).lostAddress) {
 		return
@@ -102,8 +101,8 @@ func (x *resolution) lostAddress() bool {
 	return x.frame.Func == "" && len(x.answers) == 0 && x.frame.Addr != 0 && x.lost == ""
 }
 
-// recoverRun finds out about bare addresses that follow each other, between the
-// frames above and below, which may be nil.
+// recoverRun returns the resolutions of bare addresses that follow each other between
+// the frames above and below, which may be nil.
 func (r *Resolver) recoverRun(run []*resolution, above, below *resolution, named map[string]bool) []*resolution {
 	modules := r.Files.Modules()
 	for m := range named {
@@ -153,7 +152,7 @@ type bareRun struct {
 	run          []*resolution
 	above, below *resolution
 	named        map[string]bool
-	sole         bool          // there is one module only that they may be in
+	sole         bool          // they may be in only one module
 	all          [][]*possible // of each address
 }
 
@@ -162,7 +161,7 @@ func (b *bareRun) recover(modules []string) []*resolution {
 	b.all = make([][]*possible, len(b.run))
 	for _, m := range modules {
 		if mod := b.r.memory.module(m); mod != nil && mod.hasCode() {
-			continue // it is known where that one was
+			continue // it is known where that module was
 		}
 		img, err := b.r.images.acquire(m, "")
 		if err != nil {

@@ -19,8 +19,8 @@ func (b *bareRun) possibleIn(img *image, module string, i int) {
 	}
 	for _, region := range [...]kobj.Region{kobj.RegionInitText, kobj.RegionCoreText} {
 		if region == kobj.RegionCoreText && b.named[module] {
-			// It was loaded when the report was printed, so that the kernel gave
-			// names to all addresses in it but those of freed memory.
+			// It was loaded when the report was printed, so the kernel printed names
+			// for all addresses in it except those of freed memory.
 			continue
 		}
 		places, ok := img.file.AtResidue(region, addr%barePage, barePage)
@@ -38,8 +38,7 @@ func (b *bareRun) possibleIn(img *image, module string, i int) {
 	}
 }
 
-// possible looks at one place for the i-th address. It is nil if that cannot be
-// meant.
+// possible returns a place for the i-th address, nil if it cannot be what is meant.
 func (b *bareRun) possible(img *image, module string, pl kobj.InModule, i int) *possible {
 	call := img.file.CallBefore(pl.Section, pl.Offset)
 	if call.Kind == kobj.CallNone {
@@ -79,12 +78,12 @@ func (b *bareRun) possible(img *image, module string, pl kobj.InModule, i int) *
 	return p
 }
 
-// fromBelow tells whether the frame below the run calls the function that p is in.
+// fromBelow returns the link from the frame below the run to the function that p is in.
 func (b *bareRun) fromBelow(img *image, module string, p *possible) Link {
 	below := b.below
 	if below.frame.Func == "do_one_initcall" && below.frame.Module == "" {
-		// It calls init functions and nothing else; the module loader has that of
-		// a module by this name.
+		// It calls only init functions; the module loader has that of a module by
+		// this name.
 		init, err := img.file.Lookup("init_module")
 		if err != nil || len(init) != 1 {
 			return LinkSilent
@@ -104,7 +103,7 @@ func (b *bareRun) fromBelow(img *image, module string, p *possible) Link {
 // maxPairs bounds how many pairs of places are compared.
 const maxPairs = 1 << 16
 
-// filter drops the places that do not go together with any of another address.
+// filter drops the places that do not fit any place of another address.
 func (b *bareRun) filter() {
 	for changed := true; changed; {
 		changed = false
@@ -137,7 +136,7 @@ func (b *bareRun) together(i int, p *possible, j int, q *possible) bool {
 	return true
 }
 
-// relate notes for the places which of them a place of the next address calls.
+// relate notes which places a place of the next address calls.
 func (b *bareRun) relate() {
 	for i := range len(b.all) - 1 {
 		if len(b.all[i])*len(b.all[i+1]) > maxPairs {
@@ -152,8 +151,8 @@ func (b *bareRun) relate() {
 	}
 }
 
-// segment returns the end of the addresses from i on that are known by each other:
-// each may be one place only, and is called by the next one.
+// segment returns the end of the addresses from i on that identify each other: each
+// may be in only one place, and is called by the next one.
 func (b *bareRun) segment(i int) int {
 	end := i + 1
 	for len(b.all[end-1]) == 1 && end < len(b.all) && len(b.all[end]) == 1 && b.pair(end-1) > LinkSilent {
@@ -162,14 +161,14 @@ func (b *bareRun) segment(i int) int {
 	return end
 }
 
-// pair tells how the address below the i-th one calls it; both are known.
+// pair returns how the address below the i-th one calls it; both are known.
 func (b *bareRun) pair(i int) Link {
 	q := b.all[i+1][0]
 	return b.r.links.link(q.r, &q.r.answers[0], b.all[i][0].r).kind
 }
 
-// supports counts what speaks for the addresses in [i, end): calls that lead from
-// one to the next, at both ends too.
+// supports returns the amount of evidence for the addresses in [i, end): the number
+// of calls that lead from one to the next, including both ends.
 func (b *bareRun) supports(i, end int) int {
 	if len(b.all[i]) != 1 {
 		return 0
@@ -187,7 +186,7 @@ func (b *bareRun) supports(i, end int) int {
 	return n
 }
 
-// local reports whether the i-th address or one that is known together with it
+// local reports whether the i-th address, or one that is known together with it,
 // calls a function of its own module.
 func (b *bareRun) local(i int) bool {
 	for i > 0 && b.segment(i-1) > i {
@@ -202,10 +201,10 @@ func (b *bareRun) local(i int) bool {
 func (b *bareRun) conclude(i, supports int) *resolution {
 	all := b.all[i]
 	if !slices.ContainsFunc(all, func(p *possible) bool { return p.named || p.up > LinkSilent || p.down > LinkSilent }) && supports == 0 {
-		return b.run[i] // some place has the distance by chance
+		return b.run[i] // some place has this distance by chance
 	}
-	// What fits best first, init functions before others: their memory is the
-	// usual reason.
+	// The best fit is first, and init functions are before others: their memory is
+	// the usual reason.
 	slices.SortStableFunc(all, func(p, q *possible) int {
 		return cmp.Or(
 			-cmp.Compare(max(p.up, 0)+max(p.down, 0), max(q.up, 0)+max(q.down, 0)),
@@ -269,7 +268,7 @@ func (b *bareRun) answer(p *possible) (answer, bool) {
 	return a, true
 }
 
-// evidence says what speaks for the only place that the i-th address may be.
+// evidence returns the evidence for the only place that the i-th address may be.
 func (b *bareRun) evidence(i int) string {
 	p := b.all[i][0]
 	s := fmt.Sprintf("the distance from a page's start, %#x, fits %s+%#x of %s, where a call ends",

@@ -12,7 +12,7 @@ import (
 	"github.com/kmemleak/kmemleak/internal/dwarf"
 )
 
-// sources finds out what to call source files.
+// sources finds the paths of source files.
 type sources struct {
 	release  func() string // of the kernel, "" if that is not known
 	trees    []string
@@ -37,7 +37,7 @@ func (s *sources) paths(f dwarf.File) (raw, show string) {
 	return p.raw, p.show
 }
 
-// pos turns what the debugging information has into what users get.
+// pos returns the position of a frame of the debugging information.
 func (s *sources) pos(l dwarf.Frame) Pos {
 	p := Pos{Func: Demangled(l.LinkageName), Line: l.Line, Column: l.Column, Inlined: l.Inlined}
 	if p.Func == "" || p.Func == l.LinkageName {
@@ -66,8 +66,8 @@ func joinRaw(dir, name string) string {
 	return dir + "/" + name
 }
 
-// show returns the path to show for a source file: as the user mapped it, else
-// where it exists, else as the compiler recorded it, cleaned.
+// show returns the path to show for a source file: mapped by the user, or where it
+// exists, or as the compiler recorded it, cleaned.
 func (s *sources) show(f dwarf.File, raw string) string {
 	if raw == "" {
 		return ""
@@ -118,7 +118,7 @@ func (s *sources) existing() []string {
 	return s.roots
 }
 
-// clean shortens a path of a file that exists, unless that is another file then.
+// clean shortens the path of a file that exists, unless it is then that of another file.
 func clean(p string) string {
 	short := path.Clean(p)
 	if short == p {

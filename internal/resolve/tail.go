@@ -18,8 +18,7 @@ const (
 	maxPaths = 32
 )
 
-// tailWalk looks for the ways on which a function is reached by jumps from
-// another one.
+// tailWalk looks for the ways on which jumps lead from one function to another.
 type tailWalk struct {
 	*linker
 	to     function
@@ -41,7 +40,7 @@ type step struct {
 // exits are the functions that a function may jump to.
 type exits struct {
 	to       []exit // each function once
-	anywhere bool   // it may also jump where the code does not tell
+	anywhere bool   // it may also jump to a place that the code does not show
 }
 
 type exit struct {
@@ -49,7 +48,7 @@ type exit struct {
 	jumps []uint64 // addresses
 }
 
-// walk tells how a call of from leads to w.to.
+// walk returns the link from a call of from to w.to.
 func (w *tailWalk) walk(from function) link {
 	from, found := w.find(from)
 	if !found {
@@ -189,8 +188,8 @@ func (w *tailWalk) acquire(module string) (*image, error) {
 	return w.images.acquire(module, w.memory.wanted(module, want))
 }
 
-// find completes what is known of a function by looking for the file that it is
-// in. It reports false if nothing more can be found out about it.
+// find completes what is known about a function by looking for its file. It returns
+// false if nothing more is to be found out.
 func (w *tailWalk) find(fn function) (function, bool) {
 	if fn.path != "" {
 		img, err := w.acquire(fn.module)
@@ -206,8 +205,7 @@ func (w *tailWalk) find(fn function) (function, bool) {
 	if w.is(fn) {
 		return fn, true
 	}
-	// A function of another file: of the kernel, or of the module that is looked
-	// for.
+	// A function of another file: of the kernel, or of the wanted module.
 	modules := []string{"", w.to.module}
 	for _, module := range slices.Compact(modules) {
 		img, err := w.acquire(module)
@@ -249,7 +247,7 @@ func (img *image) functionAt(module string, addr uint64, name string) (function,
 	return fn, true
 }
 
-// is reports whether fn is the function that is looked for.
+// is reports whether fn is the wanted function.
 func (w *tailWalk) is(fn function) bool {
 	if fn.path == "" || w.to.path == "" {
 		return (fn.path == "" || fn.module == w.to.module) && sameName(fn.name, w.to.name)
@@ -288,8 +286,8 @@ func (w *tailWalk) examine(fn function) *exits {
 	}
 	f, err := img.debug.Function(fn.entry)
 	if assembler(f, err) || f.Entry != fn.entry || len(f.Ranges) == 0 {
-		// Not from a compiler: it may do what it likes, go on in the function
-		// behind it for example.
+		// Not from a compiler: it may do anything, for example continue in the
+		// function behind it.
 		return unknown
 	}
 	e := &exits{anywhere: f.Err != nil}

@@ -14,8 +14,8 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// Guess is a type that an object may have. Guess and Field are as Guess and
-// Field of package kmemleak.
+// Guess is a type that an object may have. Guess and Field are like ObjectGuess and
+// ObjectField of package kmemleak.
 type Guess struct {
 	Type     string
 	Size     uint64
@@ -40,7 +40,7 @@ type Field struct {
 func (r *Resolver) Types(bt []Frame, f Frame, size uint64, data []byte) ([]Guess, error) {
 	x := r.resolve(question{frame: f})
 	if len(x.answers) == 0 && f.Func == "" {
-		// It was recovered by its neighbours: ask again for the place.
+		// Its neighbours recovered it: look for the place again.
 		rs := r.placed(bt)
 		i := slices.IndexFunc(rs, func(x *resolution) bool { return x.frame == f && len(x.answers) == 1 })
 		if i < 0 {
@@ -80,7 +80,7 @@ func guessed(size uint64, data []byte, vars []dwarf.Variable, order binary.ByteO
 	var all []ranked
 	for _, v := range vars {
 		// Parameters have their values before the call. The tag is the kernel's own
-		// account of allocations, since 6.10.
+		// record of allocations, since 6.10.
 		if v.Type.Kind != dwarf.KindPointer || allocates(v.Function) || v.Parameter && !v.Received || v.Type.Elem.Name == "struct alloc_tag" {
 			continue
 		}
@@ -133,8 +133,8 @@ func guessed(size uint64, data []byte, vars []dwarf.Variable, order binary.ByteO
 	return guesses
 }
 
-// bucket returns the size that kmalloc has for a size, 0 if that is beyond what it
-// has caches for.
+// bucket returns the size of kmalloc's cache for a size, 0 if there is no cache for
+// it.
 func bucket(size uint64) uint64 {
 	for _, b := range [...]uint64{8, 16, 32, 64, 96, 128, 192, 256, 512, 1024, 2048, 4096, 8192} {
 		if size <= b {
@@ -144,7 +144,7 @@ func bucket(size uint64) uint64 {
 	return 0
 }
 
-// maxFields is how many fields are shown: hex dumps have 32 bytes.
+// maxFields is the number of fields that are shown: hex dumps have 32 bytes.
 const maxFields = 64
 
 // objectFields appends the fields of a type at an offset, as far as there is data.
@@ -173,7 +173,7 @@ func objectFields(fields []Field, name string, t *dwarf.Type, at uint64, data []
 	return append(fields, Field{name, t.Name, at, t.Size, fieldValue(t, b, cut, order)})
 }
 
-// fieldValue shows the bytes of a field.
+// fieldValue returns the bytes of a field for people.
 func fieldValue(t *dwarf.Type, b []byte, cut bool, order binary.ByteOrder) string {
 	more := ""
 	if cut {
