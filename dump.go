@@ -25,25 +25,37 @@ type Object struct {
 	Jiffies  uint64      // the kernel's tick counter at the allocation
 	MinCount int         // fewer references than this make it a leak: 0 never, 1 for most, 2 for vmalloc, -1 for ignored objects
 	Count    int         // references that the last scan found
-	Flags    ObjectFlags // state
+	Flags    uint32      // state, as OBJECT_… in mm/kmemleak.c: 1 allocated, 2 reported, 4 not scanned, 8 fully scanned for want of memory (5.4), 16 physical, 32 per-CPU (6.12), 64 suspected (7.3)
 	Checksum uint32      // crc of the content, from the last scan that found too few references; kernels before 3.18 print it signed
 
 	Backtrace []Frame // of the allocation, innermost first; nil if the kernel has none
 }
 
-// ObjectFlags is a set of states of an [Object], with the kernel's own values
-// (OBJECT_… in mm/kmemleak.c).
-type ObjectFlags uint32
-
-// States of an object.
+// Bits of Object.Flags that are asked for (OBJECT_… in mm/kmemleak.c).
 const (
-	ObjectAllocated ObjectFlags = 1 << 0 // not freed yet
-	ObjectReported  ObjectFlags = 1 << 1 // a scan has reported it as leaked
-	ObjectNoScan    ObjectFlags = 1 << 2 // its content is not searched for pointers
-	ObjectFullScan  ObjectFlags = 1 << 3 // all of it is searched, because there was no memory for its scan areas (since 5.4)
-	ObjectPhys      ObjectFlags = 1 << 4 // known by its physical address
-	ObjectPerCPU    ObjectFlags = 1 << 5 // per-CPU memory (since 6.12)
+	objectReported = 1 << 1
+	objectNoScan   = 1 << 2
 )
+
+// Reported reports whether a scan has reported the object as leaked.
+func (o Object) Reported() bool { return o.Flags&objectReported != 0 }
+
+// NoScan reports whether the content of the object is not searched for pointers.
+func (o Object) NoScan() bool { return o.Flags&objectNoScan != 0 }
+
+// Fate returns what became of the object of a leak, if o is what [Detector.Dump] returned
+// for its address: FateFreed if another object is there now, FateCleared if the kernel was
+// told to forget it, and otherwise FateReferenced. Whether it is still a leak is for Count
+// and MinCount to say.
+func (o Object) Fate(l Leak) Fate {
+	switch {
+	case o.Addr != l.Addr || o.Size != l.Size || o.Jiffies != l.Jiffies || o.PID != l.PID:
+		return FateFreed
+	case o.MinCount <= 0:
+		return FateCleared
+	}
+	return FateReferenced
+}
 
 var errDumpIncomplete = errors.New("incomplete answer in the kernel log")
 
@@ -146,7 +158,7 @@ func (o *Object) parseField(line string) {
 	case "count":
 		o.Count = int(n)
 	case "flags":
-		o.Flags = ObjectFlags(n)
+		o.Flags = uint32(n)
 	case "checksum":
 		o.Checksum = uint32(n)
 	}

@@ -98,7 +98,7 @@ func TestParseDump(t *testing.T) {
 5,7,1,-;kmemleak:   checksum = 7
 5,8,1,-;kmemleak:   backtrace:
 `, Object{Addr: 0x607b97e9cab8, Size: 8, PerCPU: true, Comm: "a b", Jiffies: 3, MinCount: 1, Count: -1,
-			Flags: ObjectAllocated | ObjectPerCPU, Checksum: 7}, nil},
+			Flags: 0x21, Checksum: 7}, nil},
 		{"another caller's lines", `5,1,1,-,caller=T9;kmemleak: Object 0x607b97e9cab8 (size 8):
 5,2,1,-,caller=T7;kmemleak:   min_count = 5
 5,3,1,-,caller=T9;kmemleak:   comm "x", pid 1, jiffies 3

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak/internal/machine"
+	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
 
 // Errors of [Detector.Find] and [Detector.During]: kmemleak works, and still its answer
@@ -124,7 +125,7 @@ func (d *Detector) find(ctx context.Context, o *options) (f Finding, err error) 
 	}
 	s := &search{
 		machine: d.machine(), options: o, finding: &f,
-		begun: begun, seen: make(map[identity]sighting), calls: make(map[BacktraceKey][]Call),
+		begun: begun, seen: make(map[identity]sighting), calls: make(map[stackkey.Key][]Call),
 	}
 	if err := s.begin(ctx, d); err != nil {
 		return f, fmt.Errorf("find: %w", err)
@@ -193,7 +194,7 @@ type search struct {
 
 	seen     map[identity]sighting // every relevant leak of any reading
 	readings int
-	calls    map[BacktraceKey][]Call
+	calls    map[stackkey.Key][]Call
 	proof    proof
 }
 

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+
+	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
 
 // identity is what stays the same of an object in all reports. The address alone is
@@ -129,7 +131,7 @@ func (s *search) callsOf(l Leak) []Call {
 	if s.options.symbolizer == nil {
 		return nil
 	}
-	key := KeyOf(l)
+	key := stackkey.Of(l.Backtrace, l.Calls)
 	calls, ok := s.calls[key]
 	if !ok || len(l.Backtrace) == 0 {
 		calls = s.options.symbolizer.Backtrace(l.Backtrace)
@@ -199,10 +201,6 @@ func (s *search) fate(ctx context.Context, l Leak) Fate {
 		return FateFreed
 	case err != nil:
 		return FateUnknown
-	case object.Addr != l.Addr || object.Size != l.Size || object.Jiffies != l.Jiffies:
-		return FateFreed
-	case object.MinCount <= 0:
-		return FateCleared
 	}
-	return FateReferenced
+	return object.Fate(l)
 }

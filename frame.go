@@ -30,16 +30,16 @@ type Frame struct {
 	Inlined bool   // the decoding tool marked this as inlined into the next frame
 }
 
-// IsTerminator reports whether f is not a frame but the mark that Linux printed at
+// isTerminator reports whether f is not a frame but the mark that Linux printed at
 // the end of backtraces until 5.2: an address of all ones, of 64 or 32 bits, without
 // a name (save_stack_trace in arch/x86/kernel/stacktrace.c).
-func (f Frame) IsTerminator() bool {
+func (f Frame) isTerminator() bool {
 	return f.Func == "" && (f.Addr == math.MaxUint64 || f.Addr == math.MaxUint32)
 }
 
 // isNothing reports whether f stands for no code: it has neither name nor address,
 // which old kernels print as (null), or it is the mark at the end.
-func (f Frame) isNothing() bool { return f.IsTerminator() || f.Func == "" && f.Addr == 0 }
+func (f Frame) isNothing() bool { return f.isTerminator() || f.Func == "" && f.Addr == 0 }
 
 // Name returns the name of the function for people: Func, demangled if it is a
 // mangled Rust or C++ name. It is "" for a bare address.

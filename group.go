@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
 
 // fingerprintDepth is the number of frames that make a fingerprint. Backtraces are
@@ -80,11 +82,11 @@ func Groups(leaks []Leak) []Group {
 	var groups []Group
 	byPrint := make(map[string]int)
 	// Leaks from one report share equal backtraces, so most need no fingerprint.
-	known := make(map[BacktraceKey]int)
+	known := make(map[stackkey.Key]int)
 	for _, l := range leaks {
-		key := KeyOf(l)
+		key := stackkey.Of(l.Backtrace, l.Calls)
 		i, ok := known[key]
-		if !ok || key == (BacktraceKey{}) {
+		if !ok || key == (stackkey.Key{}) {
 			print := l.Fingerprint()
 			if i, ok = byPrint[print]; !ok {
 				i = len(groups)

@@ -100,27 +100,6 @@ func TimerListClock(r io.Reader) (Clock, error) {
 	return c, nil
 }
 
-// ConfigClock returns the [BootClock] for CONFIG_HZ in a kernel configuration:
-// /boot/config-RELEASE or the unpacked /proc/config.gz.
-func ConfigClock(r io.Reader) (Clock, error) {
-	in := bufio.NewScanner(r)
-	for in.Scan() {
-		value, ok := strings.CutPrefix(in.Text(), "CONFIG_HZ=")
-		if !ok {
-			continue
-		}
-		hz, err := strconv.Atoi(strings.TrimSpace(value))
-		if err != nil || hz <= 0 || hz > 1<<16 {
-			return Clock{}, fmt.Errorf("kernel configuration: CONFIG_HZ is %q", value)
-		}
-		return BootClock(hz), nil
-	}
-	if err := in.Err(); err != nil {
-		return Clock{}, fmt.Errorf("kernel configuration: %w", err)
-	}
-	return Clock{}, errors.New("kernel configuration: no CONFIG_HZ")
-}
-
 // LeaksClock returns the [BootClock] for the tick rate that the ages in one report
 // imply: the difference of two leaks in jiffies is that in seconds times HZ. It
 // returns an error if the leaks have no ages, were allocated too close together, or

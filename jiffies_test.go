@@ -100,18 +100,6 @@ func TestTimerListClock(t *testing.T) {
 	}
 }
 
-func TestConfigClock(t *testing.T) {
-	c, err := ConfigClock(strings.NewReader("# CONFIG_HZ_100 is not set\nCONFIG_HZ_250=y\nCONFIG_HZ=250\n"))
-	if err != nil || c != BootClock(250) {
-		t.Errorf("%+v, %v", c, err)
-	}
-	for _, text := range []string{"", "CONFIG_HZ_250=y\n", "CONFIG_HZ=0\n", "CONFIG_HZ=x\n", "CONFIG_HZ=-250\n"} {
-		if c, err := ConfigClock(strings.NewReader(text)); err == nil || c != (Clock{}) {
-			t.Errorf("%q: %+v, %v", text, c, err)
-		}
-	}
-}
-
 func TestLeaksClock(t *testing.T) {
 	age := func(j uint64, ms int) Leak { return Leak{Jiffies: j, Age: time.Duration(ms) * time.Millisecond} }
 	tests := []struct {

@@ -120,29 +120,3 @@ func appendHexDump(b, data []byte) []byte {
 	}
 	return b
 }
-
-// A BacktraceKey identifies the Backtrace and the Calls of a leak by their place in
-// memory. It is a cheap map key for results that depend on nothing else. Equal keys
-// mean equal backtraces, but equal backtraces may have different keys. Leaks from one
-// call of [Parse], [Extract] or [Detector.Find] mostly share them. All leaks with
-// neither Backtrace nor Calls have the zero BacktraceKey.
-//
-// A key keeps the backtrace in memory. It means nothing if the backtrace is modified
-// later.
-type BacktraceKey struct {
-	first *Frame
-	call  *Call
-	n     int
-}
-
-// KeyOf returns the key of a leak's backtrace.
-func KeyOf(l Leak) BacktraceKey {
-	var k BacktraceKey
-	if k.n = len(l.Backtrace); k.n > 0 {
-		k.first = &l.Backtrace[0]
-	}
-	if len(l.Calls) > 0 {
-		k.call = &l.Calls[0]
-	}
-	return k
-}

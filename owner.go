@@ -115,7 +115,7 @@ func decodedCalls(backtrace []Frame) []Call {
 	calls := make([]Call, 0, len(backtrace))
 	var inlined []Pos
 	for i, f := range backtrace {
-		if f.IsTerminator() {
+		if f.isTerminator() {
 			continue
 		}
 		pos := Pos{Func: f.Name(), File: f.File, RawFile: f.File, Line: f.Line, Inlined: f.Inlined}

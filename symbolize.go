@@ -87,7 +87,7 @@ type PathPrefix struct {
 // Resolve may download files that Prefetch has not downloaded, within the limits of
 // Debuginfod.
 func (s *Symbolizer) Resolve(f Frame) ([]Pos, error) {
-	if f.IsTerminator() {
+	if f.isTerminator() {
 		return nil, errors.New("not a frame, but the mark at a backtrace's end")
 	}
 	places, err := s.resolver().Frame(resolve.Frame(f))
@@ -203,7 +203,7 @@ func (s *Symbolizer) resolver() *resolve.Resolver {
 func resolvable(bt []Frame) []resolve.Frame {
 	frames := make([]resolve.Frame, 0, len(bt))
 	for _, f := range bt {
-		if !f.IsTerminator() {
+		if !f.isTerminator() {
 			frames = append(frames, resolve.Frame(f))
 		}
 	}

@@ -180,7 +180,7 @@ func (d driven) Dump(ctx context.Context, addr uint64) (records []machine.LogRec
 	if o == nil {
 		return nil, machine.ErrNoObject
 	}
-	minCount, count, flags := 1, 1, kmemleak.ObjectAllocated
+	minCount, count, flags := 1, 1, 1 // OBJECT_ALLOCATED
 	if o.white {
 		count = 0
 	}
@@ -188,7 +188,7 @@ func (d driven) Dump(ctx context.Context, addr uint64) (records []machine.LogRec
 		minCount = 0
 	}
 	if o.reported {
-		flags |= kmemleak.ObjectReported
+		flags |= 2 // OBJECT_REPORTED
 	}
 	var checksum uint32
 	if o.leak.Checksum != nil {
@@ -199,7 +199,7 @@ func (d driven) Dump(ctx context.Context, addr uint64) (records []machine.LogRec
 		fmt.Sprintf("  comm \"%s\", pid %d, jiffies %d", o.leak.Comm, o.leak.PID, o.leak.Jiffies),
 		fmt.Sprintf("  min_count = %d", minCount),
 		fmt.Sprintf("  count = %d", count),
-		fmt.Sprintf("  flags = 0x%x", uint32(flags)),
+		fmt.Sprintf("  flags = 0x%x", flags),
 		fmt.Sprintf("  checksum = %d", checksum),
 		"  backtrace:",
 	}

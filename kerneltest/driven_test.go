@@ -154,7 +154,7 @@ func TestDump(t *testing.T) {
 	k := kerneltest.New(t)
 	l := k.Alloc(kmemleak.Leak{Comm: `x", pid 1`, PID: 7})
 	want := kmemleak.Object{Addr: l.Addr, Size: 64, Comm: l.Comm, PID: 7, Jiffies: l.Jiffies, MinCount: 1, Count: 1,
-		Flags: kmemleak.ObjectAllocated, Backtrace: l.Backtrace}
+		Flags: 1, Backtrace: l.Backtrace}
 	got, err := k.Detector().Dump(l.Addr)
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, object (-want +got):\n%s", err, diff)

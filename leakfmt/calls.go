@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
 
 // fromText reports whether the places of a call are those that a tool had put into
@@ -27,7 +28,7 @@ func ownerOf(calls []kmemleak.Call) owner {
 // report share a few hundred backtraces.
 type memo[T any] struct {
 	of     func(l kmemleak.Leak) T
-	shared map[kmemleak.BacktraceKey]T
+	shared map[stackkey.Key]T
 	equal  map[string]T
 	key    []byte
 }
@@ -36,11 +37,11 @@ type memo[T any] struct {
 const maxMemo = 4096
 
 func newMemo[T any](of func(kmemleak.Leak) T) *memo[T] {
-	return &memo[T]{of: of, shared: make(map[kmemleak.BacktraceKey]T), equal: make(map[string]T)}
+	return &memo[T]{of: of, shared: make(map[stackkey.Key]T), equal: make(map[string]T)}
 }
 
 func (m *memo[T]) get(l kmemleak.Leak) T {
-	at := kmemleak.KeyOf(l)
+	at := stackkey.Of(l.Backtrace, l.Calls)
 	if v, ok := m.shared[at]; ok {
 		return v
 	}

@@ -14,13 +14,14 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
 
 // A builder makes a profile of the leaks that are added.
 type builder struct {
 	Options
 	profile   *profile.Profile
-	shared    map[kmemleak.BacktraceKey]stack
+	shared    map[stackkey.Key]stack
 	stacks    map[string]stack
 	samples   map[sampleKey]*profile.Sample
 	locations map[string]*profile.Location
@@ -60,7 +61,7 @@ func newBuilder(o *Options) *builder {
 			PeriodType:        &profile.ValueType{Type: "leaked_space", Unit: "bytes"},
 			Period:            1,
 		},
-		shared:    make(map[kmemleak.BacktraceKey]stack),
+		shared:    make(map[stackkey.Key]stack),
 		stacks:    make(map[string]stack),
 		samples:   make(map[sampleKey]*profile.Sample),
 		locations: make(map[string]*profile.Location),
@@ -108,7 +109,7 @@ func (b *builder) add(l kmemleak.Leak) {
 
 // stack returns the profile's form of a backtrace. Most leaks of a report share a few.
 func (b *builder) stack(l kmemleak.Leak) stack {
-	at := kmemleak.KeyOf(l)
+	at := stackkey.Of(l.Backtrace, l.Calls)
 	s, ok := b.shared[at]
 	if ok {
 		return s

@@ -122,17 +122,17 @@ func writeObjects(w io.Writer, leaks []kmemleak.Leak) error {
 // objectText returns what has become of a leaked object, as far as dump knows.
 func objectText(l kmemleak.Leak, dump func(uint64) (kmemleak.Object, error)) string {
 	o, err := dump(l.Addr)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err.Error()
-	case o.Addr != l.Addr || o.Size != l.Size || o.Jiffies != l.Jiffies || o.PID != l.PID:
-		return "another object is there now, so this one was freed, or the report is of another boot"
 	}
-	if o.MinCount <= 0 {
+	switch o.Fate(l) {
+	case kmemleak.FateFreed:
+		return "another object is there now, so this one was freed, or the report is of another boot"
+	case kmemleak.FateCleared:
 		return "it is still there, and is no leak for the kernel any more: somebody cleared it, or it is to be ignored"
 	}
 	text := fmt.Sprintf("it is still there, and the last scan found %d references to it; it is a leak with fewer than %d", o.Count, o.MinCount)
-	if o.Flags&kmemleak.ObjectNoScan != 0 {
+	if o.NoScan() {
 		text += "; it is not searched for pointers"
 	}
 	return text

@@ -28,7 +28,7 @@ func TestObjectText(t *testing.T) {
 	}{
 		{"there", object(func(*kmemleak.Object) {}), nil,
 			"it is still there, and the last scan found 0 references to it; it is a leak with fewer than 1"},
-		{"not searched", object(func(o *kmemleak.Object) { o.Flags, o.Count = kmemleak.ObjectNoScan, 2 }), nil,
+		{"not searched", object(func(o *kmemleak.Object) { o.Flags, o.Count = 4, 2 }), nil,
 			"it is still there, and the last scan found 2 references to it; it is a leak with fewer than 1; it is not searched for pointers"},
 		{"cleared", object(func(o *kmemleak.Object) { o.MinCount = 0 }), nil,
 			"it is still there, and is no leak for the kernel any more: somebody cleared it, or it is to be ignored"},

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
 
 // symbols is the source of the source lines.
@@ -116,9 +117,9 @@ func lookUp(ctx context.Context, std stdio, s *kmemleak.Symbolizer, leaks []kmem
 // backtraces yields those of leaks, once if leaks of one place share it.
 func backtraces(leaks []kmemleak.Leak) iter.Seq[[]kmemleak.Frame] {
 	return func(yield func([]kmemleak.Frame) bool) {
-		done := make(map[kmemleak.BacktraceKey]bool)
+		done := make(map[stackkey.Key]bool)
 		for _, l := range leaks {
-			key := kmemleak.KeyOf(l)
+			key := stackkey.Of(l.Backtrace, l.Calls)
 			if !done[key] && !yield(l.Backtrace) {
 				return
 			}
