@@ -63,10 +63,11 @@ func (c Confidence) String() string { return name(int(c), confidences...) }
 
 var confidences = []string{"unresolved", "contradicted", "ambiguous", "assumed", "consistent", "proved"}
 
-// MarshalText is for encoding/json and others; it returns what String does.
+// MarshalText implements [encoding.TextMarshaler]. It returns the text of String.
 func (c Confidence) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 
-// UnmarshalText reads what MarshalText returns; other text is an error.
+// UnmarshalText implements [encoding.TextUnmarshaler]. It reads what MarshalText returns;
+// other text is an error.
 func (c *Confidence) UnmarshalText(b []byte) error {
 	return parseName(c, b, "confidence", confidences)
 }
@@ -120,10 +121,11 @@ var problems = []string{
 	"other",
 }
 
-// MarshalText is for encoding/json and others; it returns what String does.
+// MarshalText implements [encoding.TextMarshaler]. It returns the text of String.
 func (p Problem) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText reads what MarshalText returns; other text is an error.
+// UnmarshalText implements [encoding.TextUnmarshaler]. It reads what MarshalText returns;
+// other text is an error.
 func (p *Problem) UnmarshalText(b []byte) error {
 	return parseName(p, b, "problem", problems)
 }

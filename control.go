@@ -22,7 +22,7 @@ import (
 // behind a scan (kmemleak_write and stop_scan_thread in mm/kmemleak.c).
 //
 // If there is no kmemleak to talk to, methods return an error that matches
-// [ErrUnavailable] or [ErrDisabled]; if it is not permitted, one that matches
+// [ErrUnavailable] or [ErrDisabled]; if the caller may not use it, one that matches
 // [io/fs.ErrPermission]. The text names the cause and the remedy. Only Linux has
 // kmemleak: elsewhere every method returns [ErrUnavailable], unless the Detector
 // drives another machine.
@@ -192,7 +192,7 @@ func (d *Detector) SetStackScan(on bool) error {
 	return nil
 }
 
-// Dump returns what the kernel knows of the object at addr, leaked or not. The
+// Dump returns what the kernel knows about the object at addr, leaked or not. The
 // kernel answers in its log, which Dump reads from /dev/kmsg.
 //
 // addr is the address of an object as in [Leak.Addr]; kernels since 6.15 accept any

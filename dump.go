@@ -13,7 +13,7 @@ import (
 	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
-// Object is what the kernel knows of one object that it tracks, leaked or not
+// Object is what the kernel knows about one object that it tracks, leaked or not
 // (dump_object_info in mm/kmemleak.c).
 type Object struct {
 	Addr     uint64 // where it begins

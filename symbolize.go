@@ -47,8 +47,8 @@ type Symbolizer struct {
 	// nothing is downloaded unless $DEBUGINFOD_URLS is set.
 	Debuginfod *Debuginfod
 
-	// Modules is where modules were in memory, with their build IDs. It is needed to
-	// resolve bare addresses. See [LoadedModules].
+	// Modules is where modules were in memory, which resolves bare addresses, and
+	// their build IDs. See [LoadedModules].
 	Modules []Module
 
 	// Sources are source trees. They are searched for a source file that is not where

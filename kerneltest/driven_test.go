@@ -19,11 +19,11 @@ import (
 
 const second = time.Second
 
-// scanned is what the report holds after each scan: the threads of the leaks.
+// scanned is the content of the report after each scan: the threads of the leaks.
 type scanned [][]string
 
-// TestScan compares the reports after scans, one a second, with what the rules of
-// mm/kmemleak.c make of one object.
+// TestScan compares the reports after scans, one a second, with what mm/kmemleak.c would
+// report of one object.
 func TestScan(t *testing.T) {
 	leak := kmemleak.Leak{Comm: "a", Addr: 0x1000}
 	is, no := []string{"a"}, []string(nil)
@@ -165,7 +165,7 @@ func TestDump(t *testing.T) {
 	}
 }
 
-// TestFail wants the injected error, of that call alone.
+// TestFail checks that only the given call returns the injected error.
 func TestFail(t *testing.T) {
 	calls := map[kerneltest.Call]func(d *kmemleak.Detector) error{
 		kerneltest.Probe:   func(d *kmemleak.Detector) error { return d.Probe() },

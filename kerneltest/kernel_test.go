@@ -11,7 +11,7 @@ import (
 	"github.com/kmemleak/kmemleak/kerneltest"
 )
 
-// TestAllocAgain wants a new object in the place of the old one.
+// TestAllocAgain checks that a new object replaces an old one at its place.
 func TestAllocAgain(t *testing.T) {
 	k := kerneltest.New(t)
 	first := k.Alloc(kmemleak.Leak{})
@@ -24,7 +24,7 @@ func TestAllocAgain(t *testing.T) {
 	}
 }
 
-// TestGone sees that the path of a Detector leads nowhere after the test.
+// TestGone checks that the path of a Detector leads nowhere after the test.
 func TestGone(t *testing.T) {
 	var d *kmemleak.Detector
 	t.Run("test", func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// places gives a chain of functions that were inlined into the last.
+// places returns a chain of functions that were inlined into the last.
 func places(names ...string) (ps []kmemleak.Pos) {
 	for i, name := range names {
 		ps = append(ps, kmemleak.Pos{Func: name, File: name + ".c", Line: i + 1, Inlined: i < len(names)-1})

@@ -13,8 +13,8 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// largeReport gives n leaks with so many different backtraces. A report as it is read
-// shares equal ones.
+// largeReport returns n leaks with so many different backtraces. Equal backtraces are
+// shared, as in a report that was read.
 func largeReport(b *testing.B, n, backtraces int) []kmemleak.Leak {
 	var text bytes.Buffer
 	for i := range n {

@@ -15,7 +15,7 @@ import (
 	"github.com/kmemleak/kmemleak/leakfmt"
 )
 
-// report is what two leaks of one place look like, and what the module's file tells.
+// report has two leaks of one place, with the places from the module's file.
 func report() (leaks []kmemleak.Leak, s *kmemleak.Symbolizer) {
 	file, err := os.Open("../testdata/reports/hello_kernel-6.12-x86_64.txt")
 	if err != nil {
@@ -59,8 +59,8 @@ func ExampleText_couldNotLook() {
 	// could not look for leaks: kmemleak is switched off: booted with kmemleak=off
 }
 
-// Node_exporter's textfile collector reads files at any time, so that a new one has
-// to take the place of the old one at once.
+// Node_exporter's textfile collector reads files at any time, so a new file must
+// replace the old one as a whole.
 func ExampleOpenMetrics() {
 	leaks, s := report()
 	defer s.Close()

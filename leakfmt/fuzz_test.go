@@ -15,7 +15,7 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// FuzzWriters writes what any text holds in all forms.
+// FuzzWriters writes the leaks in any text in all formats.
 func FuzzWriters(f *testing.F) {
 	for _, build := range builds {
 		text, err := os.ReadFile(reports + "hello_kernel-" + build + ".txt")

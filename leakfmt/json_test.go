@@ -16,7 +16,7 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// readLines reads leaks from JSON lines, but for lines that hold only an error.
+// readLines reads leaks from JSON lines, without lines that have only an error.
 func readLines(t testing.TB, text []byte) (leaks []kmemleak.Leak) {
 	t.Helper()
 	if n := len(text); n > 0 && text[n-1] != '\n' {
@@ -92,7 +92,7 @@ func TestJSONLines(t *testing.T) {
 	}
 }
 
-// Leaks that share nothing, and such whose fingerprint is not of the backtrace.
+// Leaks that share nothing, and leaks whose fingerprint is not that of the backtrace.
 func TestJSONLinesApart(t *testing.T) {
 	bt := func() []kmemleak.Frame {
 		return []kmemleak.Frame{{Func: "kmalloc", Size: 2}, {Func: "lose", Offset: 1, Size: 2, Module: "m"}}
@@ -106,7 +106,7 @@ func TestJSONLinesApart(t *testing.T) {
 	text := jsonLines(t, leaks, &Options{Err: errors.New("e\u009b\u202e\U000e0001\x7f")})
 	checkClean(t, string(text))
 	got := readLines(t, text)
-	// JSON has no other bytes than those of UTF-8.
+	// JSON has only UTF-8.
 	valid := cmp.Transformer("valid", func(f kmemleak.Frame) []string {
 		return []string{strings.ToValidUTF8(f.Func, "\ufffd"), strings.ToValidUTF8(f.File, "\ufffd"), strings.ToValidUTF8(f.Module, "\ufffd")}
 	})
@@ -145,8 +145,8 @@ func TestJSONStream(t *testing.T) {
 	}
 }
 
-// validate is a program that complains of each line of its input that is not valid by
-// a schema.
+// validate is a program that reports each line of its input that is not valid by a
+// schema.
 const validate = `
 import json, sys
 from jsonschema import Draft202012Validator
@@ -165,7 +165,7 @@ if complaints:
     sys.exit("\n".join(complaints))
 `
 
-// closed gives the schema with no members allowed but those that it describes.
+// closed returns the schema, changed to allow only the members that it describes.
 func closed(t *testing.T) string {
 	t.Helper()
 	var schema map[string]any

@@ -17,8 +17,8 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// readJUnit reads what JUnit wrote and describes the test cases. The numbers have to
-// be right, and no two test cases may have one name.
+// readJUnit reads what JUnit wrote and describes the test cases. The numbers must be
+// right, and no two test cases may have the same name.
 func readJUnit(t testing.TB, text []byte) (cases []string) {
 	t.Helper()
 	var suites junitSuites

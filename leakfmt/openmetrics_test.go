@@ -19,7 +19,7 @@ import (
 // sample is a line of OpenMetrics as we write it.
 var sample = regexp.MustCompile(`^kmemleak_[a-z_]+(\{module="([^"\\\n]|\\["\\])*",owner="([^"\\\n]|\\["\\])*"\})? (0|[1-9][0-9]*|-?[0-9]+\.[0-9]{3})$`)
 
-// samples gives the lines that are no comments. No two may be of one series.
+// samples returns the lines that are not comments. No two may be of one series.
 func samples(t testing.TB, text string) (lines []string) {
 	t.Helper()
 	if !strings.HasSuffix(text, "\n# EOF\n") {
@@ -51,7 +51,7 @@ func openMetrics(t testing.TB, leaks []kmemleak.Leak, o *Options) string {
 	return b.String()
 }
 
-// manyOwners gives leaks of n functions.
+// manyOwners returns leaks of n functions.
 func manyOwners(n int) (leaks []kmemleak.Leak) {
 	for i := range n {
 		leaks = append(leaks, kmemleak.Leak{Size: uint64(1000 - i), Backtrace: []kmemleak.Frame{{Func: fmt.Sprint("f", i), Size: 1}}})
@@ -111,8 +111,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 print(sum(len(f.samples) for f in text_string_to_metric_families(sys.stdin.read())))
 `
 
-// What we write is right for those who read it: promtool has Prometheus's own
-// format, as node_exporter has.
+// The output is valid for its readers: promtool reads Prometheus's own format, as
+// does node_exporter.
 func TestOpenMetricsTools(t *testing.T) {
 	huge := kmemleak.Leak{Size: 1<<64 - 1}
 	for name, text := range map[string]string{

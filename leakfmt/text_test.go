@@ -47,8 +47,8 @@ func report(t testing.TB, build string) []kmemleak.Leak {
 	return leaks
 }
 
-// symbolizer gives one for the module that leaked. It knows where that lay, and
-// where its source is.
+// symbolizer returns a Symbolizer for the module that leaked. It knows where the
+// module was, and where its source is.
 func symbolizer(t testing.TB, build string) *kmemleak.Symbolizer {
 	t.Helper()
 	s := &kmemleak.Symbolizer{
@@ -105,8 +105,8 @@ func TestTextGolden(t *testing.T) {
 	}
 }
 
-// The module at hand is of another build than the one that leaked, and where it lay
-// is not known: some frames are contradicted, some ambiguous.
+// The available module is of another build than the one that leaked, and it is not
+// known where that was: some frames are contradicted, some ambiguous.
 func TestTextOtherBuild(t *testing.T) {
 	s := symbolizer(t, "6.1-x86_64")
 	s.Modules = nil
@@ -117,7 +117,7 @@ func TestTextOtherBuild(t *testing.T) {
 	golden(t, "hello_kernel-other-build.txt", b.Bytes())
 }
 
-// hostile is a leak whose every text is made to do harm.
+// hostile is a leak in which every text is made to do harm.
 func hostile() kmemleak.Leak {
 	const evil = "a\x1b[31m\u202eb\xff\n\r\t\x00\u2028\u009b<&>\"\\']]>"
 	return kmemleak.Leak{
@@ -132,7 +132,7 @@ func hostile() kmemleak.Leak {
 	}
 }
 
-// checkClean wants nothing in a text that a terminal does not show.
+// checkClean checks that a terminal shows every character of a text.
 func checkClean(t testing.TB, s string) {
 	t.Helper()
 	if !utf8.ValidString(s) {

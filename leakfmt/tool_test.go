@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// tool runs another program, and gives what it prints if it fails. Where it is
-// missing the test is skipped, which is a failure with KMEMLEAK=require.
+// tool runs another program, and returns its output if it fails. If the program is
+// missing, the test is skipped, or fails with KMEMLEAK=require.
 func tool(t *testing.T, debian string, stdin []byte, name string, args ...string) (complaint string) {
 	t.Helper()
 	skip := t.Skipf
@@ -33,5 +33,5 @@ func tool(t *testing.T, debian string, stdin []byte, name string, args ...string
 	return err.Error() + "\n" + string(out)
 }
 
-// python is the one that Debian's packages of Python modules are for.
+// python is the interpreter for which Debian packages Python modules.
 const python = "/usr/bin/python3"

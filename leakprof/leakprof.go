@@ -27,8 +27,8 @@
 // address is the printed one less 1, which is in the call, and 0 if none was printed. A
 // leak without a backtrace has one frame about which nothing is known.
 //
-// Functions that allocate for others are part of the profile, but the profile tells
-// pprof to hide them. The bytes are then those of the function that the memory was for.
+// Functions that allocate for others are part of the profile, but the profile makes
+// pprof hide them. The bytes are then those of the function that the memory was for.
 //
 // There is a mapping for the kernel image and for each module. Its build ID is from the
 // report, from [kmemleak.Symbolizer.Modules], or from the file that the lines are from.

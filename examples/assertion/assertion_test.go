@@ -52,7 +52,7 @@ func TestKnownLeaks(t *testing.T) {
 		t.Fatal(err) // could not look, which is never the same as "no leaks"
 	}
 	leaks = slices.DeleteFunc(leaks, func(l kmemleak.Leak) bool {
-		return l.Owner().Func() == "" // a bare address: its function takes a Symbolizer
+		return l.Owner().Func() == "" // a bare address: only a Symbolizer finds its function
 	})
 	assertLeaks(t, leaks,
 		site{"myfunc", "hello_kernel", 2, 8192},

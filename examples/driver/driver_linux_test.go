@@ -35,7 +35,7 @@ func TestIntegrationRead(t *testing.T) {
 	work(t)
 }
 
-// Many tests that look once, in the end, and still know whose a leak is.
+// Many tests that look once, at the end, and still know which test a leak belongs to.
 func TestIntegrationSuite(t *testing.T) {
 	var suite kmemleaktest.Suite
 	defer suite.Verify(t, kmemleaktest.SkipIfUnavailable())

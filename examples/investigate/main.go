@@ -4,7 +4,7 @@
 // Investigate is a script for one question: what does this command leak? It runs the
 // command some times, as root on a kernel with kmemleak, and prints which places lost
 // memory. What is lost in every run is a leak of the command; what is lost once may be
-// anybody's.
+// a leak of anything else.
 //
 //	investigate -n 5 sh -c 'modprobe snd-dummy && modprobe -r snd-dummy'
 package main

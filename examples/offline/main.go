@@ -1,9 +1,9 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-// Offline reads a report on another machine than the one that leaked. Modules lie
-// elsewhere in memory after each boot and are gone when they are unloaded, so where
-// they were is to be noted in time:
+// Offline reads a report on another machine than the one that leaked. Modules are
+// elsewhere in memory after each boot, and gone when they are unloaded, so their
+// addresses must be saved in time:
 //
 //	offline > modules.json                         there, as root, with the modules loaded
 //	cat /sys/kernel/debug/kmemleak > report.txt    there

@@ -43,7 +43,7 @@ func makeProfile(report, folder, profile string) error {
 			return err
 		}
 		leaks = append(leaks, leak)
-		damage = cmp.Or(damage, err) // a record is not whole: the profile will say so
+		damage = cmp.Or(damage, err) // a record is damaged: the profile will say so
 	}
 	s := kmemleak.Symbolizer{Dirs: []string{folder}}
 	defer s.Close()

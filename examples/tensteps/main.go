@@ -4,8 +4,8 @@
 //go:build linux
 
 // Tensteps does by itself what the kmemleak tutorials do by hand, as root on a
-// kernel with kmemleak: mount debugfs, forget the leaks of before, load a module,
-// wait, scan twice, read the report, and name the source lines.
+// kernel with kmemleak: mount debugfs, forget earlier leaks, load a module,
+// wait, scan twice, read the report, and print the source lines.
 //
 //	tensteps hello-kernel.ko
 package main

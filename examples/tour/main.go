@@ -25,7 +25,7 @@ func main() {
 }
 
 func tour(w io.Writer) error {
-	// The module and the report are part of this program; a Symbolizer wants files.
+	// The module and the report are part of this program; a Symbolizer needs files.
 	dir, err := os.MkdirTemp("", "tour")
 	if err != nil {
 		return err
@@ -42,8 +42,8 @@ func tour(w io.Writer) error {
 
 	s := kmemleak.Symbolizer{Dirs: []string{dir + "/modules/hello_kernel/6.12-x86_64"}}
 	defer s.Close()
-	// Where the module lay in memory, noted while it was loaded: it tells what the
-	// bare addresses in the report mean.
+	// Where the module was in memory, saved while it was loaded. It resolves the bare
+	// addresses in the report.
 	snapshot, err := os.ReadFile(dir + "/reports/hello_kernel-6.12-x86_64.modules.json")
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestREADME wants what the README shows of the tour to be what the tour prints.
+// TestREADME checks that the README shows what the tour prints.
 func TestREADME(t *testing.T) {
 	var out bytes.Buffer
 	if err := tour(&out); err != nil {

@@ -3,7 +3,7 @@
 
 // Watch is a daemon: it looks for leaks again and again, as root on a kernel with
 // kmemleak, and writes each new one as a line of JSON, until it gets SIGTERM or an
-// interrupt. That it cannot look is a line, too.
+// interrupt. If it cannot look, it writes a line that says so.
 //
 //	watch -every 10m >> /var/log/kmemleak.jsonl
 package main
@@ -46,7 +46,7 @@ func watch(ctx context.Context, w io.Writer, d *kmemleak.Detector, every time.Du
 			return err
 		}
 		if err == nil {
-			known = found.Known // without what is not leaked any more
+			known = found.Known // without what is no longer leaked
 		}
 		known = append(known, found.Leaks...)
 		select {
@@ -63,7 +63,7 @@ func write(w io.Writer, leaks []kmemleak.Leak, failed error) error {
 	return leakfmt.JSONLines(w, leaks, &leakfmt.Options{Symbolizer: &s, Err: failed})
 }
 
-// loaded is where modules are now. Without, lines of bare addresses are missing.
+// loaded returns where modules are now, to find the lines of bare addresses.
 func loaded() []kmemleak.Module {
 	modules, err := kmemleak.LoadedModules()
 	if err != nil {

@@ -47,7 +47,7 @@ func TestIntegrationWatch(t *testing.T) {
 	}
 }
 
-// Where nobody can look, it says so.
+// If it cannot look, it says so.
 func TestIntegrationWatchOff(t *testing.T) {
 	needs(t, "kmemleak=off")
 	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)

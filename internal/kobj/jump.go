@@ -16,10 +16,9 @@ type Jump struct {
 	To   Call   // where it goes; of kind CallDirect or CallIndirect
 }
 
-// Jumps gives the jumps out of a function, a piece of which is the code in
-// [lo, hi); own reports whether an address is the function's, in any of its
-// pieces. It is not ok if the
-// code is not understood.
+// Jumps returns the jumps out of a function, a piece of which is the code in [lo,
+// hi); own reports whether an address is the function's, in any of its pieces. ok is
+// false if the code is not understood.
 //
 // lo is where an instruction starts. Jumps into the middle of other functions,
 // which compilers do not make, are passed over.

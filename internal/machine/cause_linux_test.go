@@ -28,7 +28,7 @@ func packed(t *testing.T, text string) []byte {
 	return b.Bytes()
 }
 
-// root makes a file system of names and contents.
+// root returns a file system of names and contents.
 func root(files ...string) fstest.MapFS {
 	fsys := make(fstest.MapFS)
 	for i := 0; i < len(files); i += 2 {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A command that waits for another one's end waits no longer than its context.
+// A command that waits for the end of another one waits only until its context ends.
 func TestCommandQueue(t *testing.T) {
 	commands <- true
 	defer func() { <-commands }()

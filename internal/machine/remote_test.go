@@ -19,7 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// shell runs scripts here, behind a line on which others print, too.
+// shell runs scripts here, on a line to which others write as well.
 type shell struct{ t *testing.T }
 
 func newShell(t *testing.T) shell {
@@ -46,7 +46,7 @@ func (s shell) Run(ctx context.Context, script string, stdout io.Writer) error {
 	return err
 }
 
-// TestRemoteFiles takes ordinary files for those of the kernel.
+// TestRemoteFiles uses ordinary files instead of the kernel's.
 func TestRemoteFiles(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "it's a file")
 	if err := os.WriteFile(file, []byte("a\nb\n"), 0o600); err != nil {

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A write into a full pipe is to signals what a scan is: it ends early, and says that
-// it succeeded.
+// Signals have the same effect on a write into a full pipe as on a scan: it ends early,
+// and reports success.
 func fullPipe(t *testing.T) (r, w int, word string) {
 	t.Helper()
 	var p [2]int

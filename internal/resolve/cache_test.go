@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// What is put last is remembered, and no more than two generations.
+// The cache remembers what was put last, at most two generations.
 func TestCache(t *testing.T) {
 	var c cache[int, int]
 	if _, ok := c.get(0); ok {

@@ -13,8 +13,8 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// TestCallsInCode compares two witnesses: where the compiler recorded a call, the
-// code must not deny one, and both must name the same function.
+// TestCallsInCode compares debugging information and code: where the compiler recorded a
+// call, the code must not deny one, and both must name the same function.
 func TestCallsInCode(t *testing.T) {
 	seen := make(map[elf.Machine]int)
 	err := filepath.WalkDir("../../testdata/modules", func(path string, d fs.DirEntry, err error) error {
