@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +22,10 @@ var (
 
 	// ErrTruncated: there are more leaks than were to be read, see [MaxLeaks].
 	ErrTruncated = errors.New("more leaks than the limit")
+
+	// ErrUnsettled: scan after scan reported other leaks, up to the last one that was
+	// made. The Finding has those of the last reading, and the others as Vanished.
+	ErrUnsettled = errors.New("what is leaked did not settle")
 
 	// ErrNoProof: the leak that [ProofOfLife] made was not found, so that finding
 	// no others says nothing.
@@ -93,10 +96,13 @@ func (s Stage) String() string { return name(int(s), "queueing", "aging", "scann
 //
 // It takes 5 s, and then 1 s or the time of three scans: the kernel never reports
 // objects younger than 5 s, and it reports a fresh leak at the second scan that sees it
-// at the earliest. Find confirms leaks: an object that one scan reports and the next
-// three do not is not counted, see [Finding.Vanished]. Find scans until two scans agree,
-// at most ten more times. An object to which some stale value in memory points all that
-// time stays hidden, which is the limit of what kmemleak can see.
+// at the earliest. Where the kernel's parameter min_unref_scans is n, it takes 3 n scans:
+// so a leak that stale values in memory hide from any two scans is found, as
+// docs/guarantees.md proves. Find confirms leaks: an object that one scan reports and the
+// next three do not is not counted, see [Finding.Vanished]. Find scans until two scans
+// agree, at most ten more times, and is then [ErrUnsettled]. An object to which some
+// stale value points all that time stays hidden, which is the limit of what kmemleak can
+// see.
 //
 // Nothing is destroyed: leaks stay in the kernel's report. Options tell old ones from new
 // ones ([Within], [Since], [Baseline]). While Find is at work the kernel's own scanning
@@ -247,94 +253,6 @@ func (s *search) run(ctx context.Context) (err error) {
 		return err
 	}
 	return nil
-}
-
-// protocol scans and reads until the leaks are known.
-func (s *search) protocol(ctx context.Context) (err error) {
-	needed := 1 + s.minUnrefScans(ctx)
-	// This scan cannot report a fresh leak, but computes the checksums that the
-	// next one compares with. It fits into the time that objects need to age.
-	if err := s.scan(ctx); err != nil {
-		return err
-	}
-	if err := s.age(ctx); err != nil {
-		return err
-	}
-	aged := time.Now()
-	for s.finding.Scans < max(needed, s.options.scans-1) {
-		if err := s.scan(ctx); err != nil {
-			return err
-		}
-	}
-	var now *reading
-	s.machine.Apart(func() { now, err = s.read(ctx) })
-	for round := 1; err == nil; round++ {
-		if err = s.pause(ctx); err != nil {
-			break
-		}
-		if err = s.scan(ctx); err != nil {
-			break
-		}
-		before := now
-		agreed := false
-		s.machine.Apart(func() {
-			now, err = s.readAgain(ctx, before)
-			agreed = err == nil && now.same(before) && !s.missing(ctx) && s.proof.found
-		})
-		if err != nil {
-			break
-		}
-		if (agreed || round >= maxRounds) && time.Since(aged) >= thoroughness {
-			s.settle(ctx, now)
-			err = context.Cause(ctx)
-			break
-		}
-	}
-	f := s.finding
-	f.Known = now.known
-	f.Leaks, f.Suppressions = s.options.suppress.Filter(now.leaks, time.Now())
-	f.Ignored = now.ignored + len(now.leaks) - len(f.Leaks)
-	return err
-}
-
-const (
-	// maxRounds bounds the scans that wait for readings to agree: with more than
-	// that something changes all the time.
-	maxRounds = 10
-
-	// absences is how many readings a leak must be missing in, one after the other,
-	// to have vanished.
-	absences = 3
-
-	// thoroughness is how long to look in any case. A stale value on some stack,
-	// mostly of an interrupt, hides an object for a while. One scan more takes
-	// 20 ms where Find is used for tests.
-	thoroughness = time.Second
-)
-
-// pause lets the kernel do something else, which overwrites stale values.
-func (s *search) pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(20 * time.Millisecond):
-		return nil
-	}
-}
-
-// minUnrefScans is how many scans in a row must find an object unreferenced: 1, but
-// for kernels that can be told otherwise.
-func (s *search) minUnrefScans(ctx context.Context) int {
-	const most = 100 // nobody waits longer
-	text, err := s.machine.Setting(ctx, "/sys/module/kmemleak/parameters/min_unref_scans")
-	if err != nil {
-		return 1
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return 1
-	}
-	return min(max(n, 1), most)
 }
 
 // scan makes one scan.

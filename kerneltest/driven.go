@@ -226,9 +226,12 @@ func (d driven) Jiffies(ctx context.Context) (uint64, error) {
 }
 
 // Setting knows the one that searches read.
-func (d driven) Setting(context.Context, string) (string, error) {
-	d.k.mu.Lock()
-	defer d.k.mu.Unlock()
+func (d driven) Setting(ctx context.Context, _ string) (string, error) {
+	leave, err := d.enter(ctx, Setting)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
 	return strconv.Itoa(d.k.minUnrefScans), nil
 }
 

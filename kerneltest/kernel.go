@@ -297,6 +297,7 @@ const (
 	Watch                // noting who else writes to the control file
 	Load                 // loading a module
 	Unload               // unloading it
+	Setting              // reading min_unref_scans; older kernels have none: fs.ErrNotExist
 )
 
 // Fail has calls of that kind fail with err, until it is called with nil. Usual are

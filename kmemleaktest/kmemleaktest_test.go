@@ -58,7 +58,9 @@ func (m *answering) Run(_ context.Context, script string, w io.Writer) error {
 	case strings.Contains(script, "timer_list"):
 		m.jiffies++
 		answer = fmt.Sprintf("|jiffies: %d\n", m.jiffies)
-	case strings.Contains(script, "/stat "), strings.Contains(script, "min_unref"):
+	case strings.Contains(script, "/stat "):
+	case strings.Contains(script, "min_unref"):
+		answer, status = "|cat: min_unref_scans: No such file or directory\n", 1
 	case strings.Contains(script, "printf"):
 		if m.off {
 			answer, status = "|cat: write error: Operation not permitted\n", 1
