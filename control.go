@@ -175,11 +175,12 @@ func (d *Detector) SetAutoScan(period time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("set automatic scan: %w", err)
 	}
+	d.machine().NoteStopped(false) // what a search that was killed had noted is out of date
 	return nil
 }
 
 // SetStackScan says whether scans look for pointers on the stacks of all tasks,
-// too, as they do after boot. Without them more is found, and more of it wrongly:
+// too, as they do after boot and after [Detector.Find]. Without them more is found, and more of it wrongly:
 // objects that only a running function knows.
 func (d *Detector) SetStackScan(on bool) error {
 	command := "stack=off"

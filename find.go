@@ -43,10 +43,13 @@ type Finding struct {
 	// Suppressions says what each entry of [Suppress] and [SuppressFile] has done.
 	Suppressions []SuppressionUse
 
-	// Unwatched says why nobody could watch who else writes to the control file. If it
-	// is nil, all writers were observed. Otherwise a foreign clear is noticed only if it
-	// removes leaks that had been read.
-	Unwatched error
+	// Doubts is what Find could not make sure of, each with cause and remedy; nil if it
+	// is sure of everything:
+	//   - Nobody could watch who else writes to the control file. A foreign clear is then
+	//     noticed only if it removes leaks that had been read.
+	//   - The kernel's threads cannot be seen, so that its scanning thread was not stopped.
+	//   - A search that was killed had left the automatic scan off.
+	Doubts []error
 }
 
 // Vanished is an object that was reported as leaked, and some time later was not.
@@ -106,7 +109,12 @@ func (s Stage) String() string { return name(int(s), "queueing", "aging", "scann
 //
 // Nothing is destroyed: leaks stay in the kernel's report. Options tell old ones from new
 // ones ([Within], [Since], [Baseline]). While Find is at work the kernel's own scanning
-// thread is stopped; afterwards it runs again if it did before, at the same period.
+// thread is stopped; afterwards it runs again if it did before, at the same period. If
+// Find is killed meanwhile, the next one on this machine has the thread run again.
+//
+// Find has scans look at stacks, which cannot be read back and stays so:
+// without, see [Detector.SetStackScan], objects that only a running function knows would
+// be taken for leaks.
 //
 // One Find is at work at a time on a machine. Others wait for it, in this process or
 // another: Find holds a flock on the control file. Commands that others give
@@ -195,7 +203,6 @@ type search struct {
 	options *options
 	finding *Finding
 	begun   time.Time
-	watcher machine.Watcher
 
 	seen     map[identity]sighting // every relevant leak of any reading
 	readings int
@@ -210,28 +217,35 @@ func (s *search) run(ctx context.Context) (err error) {
 	if err := machine.Probe(ctx, m); err != nil {
 		return err
 	}
-	// The thread is stopped before the first scan: the kernel can deadlock when
-	// it is stopped while a scan goes on.
-	automatic, err := m.ScanThread(ctx)
+	if s.options.watch == nil {
+		s.options.watch = beginWatch(m)
+	}
+	defer s.options.watch.end()
+	if err := s.options.watch.err; err != nil {
+		s.doubt("who else writes to the control file could not be watched: %w (see to it that nobody else drives kmemleak; watching takes Linux with CONFIG_FANOTIFY and, outside of containers, CAP_SYS_ADMIN)", err)
+	}
+	automatic, err := s.automatic(ctx)
 	if err != nil {
-		return fmt.Errorf("look for the kernel's scanning thread: %w", err)
+		return err
 	}
 	if automatic {
 		// First, since a command that ctx has ended may have reached another machine.
 		defer func() {
 			// scan=on keeps the period; only scan=N changes it.
-			if restoreErr := m.Command(undo, "scan=on"); restoreErr != nil && err == nil {
+			restoreErr := m.Command(undo, "scan=on")
+			if restoreErr == nil {
+				m.NoteStopped(false)
+			} else if err == nil {
 				err = fmt.Errorf("restart the automatic scan: %w", restoreErr)
 			}
 		}()
+		m.NoteStopped(true)
 		if err := m.Command(ctx, "scan=off"); err != nil {
 			return fmt.Errorf("stop the automatic scan: %w", err)
 		}
 	}
-	if s.watcher, err = m.Watch(); err != nil {
-		s.finding.Unwatched = err
-	} else {
-		defer s.watcher.Close()
+	if err := m.Command(ctx, "stack=on"); err != nil {
+		return fmt.Errorf("have scans look at stacks: %w", err)
 	}
 	if err := s.proof.make(ctx, s); err != nil {
 		return err
@@ -253,6 +267,49 @@ func (s *search) run(ctx context.Context) (err error) {
 		return err
 	}
 	return nil
+}
+
+// automatic reports whether the kernel's scanning thread is to be stopped for the search
+// and to run after it. It is stopped before the first scan: the kernel can deadlock when
+// it is stopped while a scan goes on.
+func (s *search) automatic(ctx context.Context) (bool, error) {
+	running, err := s.machine.ScanThread(ctx)
+	switch {
+	case errors.Is(err, machine.ErrHidden):
+		s.doubt("whether the kernel's scanning thread runs could not be seen, so that it was not stopped: %w (look for leaks outside of containers, with a /proc of the first PID namespace)", err)
+	case err != nil:
+		return false, fmt.Errorf("look for the kernel's scanning thread: %w", err)
+	}
+	if !running && s.machine.WasStopped() {
+		s.doubt("the automatic scan was off: a search that was killed had stopped it (it is on again now; to have it off: kmemleak's scan=off, SetAutoScan(0))")
+		return true, nil
+	}
+	return running, nil
+}
+
+// doubt adds to what the search could not make sure of.
+func (s *search) doubt(format string, args ...any) {
+	s.finding.Doubts = append(s.finding.Doubts, fmt.Errorf(format, args...))
+}
+
+// A watch is of those who write to the control file.
+type watch struct {
+	watcher machine.Watcher // nil if there is none
+	err     error           // the reason
+}
+
+func beginWatch(m machine.Machine) *watch {
+	w := new(watch)
+	w.watcher, w.err = m.Watch()
+	return w
+}
+
+// end ends the watch, if it has not ended.
+func (w *watch) end() {
+	if w.err == nil && w.watcher != nil {
+		w.watcher.Close()
+	}
+	w.watcher = nil
 }
 
 // scan makes one scan.
@@ -306,9 +363,9 @@ func (s *search) report(stage Stage, leaks int) {
 
 // interference returns an error that names who gave commands meanwhile.
 func (s *search) interference(ctx context.Context) error {
-	if s.watcher != nil {
-		if others := s.watcher.Others(); len(others) > 0 {
-			return fmt.Errorf("%w: %s wrote to the control file while leaks were looked for (find out who that is, or look again)",
+	if w := s.options.watch; w.err == nil {
+		if others := w.watcher.Others(); len(others) > 0 {
+			return fmt.Errorf("%w: %s wrote to the control file meanwhile (find out who that is, or look again)",
 				ErrInterfered, strings.Join(others, ", "))
 		}
 	}

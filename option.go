@@ -37,6 +37,7 @@ type options struct {
 	minAge time.Duration
 	scans  int
 	ended  time.Time
+	watch  *watch // since the window began; nil: not yet
 	limit  int
 	proof  string
 

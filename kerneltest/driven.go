@@ -84,6 +84,7 @@ func (k *Kernel) command(word string) error {
 	case word == "scan=off", isPeriod && err == nil:
 		k.thread = false
 	case word == "stack=on", word == "stack=off":
+		k.stacks = word == "stack=on"
 	default:
 		return syscall.EINVAL
 	}
@@ -94,7 +95,7 @@ func (k *Kernel) command(word string) error {
 func (k *Kernel) scan(start uint64) {
 	k.scans++
 	for _, o := range k.objects {
-		o.white = !o.referenced && !o.cleared && !slices.Contains(o.hidden, k.scans)
+		o.white = !o.referenced && !(o.onStack && k.stacks) && !o.cleared && !slices.Contains(o.hidden, k.scans)
 		switch {
 		case !o.white:
 			o.unref = 0
@@ -242,6 +243,18 @@ func (d driven) ScanThread(ctx context.Context) (bool, error) {
 	}
 	defer leave()
 	return d.k.thread, nil
+}
+
+func (d driven) NoteStopped(stopped bool) {
+	d.k.mu.Lock()
+	defer d.k.mu.Unlock()
+	d.k.stopped = stopped
+}
+
+func (d driven) WasStopped() bool {
+	d.k.mu.Lock()
+	defer d.k.mu.Unlock()
+	return d.k.stopped
 }
 
 func (d driven) Lock(ctx context.Context, waiting func()) (func(), error) {

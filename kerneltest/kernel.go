@@ -54,6 +54,8 @@ type Kernel struct {
 	commands      []string
 	off           bool
 	thread        bool // the automatic scan runs
+	stopped       bool // by a search, as is noted
+	stacks        bool // scans look at stacks
 	scanTime      time.Duration
 	minUnrefScans int
 	scans         int // complete ones, the first is 1
@@ -67,6 +69,7 @@ type Kernel struct {
 type object struct {
 	leak       kmemleak.Leak
 	referenced bool
+	onStack    bool  // a pointer to it is on the stack of a task
 	hidden     []int // scans in which it is, too
 	summed     bool  // a scan has computed its checksum
 	white      bool  // the last scan found no reference
@@ -94,6 +97,7 @@ func New(t T) *Kernel {
 		modules:       make(map[string][]kmemleak.Leak),
 		scanTime:      100 * time.Millisecond,
 		minUnrefScans: 1,
+		stacks:        true,
 	}
 	unregister := machine.Register(k.path, driven{k})
 	if t != nil {
@@ -152,6 +156,12 @@ func (k *Kernel) free(addr uint64) {
 // no leak.
 func (k *Kernel) Reference(addr uint64, on bool) {
 	k.change(addr, func(o *object) { o.referenced = on })
+}
+
+// ReferenceFromStack says whether a pointer on the stack of a task leads to the object at
+// addr from now on: then it is no leak, which scans do not know after stack=off.
+func (k *Kernel) ReferenceFromStack(addr uint64, on bool) {
+	k.change(addr, func(o *object) { o.onStack = on })
 }
 
 // HideFrom has a stale pointer lead to the object at addr in these scans, counted
@@ -241,6 +251,14 @@ func (k *Kernel) HoldLock() (release func()) {
 		defer k.mu.Unlock()
 		k.locks--
 	})
+}
+
+// KillSearch leaves behind what a search does that another process makes and that is
+// killed: the automatic scan is off, and it is noted that a search has stopped it.
+func (k *Kernel) KillSearch() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.thread, k.stopped = false, true
 }
 
 // Write has another process write a command to the control file, such as "clear",

@@ -67,8 +67,8 @@ type Option interface {
 // it reports memory that was allocated since that was called; use defer. The options of
 // [kmemleak.Detector.Find] narrow it further. Use [On] for another kernel.
 //
-// Leaks that vanish while they are confirmed are logged and do not fail the test. The
-// failure shows the largest groups of leaks and names a file with the whole report.
+// Leaks that vanish while they are confirmed are logged and do not fail the test, and so
+// is what the search could not make sure of, [kmemleak.Finding.Doubts]. The failure shows the largest groups of leaks and names a file with the whole report.
 // That file is in the test's artifact folder. If there is none (before Go 1.26, or
 // without go test -artifacts), it is a temporary file.
 func VerifyNone(t T, opts ...Option) {

@@ -24,9 +24,11 @@ var find = command{
 	args:  "[-- command [argument ...]]",
 	short: "find all that is leaked now, or by a command",
 	text: `Finds what is leaked now: waits until it is old enough to be reported, 5 s,
-scans until two scans agree, and watches that nobody else gives kmemleak
-commands meanwhile. The kernel's own scans are stopped for that time. Nothing
-is cleared.
+scans until two scans agree, and fails if somebody else gives kmemleak commands
+meanwhile. The kernel's own scans are stopped for that time, and scans look at
+stacks from then on (stack=on). Nothing is cleared. What it could not make sure
+of, such as who gives commands where fanotify is missing, is said on standard
+error, and changes no exit status.
 
 With a command, runs it first, and finds what was allocated meanwhile by
 whoever it was, the command, an interrupt or another program, and is leaked.
@@ -106,6 +108,9 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 		}
 	}
 	std.progress.clear()
+	for _, doubt := range found.Doubts {
+		fmt.Fprintf(std.err, "kmemleak find: not sure: %v\n", doubt)
+	}
 	if failed != nil && !errors.As(failed, new(commandError)) {
 		err = errors.Join(failed, err)
 	}

@@ -68,6 +68,10 @@ if [ -z "$kernel" ]; then
 	mutate "The automatic scan is stopped" find.go 'if automatic {' 'if automatic && false {' TestProtocol
 	mutate "and runs again afterwards" find.go 'm.Command(undo, "scan=on")' 'error(nil)' TestProtocol
 	mutate "but only if it did before" find.go 'if automatic {' 'if automatic || true {' TestProtocol
+	mutate "or if a search that was killed had stopped it" find.go 'if !running && s.machine.WasStopped() {' 'if false {' TestDoubts
+	mutate "Scans look at stacks" find.go 'm.Command(ctx, "stack=on")' 'error(nil)' TestStackScan
+	mutate "Others are watched from the beginning of the window" find.go 'if s.options.watch == nil {' 'if true {' TestDuring
+	mutate "What cannot be watched is said" find.go 'err := s.options.watch.err; err != nil' 'err := s.options.watch.err; false' TestDoubts
 	mutate "What one scan does not report is looked for again" find_read.go 'return true
 		}
 	}
