@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,6 +160,61 @@ func TestVerifyNoneKernel(t *testing.T) {
 	})
 }
 
+// TestVerifyCleanup wants what is lost from the call to the cleanup, as parallel
+// subtests do.
+func TestVerifyCleanup(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	synctest.Test(t, func(t *testing.T) {
+		k := kerneltest.New(t)
+		for _, want := range [][]string{{"1 leak, 64 bytes", `"during"`}, nil} {
+			k.Alloc(kmemleak.Leak{Comm: "before"})
+			time.Sleep(time.Second)
+			r := &recorder{dir: t.TempDir(), name: t.Name()}
+			VerifyCleanup(r, On(k.Detector()))
+			if want != nil {
+				k.Alloc(kmemleak.Leak{Comm: "during"})
+			}
+			check(t, "errors before the cleanup", r.errors, nil)
+			for _, f := range r.cleanups {
+				f()
+			}
+			check(t, "errors", r.errors, want)
+		}
+		k.Write("off", "")
+		r := &recorder{}
+		VerifyCleanup(r, On(k.Detector()), SkipIfUnavailable())
+		check(t, "skips", r.skips, []string{"switched off"})
+		if r.cleanups != nil {
+			t.Error("there is a cleanup of a test that was skipped")
+		}
+	})
+}
+
+// TestVerifyTogether wants the note at each of the tests that search at the same time.
+func TestVerifyTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var kernels [2]*kerneltest.Kernel // two, as searches of one take turns
+		var together [2]*recorder
+		for i := range together {
+			kernels[i], together[i] = kerneltest.New(t), &recorder{name: fmt.Sprint("Test", i)}
+		}
+		release := kernels[0].HoldLock()
+		kernels[1].HoldLock()
+		var all sync.WaitGroup
+		for i, r := range together {
+			all.Go(func() { VerifyNone(r, On(kernels[i].Detector())) })
+		}
+		synctest.Wait()
+		release()
+		time.Sleep(time.Minute)
+		VerifyNone(&recorder{name: "Test2"}, On(kerneltest.New(t).Detector()))
+		kernels[1].Fail(kerneltest.Lock, kmemleak.ErrDisabled) // ends the second one
+		all.Wait()
+		check(t, "logs of the first", together[0].logs, []string{"Test1 looked for leaks at the same time"})
+		check(t, "logs of the second", together[1].logs, []string{"Test0, Test2 looked for leaks at the same time"})
+	})
+}
+
 // check checks that there is one text with all words, or none if words is nil.
 func check(t *testing.T, what string, texts, words []string) {
 	t.Helper()
@@ -274,6 +330,7 @@ func TestRefused(t *testing.T) {
 		{"two kernels", func(t T) { VerifyNone(t, on(other), IgnoreCurrent(On(d))) }, "another kernel"},
 		{"one kernel", func(t T) { VerifyNone(t, On(d), IgnoreCurrent(On(d))) }, ""},
 		{"On within IgnoreCurrent alone", func(t T) { VerifyNone(t, IgnoreCurrent(On(d))) }, ""},
+		{"IgnoreCurrent of a cleanup", func(t T) { VerifyCleanup(t.(TC), On(d), IgnoreCurrent(On(d))) }, "takes no IgnoreCurrent"},
 		{"twice", func(t T) { VerifyNone(t, IgnoreCurrent(On(d)), IgnoreCurrent(On(d))) }, "given twice"},
 		{"used again", func(t T) {
 			option := IgnoreCurrent(On(d))

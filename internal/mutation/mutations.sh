@@ -95,6 +95,7 @@ if [ -z "$kernel" ]; then
 	mutate "Windows hold over the overflow of a 32-bit counter" window.go 'return w.From <= jiffies || jiffies <= w.To' 'return false' TestWindow
 	mutate "A kernel without kmemleak fails the test" kmemleaktest/kmemleaktest.go 'o.skip && isUnavailable(err)' 'isUnavailable(err)' TestVerify
 	mutate "KMEMLEAK=require leaves nothing skipped" kmemleaktest/kmemleaktest.go '&& !required()' '' TestVerify
+	mutate "Children of the tests do not look" kmemleaktest/main.go 'isFuzzWorker() || isChild(o.detector)' 'false' TestChild
 	mutate "Failures are bounded" kmemleaktest/failure.go 'MaxGroups: 5' 'MaxGroups: 0' TestVerify
 	mutate "No bytes of a thread's name reach the terminal" leakfmt/text.go '(%q)' '(%s)' Text
 	mutate "The whole report is an artifact" kmemleaktest/failure.go 'err := write(file, leaks)' 'err := write(file, nil)' TestVerify
