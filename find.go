@@ -79,6 +79,11 @@ type Progress struct {
 	Scan    int           // number of scans begun
 	Leaks   int           // number of leaks read in this stage
 	Elapsed time.Duration // since the search began
+
+	// Left is an estimate of the time that is left, from the duration of the last scan and
+	// the number of scans that the search takes if nothing changes meanwhile. It is 0
+	// before the end of the first scan, when nobody knows.
+	Left time.Duration
 }
 
 // Stage is a part of a search for leaks.
@@ -208,6 +213,7 @@ type search struct {
 	readings int
 	calls    map[*Frame][]Call
 	proof    proof
+	pace     pace
 }
 
 // run makes the search. Everything before and after the scans is undone in any case.
@@ -318,6 +324,7 @@ func (s *search) scan(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	s.finding.Scans++
+	s.pace.begin()
 	s.report(StageScanning, 0)
 	done := make(chan error, 1)
 	go func() { done <- s.machine.Scan(ctx) }()
@@ -327,6 +334,7 @@ func (s *search) scan(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("scan %d: %w", s.finding.Scans, err)
 			}
+			s.pace.end()
 			return nil
 		case <-time.After(time.Second):
 			s.report(StageScanning, 0)
@@ -337,14 +345,8 @@ func (s *search) scan(ctx context.Context) error {
 // age waits until all that was allocated up to the end of the work is old enough
 // for the next scan to report it.
 func (s *search) age(ctx context.Context) error {
-	// The kernel counts in ticks of up to 10 ms.
-	const tick = 20 * time.Millisecond
-	old := s.options.ended.Add(s.options.minAge + tick)
-	if s.options.minAge == 0 {
-		return nil
-	}
 	for {
-		left := time.Until(old)
+		left := time.Until(s.pace.aged)
 		if left <= 0 {
 			return nil
 		}
@@ -358,7 +360,7 @@ func (s *search) age(ctx context.Context) error {
 }
 
 func (s *search) report(stage Stage, leaks int) {
-	s.options.progress(Progress{Stage: stage, Scan: s.finding.Scans, Leaks: leaks, Elapsed: time.Since(s.begun)})
+	s.options.progress(Progress{Stage: stage, Scan: s.finding.Scans, Leaks: leaks, Elapsed: time.Since(s.begun), Left: s.pace.left(s.finding.Scans)})
 }
 
 // interference returns an error that names who gave commands meanwhile.

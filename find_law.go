@@ -19,6 +19,13 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	// The kernel counts in ticks of up to 10 ms.
+	const tick = 20 * time.Millisecond
+	enough := max(scansFor(n), s.options.scans-1)
+	s.pace = pace{scans: 1 + enough}
+	if s.options.minAge > 0 {
+		s.pace.aged = s.options.ended.Add(s.options.minAge + tick)
+	}
 	// This scan cannot report a fresh leak, but computes the checksums that the
 	// next one compares with. It fits into the time that objects need to age.
 	if err := s.scan(ctx); err != nil {
@@ -28,7 +35,6 @@ func (s *search) protocol(ctx context.Context) (err error) {
 		return err
 	}
 	aged := time.Now()
-	enough := max(scansFor(n), s.options.scans-1)
 	now := new(reading)
 	for scan := 1; ; scan++ {
 		if err = s.scan(ctx); err != nil {
