@@ -175,12 +175,13 @@ func (d *Detector) SetAutoScan(period time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("set automatic scan: %w", err)
 	}
+	d.machine().NoteStopped(false) // what a search that was killed had noted is out of date
 	return nil
 }
 
 // SetStackScan sets whether scans also look for pointers on the stacks of all tasks,
-// as they do after boot. Without the stacks more objects are reported, some of them
-// wrongly: those that only a running function points to.
+// as they do after boot and after [Detector.Find]. Without the stacks more objects are
+// reported, some of them wrongly: those that only a running function points to.
 func (d *Detector) SetStackScan(on bool) error {
 	command := "stack=off"
 	if on {

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +24,10 @@ var (
 	// ErrTruncated: there are more leaks than were to be read, see [MaxLeaks].
 	ErrTruncated = errors.New("more leaks than the limit")
 
+	// ErrUnsettled: scan after scan reported other leaks, up to the last one that was
+	// made. The Finding has those of the last reading, and the others as Vanished.
+	ErrUnsettled = errors.New("what is leaked did not settle")
+
 	// ErrNoProof: the leak that [ProofOfLife] made was not found, so that finding
 	// no others says nothing.
 	ErrNoProof = errors.New("the leak made as a proof of life was not found")
@@ -41,10 +44,13 @@ type Finding struct {
 	// Suppressions says what each entry of [Suppress] and [SuppressFile] has done.
 	Suppressions []SuppressionUse
 
-	// Unwatched says why nobody could watch who else writes to the control file. If it
-	// is nil, all writers were observed. Otherwise a foreign clear is noticed only if it
-	// removes leaks that had been read.
-	Unwatched error
+	// Doubts is what Find could not make sure of, each with cause and remedy; nil if it
+	// is sure of everything:
+	//   - Nobody could watch who else writes to the control file. A foreign clear is then
+	//     noticed only if it removes leaks that had been read.
+	//   - The kernel's threads cannot be seen, so that its scanning thread was not stopped.
+	//   - A search that was killed had left the automatic scan off.
+	Doubts []error
 }
 
 // Vanished is an object that was reported as leaked, and some time later was not.
@@ -74,6 +80,11 @@ type Progress struct {
 	Scan    int           // number of scans begun
 	Leaks   int           // number of leaks read in this stage
 	Elapsed time.Duration // since the search began
+
+	// Left is an estimate of the time that is left, from the duration of the last scan and
+	// the number of scans that the search takes if nothing changes meanwhile. It is 0
+	// before the end of the first scan, when nobody knows.
+	Left time.Duration
 }
 
 // Stage is a part of a search for leaks.
@@ -94,14 +105,22 @@ func (s Stage) String() string { return name(int(s), "queueing", "aging", "scann
 //
 // It takes 5 s, and then 1 s or the time of three scans: the kernel never reports
 // objects younger than 5 s, and it reports a fresh leak at the second scan that sees it
-// at the earliest. Find confirms leaks: an object that one scan reports and the next
-// three do not is not counted, see [Finding.Vanished]. Find scans until two scans agree,
-// at most ten more times. An object to which some stale value in memory points all that
-// time stays hidden, which is the limit of what kmemleak can see.
+// at the earliest. Where the kernel's parameter min_unref_scans is n, it takes 3 n scans:
+// so a leak that stale values in memory hide from any two scans is found, as
+// docs/guarantees.md proves. Find confirms leaks: an object that one scan reports and the
+// next three do not is not counted, see [Finding.Vanished]. Find scans until two scans
+// agree, at most ten more times, and is then [ErrUnsettled]. An object to which some
+// stale value points all that time stays hidden, which is the limit of what kmemleak can
+// see.
 //
 // Nothing is destroyed: leaks stay in the kernel's report. Options tell old ones from new
 // ones ([Within], [Since], [Baseline]). While Find is at work the kernel's own scanning
-// thread is stopped; afterwards it runs again if it did before, at the same period.
+// thread is stopped; afterwards it runs again if it did before, at the same period. If
+// Find is killed meanwhile, the next one on this machine has the thread run again.
+//
+// Find has scans look at stacks, which cannot be read back and stays so:
+// without, see [Detector.SetStackScan], objects that only a running function knows would
+// be taken for leaks.
 //
 // One Find is at work at a time on a machine. Others wait for it, in this process or
 // another: Find holds a flock on the control file. Commands that others give
@@ -190,12 +209,12 @@ type search struct {
 	options *options
 	finding *Finding
 	begun   time.Time
-	watcher machine.Watcher
 
 	seen     map[identity]sighting // every relevant leak of any reading
 	readings int
 	calls    map[stackkey.Key][]Call
 	proof    proof
+	pace     pace
 }
 
 // run makes the search. Everything before and after the scans is undone in any case.
@@ -205,28 +224,35 @@ func (s *search) run(ctx context.Context) (err error) {
 	if err := machine.Probe(ctx, m); err != nil {
 		return err
 	}
-	// The thread is stopped before the first scan: the kernel can deadlock when
-	// it is stopped while a scan goes on.
-	automatic, err := m.ScanThread(ctx)
+	if s.options.watch == nil {
+		s.options.watch = beginWatch(m)
+	}
+	defer s.options.watch.end()
+	if err := s.options.watch.err; err != nil {
+		s.doubt("who else writes to the control file could not be watched: %w (see to it that nobody else drives kmemleak; watching takes Linux with CONFIG_FANOTIFY and, outside of containers, CAP_SYS_ADMIN)", err)
+	}
+	automatic, err := s.automatic(ctx)
 	if err != nil {
-		return fmt.Errorf("look for the kernel's scanning thread: %w", err)
+		return err
 	}
 	if automatic {
 		// First, since a command that ctx has ended may have reached another machine.
 		defer func() {
 			// scan=on keeps the period; only scan=N changes it.
-			if restoreErr := m.Command(undo, "scan=on"); restoreErr != nil && err == nil {
+			restoreErr := m.Command(undo, "scan=on")
+			if restoreErr == nil {
+				m.NoteStopped(false)
+			} else if err == nil {
 				err = fmt.Errorf("restart the automatic scan: %w", restoreErr)
 			}
 		}()
+		m.NoteStopped(true)
 		if err := m.Command(ctx, "scan=off"); err != nil {
 			return fmt.Errorf("stop the automatic scan: %w", err)
 		}
 	}
-	if s.watcher, err = m.Watch(); err != nil {
-		s.finding.Unwatched = err
-	} else {
-		defer s.watcher.Close()
+	if err := m.Command(ctx, "stack=on"); err != nil {
+		return fmt.Errorf("have scans look at stacks: %w", err)
 	}
 	if err := s.proof.make(ctx, s); err != nil {
 		return err
@@ -250,92 +276,47 @@ func (s *search) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// protocol scans and reads until the leaks are known.
-func (s *search) protocol(ctx context.Context) (err error) {
-	needed := 1 + s.minUnrefScans(ctx)
-	// This scan cannot report a fresh leak, but computes the checksums that the
-	// next one compares with. It fits into the time that objects need to age.
-	if err := s.scan(ctx); err != nil {
-		return err
+// automatic reports whether the kernel's scanning thread is to be stopped for the search
+// and to run after it. It is stopped before the first scan: the kernel can deadlock when
+// it is stopped while a scan goes on.
+func (s *search) automatic(ctx context.Context) (bool, error) {
+	running, err := s.machine.ScanThread(ctx)
+	switch {
+	case errors.Is(err, machine.ErrHidden):
+		s.doubt("whether the kernel's scanning thread runs could not be seen, so that it was not stopped: %w (look for leaks outside of containers, with a /proc of the first PID namespace)", err)
+	case err != nil:
+		return false, fmt.Errorf("look for the kernel's scanning thread: %w", err)
 	}
-	if err := s.age(ctx); err != nil {
-		return err
+	if !running && s.machine.WasStopped() {
+		s.doubt("the automatic scan was off: a search that was killed had stopped it (it is on again now; to have it off: kmemleak's scan=off, SetAutoScan(0))")
+		return true, nil
 	}
-	aged := time.Now()
-	for s.finding.Scans < max(needed, s.options.scans-1) {
-		if err := s.scan(ctx); err != nil {
-			return err
-		}
-	}
-	var now *reading
-	s.machine.Apart(func() { now, err = s.read(ctx) })
-	for round := 1; err == nil; round++ {
-		if err = s.pause(ctx); err != nil {
-			break
-		}
-		if err = s.scan(ctx); err != nil {
-			break
-		}
-		before := now
-		agreed := false
-		s.machine.Apart(func() {
-			now, err = s.readAgain(ctx, before)
-			agreed = err == nil && now.same(before) && !s.missing(ctx) && s.proof.found
-		})
-		if err != nil {
-			break
-		}
-		if (agreed || round >= maxRounds) && time.Since(aged) >= thoroughness {
-			s.settle(ctx, now)
-			err = context.Cause(ctx)
-			break
-		}
-	}
-	f := s.finding
-	f.Known = now.known
-	f.Leaks, f.Suppressions = s.options.suppress.Filter(now.leaks, time.Now())
-	f.Ignored = now.ignored + len(now.leaks) - len(f.Leaks)
-	return err
+	return running, nil
 }
 
-const (
-	// maxRounds bounds the scans that wait for readings to agree: with more than
-	// that something changes all the time.
-	maxRounds = 10
-
-	// absences is how many readings a leak must be missing in, one after the other,
-	// to have vanished.
-	absences = 3
-
-	// thoroughness is how long to look in any case. A stale value on some stack,
-	// mostly of an interrupt, hides an object for a while. One scan more takes
-	// 20 ms where Find is used for tests.
-	thoroughness = time.Second
-)
-
-// pause lets the kernel do something else, which overwrites stale values.
-func (s *search) pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(20 * time.Millisecond):
-		return nil
-	}
+// doubt adds to what the search could not make sure of.
+func (s *search) doubt(format string, args ...any) {
+	s.finding.Doubts = append(s.finding.Doubts, fmt.Errorf(format, args...))
 }
 
-// minUnrefScans is how many scans in a row must find an object unreferenced: 1, but
-// for kernels that can be told otherwise.
-func (s *search) minUnrefScans(ctx context.Context) int {
-	const most = 100 // nobody waits longer
-	text, err := s.machine.Setting(ctx, "/sys/module/kmemleak/parameters/min_unref_scans")
-	if err != nil {
-		return 1
+// A watch is of those who write to the control file.
+type watch struct {
+	watcher machine.Watcher // nil if there is none
+	err     error           // the reason
+}
+
+func beginWatch(m machine.Machine) *watch {
+	w := new(watch)
+	w.watcher, w.err = m.Watch()
+	return w
+}
+
+// end ends the watch, if it has not ended.
+func (w *watch) end() {
+	if w.err == nil && w.watcher != nil {
+		w.watcher.Close()
 	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		return 1
-	}
-	return min(max(n, 1), most)
+	w.watcher = nil
 }
 
 // scan makes one scan.
@@ -344,6 +325,7 @@ func (s *search) scan(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	s.finding.Scans++
+	s.pace.begin()
 	s.report(StageScanning, 0)
 	done := make(chan error, 1)
 	go func() { done <- s.machine.Scan(ctx) }()
@@ -353,6 +335,7 @@ func (s *search) scan(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("scan %d: %w", s.finding.Scans, err)
 			}
+			s.pace.end()
 			return nil
 		case <-time.After(time.Second):
 			s.report(StageScanning, 0)
@@ -363,14 +346,8 @@ func (s *search) scan(ctx context.Context) error {
 // age waits until all that was allocated up to the end of the work is old enough
 // for the next scan to report it.
 func (s *search) age(ctx context.Context) error {
-	// The kernel counts in ticks of up to 10 ms.
-	const tick = 20 * time.Millisecond
-	old := s.options.ended.Add(s.options.minAge + tick)
-	if s.options.minAge == 0 {
-		return nil
-	}
 	for {
-		left := time.Until(old)
+		left := time.Until(s.pace.aged)
 		if left <= 0 {
 			return nil
 		}
@@ -384,14 +361,14 @@ func (s *search) age(ctx context.Context) error {
 }
 
 func (s *search) report(stage Stage, leaks int) {
-	s.options.progress(Progress{Stage: stage, Scan: s.finding.Scans, Leaks: leaks, Elapsed: time.Since(s.begun)})
+	s.options.progress(Progress{Stage: stage, Scan: s.finding.Scans, Leaks: leaks, Elapsed: time.Since(s.begun), Left: s.pace.left(s.finding.Scans)})
 }
 
 // interference returns an error that names who gave commands meanwhile.
 func (s *search) interference(ctx context.Context) error {
-	if s.watcher != nil {
-		if others := s.watcher.Others(); len(others) > 0 {
-			return fmt.Errorf("%w: %s wrote to the control file while leaks were looked for (find out who that is, or look again)",
+	if w := s.options.watch; w.err == nil {
+		if others := w.watcher.Others(); len(others) > 0 {
+			return fmt.Errorf("%w: %s wrote to the control file meanwhile (find out who that is, or look again)",
 				ErrInterfered, strings.Join(others, ", "))
 		}
 	}

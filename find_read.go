@@ -32,24 +32,13 @@ type reading struct {
 	ignored      int
 }
 
-// read reads the report once.
+// read reads the report until the reading is the same as before or adds nothing.
 //
 // The kernel serves about a page a read, and finds the place to go on by counting
 // the objects that it tracks, leaked or not (kmemleak_seq_start): when an object
-// further ahead is freed between two reads, the next one is skipped. So one reading
-// proves nothing; readAgain compares.
-func (s *search) read(ctx context.Context) (*reading, error) {
-	s.readings++
-	r := new(reading)
-	found, err := s.pass(ctx, make(map[identity]bool))
-	s.relevant(r, found)
-	return r, err
-}
-
-// readAgain reads the report after another scan, and until the reading is the same
-// as before or adds nothing. A big report takes long to read. No leak can appear
-// between two scans, so what is read adds up.
-func (s *search) readAgain(ctx context.Context, before *reading) (*reading, error) {
+// further ahead is freed between two reads, the next one is skipped. So one pass
+// proves nothing. No leak can appear between two scans, so what is read adds up.
+func (s *search) read(ctx context.Context, before *reading) (*reading, error) {
 	const maxPasses = 10
 	all := make(map[identity]bool)
 	s.readings++

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/machine"
 	"github.com/kmemleak/kmemleak/kerneltest"
 )
 
@@ -121,8 +122,8 @@ func TestProtocol(t *testing.T) {
 			k.HideFrom(l.Addr, hidden...)
 		}
 		_, err := examine(t, k, atStage(kmemleak.StageScanning, func(scan int) { k.Free(leaks[(scan-1)%scans].Addr) }))
-		if err != nil || k.Scans() > 20 {
-			t.Errorf("%d scans, %v, want it to end", k.Scans(), err)
+		if !errors.Is(err, kmemleak.ErrUnsettled) || k.Scans() > 20 {
+			t.Errorf("%d scans, %v, want ErrUnsettled after some", k.Scans(), err)
 		}
 	})
 	simulate(t, "cleared by others, unseen", func(t *testing.T, k *kerneltest.Kernel) {
@@ -151,8 +152,8 @@ func TestProtocol(t *testing.T) {
 			t.Errorf("%v, want ErrInterfered by the process", err)
 		}
 		k.Fail(kerneltest.Watch, fs.ErrPermission)
-		if f, err := examine(t, k, scan("scan")); err != nil || !errors.Is(f.Unwatched, fs.ErrPermission) {
-			t.Errorf("%v, unwatched for %v, want a permission error there", err, f.Unwatched)
+		if f, err := examine(t, k, scan("scan")); err != nil || len(f.Doubts) != 1 || !errors.Is(f.Doubts[0], fs.ErrPermission) {
+			t.Errorf("%v, doubts %v, want a permission error there", err, f.Doubts)
 		}
 	})
 	simulate(t, "disabled at the end", func(t *testing.T, k *kerneltest.Kernel) {
@@ -168,6 +169,63 @@ func TestProtocol(t *testing.T) {
 		}))
 		if !errors.Is(err, kmemleak.ErrDisabled) {
 			t.Errorf("%v, want ErrDisabled", err)
+		}
+	})
+}
+
+// TestDoubts wants what a search could not make sure of, with cause and remedy.
+func TestDoubts(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		set   func(k *kerneltest.Kernel)
+		want  [][]string // words of each doubt
+		after bool       // the automatic scan is on
+	}{
+		{"none", func(k *kerneltest.Kernel) { k.Write("scan=on", "") }, nil, true},
+		{"nobody is watched", func(k *kerneltest.Kernel) { k.Fail(kerneltest.Watch, errors.ErrUnsupported) },
+			[][]string{{"could not be watched: unsupported", "CAP_SYS_ADMIN"}}, false},
+		{"threads are hidden", func(k *kerneltest.Kernel) { k.Fail(kerneltest.AutoScan, machine.ErrHidden) },
+			[][]string{{"PID namespace", "outside of containers"}}, false},
+		{"a search was killed", func(k *kerneltest.Kernel) { k.KillSearch() }, [][]string{{"killed", "on again"}}, true},
+		{"a search was killed, and the scan is on again", func(k *kerneltest.Kernel) { k.KillSearch(); k.Write("scan=on", "") }, nil, true},
+		{"a search was killed, and the scan is to be off", func(k *kerneltest.Kernel) { k.KillSearch(); k.Detector().SetAutoScan(0) }, nil, false},
+		{"all", func(k *kerneltest.Kernel) {
+			k.KillSearch()
+			k.Fail(kerneltest.Watch, errors.ErrUnsupported)
+			k.Fail(kerneltest.AutoScan, machine.ErrHidden)
+		}, [][]string{{"watched"}, {"PID namespace"}, {"killed"}}, true},
+	} {
+		simulate(t, tt.name, func(t *testing.T, k *kerneltest.Kernel) {
+			tt.set(k)
+			f, err := examine(t, k)
+			if err != nil || len(f.Doubts) != len(tt.want) || k.AutoScan() != tt.after {
+				t.Fatalf("%v, automatic scan %v, doubts %v, want %q", err, k.AutoScan(), f.Doubts, tt.want)
+			}
+			for i, words := range tt.want {
+				for _, word := range words {
+					if !strings.Contains(f.Doubts[i].Error(), word) {
+						t.Errorf("%q does not say %q", f.Doubts[i], word)
+					}
+				}
+			}
+			k.Fail(kerneltest.AutoScan, nil)
+			k.Fail(kerneltest.Watch, nil)
+			if f, err := examine(t, k); err != nil || f.Doubts != nil {
+				t.Errorf("%v, doubts %v of the next search, want none", err, f.Doubts)
+			}
+		})
+	}
+}
+
+// What a running function knows is no leak, even if scans were told not to look.
+func TestStackScan(t *testing.T) {
+	simulate(t, "stack=off", func(t *testing.T, k *kerneltest.Kernel) {
+		k.ReferenceFromStack(alloc(k, 1)[0].Addr, true)
+		if err := k.Detector().SetStackScan(false); err != nil {
+			t.Fatal(err)
+		}
+		if f, err := examine(t, k); err != nil || f.Leaks != nil || f.Vanished != nil {
+			t.Errorf("%v, %v, vanished %v, want nothing", err, f.Leaks, f.Vanished)
 		}
 	})
 }

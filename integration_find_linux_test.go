@@ -136,8 +136,8 @@ func TestIntegrationFind(t *testing.T) {
 	if one, another := count(f.Leaks); one != 5 || another != 3 || len(f.Leaks) != 8 {
 		t.Errorf("found %d and %d of %d leaks, want 5 and 3", one, another, len(f.Leaks))
 	}
-	if f.Unwatched != nil {
-		t.Errorf("nobody watched the control file: %v", f.Unwatched)
+	if f.Doubts != nil {
+		t.Errorf("doubts: %v", f.Doubts)
 	}
 	if took < 5*time.Second {
 		t.Errorf("objects were not waited for: %v", took)

@@ -37,6 +37,7 @@ type options struct {
 	minAge time.Duration
 	scans  int
 	ended  time.Time
+	watch  *watch // since the window began; nil: not yet
 	limit  int
 	proof  string
 
@@ -188,8 +189,9 @@ func Ended(t time.Time) Option {
 }
 
 // Scans asks for at least n scans, counting all. Find makes as many as the kernel
-// needs to report a leak, 2 in most, and one to confirm, however small n is. More
-// of them find more of what stale pointers hide.
+// Scans asks for at least n scans, counting all. Find makes as many as docs/guarantees.md
+// derives, 4 in most kernels, however small n is. More of them find more of what stale
+// pointers hide.
 func Scans(n int) Option {
 	return optionFunc(func(o *options) error {
 		o.scans = n

@@ -61,6 +61,9 @@ func (d *Detector) Jiffies() (uint64, error) {
 // do not run into each other. Objects of other origin that were allocated at the
 // same time are among them: the whole kernel is one.
 //
+// Whoever else gives kmemleak commands while f runs is an [ErrInterfered], other
+// processes that f starts among them.
+//
 // If kmemleak cannot be used, f is not called. What is said of [Detector.Find] holds for
 // the rest.
 func (d *Detector) During(ctx context.Context, f func(), opts ...Option) (Finding, error) {
@@ -78,6 +81,8 @@ func (d *Detector) During(ctx context.Context, f func(), opts ...Option) (Findin
 	if err := machine.Probe(ctx, m); err != nil {
 		return Finding{}, fmt.Errorf("find: %w", err)
 	}
+	o.watch = beginWatch(m)
+	defer o.watch.end()
 	var w Window
 	if w.From, err = machine.Mark(ctx, m); err != nil {
 		return Finding{}, fmt.Errorf("find: read jiffies: %w", err)

@@ -4,6 +4,8 @@
 package kmemleak_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +52,20 @@ func TestDuring(t *testing.T) {
 			}))
 		if diff := cmp.Diff([]string{"during"}, comms(found.Leaks)); diff != "" || err != nil {
 			t.Errorf("%v, leaks (-want +got):\n%s", err, diff)
+		}
+	})
+	for _, word := range []string{"scan", "clear", "stack=off", "scan=on"} {
+		simulate(t, "others while f runs: "+word, func(t *testing.T, k *kerneltest.Kernel) {
+			found, err := k.Detector().During(t.Context(), func() { k.Write(word, `process 7 ("sh")`); k.Write("scan=off", "") })
+			if !errors.Is(err, kmemleak.ErrInterfered) || !strings.Contains(err.Error(), `process 7 ("sh")`) || found.Doubts != nil {
+				t.Errorf("%v, want ErrInterfered by the process", err)
+			}
+		})
+	}
+	simulate(t, "others before and after", func(t *testing.T, k *kerneltest.Kernel) {
+		k.Write("scan", `process 7 ("sh")`)
+		if _, err := k.Detector().During(t.Context(), func() {}); err != nil {
+			t.Error(err)
 		}
 	})
 	simulate(t, "f is not called in vain", func(t *testing.T, k *kerneltest.Kernel) {

@@ -85,6 +85,7 @@ func (k *Kernel) command(word string) error {
 	case word == "scan=off", isPeriod && err == nil:
 		k.thread = false
 	case word == "stack=on", word == "stack=off":
+		k.stacks = word == "stack=on"
 	default:
 		return syscall.EINVAL
 	}
@@ -95,7 +96,7 @@ func (k *Kernel) command(word string) error {
 func (k *Kernel) scan(start uint64) {
 	k.scans++
 	for _, o := range k.objects {
-		o.white = !o.referenced && !o.cleared && !slices.Contains(o.hidden, k.scans)
+		o.white = !o.referenced && !(o.onStack && k.stacks) && !o.cleared && !slices.Contains(o.hidden, k.scans)
 		switch {
 		case !o.white:
 			o.unref = 0
@@ -227,9 +228,12 @@ func (d driven) Jiffies(ctx context.Context) (uint64, error) {
 }
 
 // Setting returns min_unref_scans, the only setting that a search reads.
-func (d driven) Setting(context.Context, string) (string, error) {
-	d.k.mu.Lock()
-	defer d.k.mu.Unlock()
+func (d driven) Setting(ctx context.Context, _ string) (string, error) {
+	leave, err := d.enter(ctx, Setting)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
 	return strconv.Itoa(d.k.minUnrefScans), nil
 }
 
@@ -240,6 +244,18 @@ func (d driven) ScanThread(ctx context.Context) (bool, error) {
 	}
 	defer leave()
 	return d.k.thread, nil
+}
+
+func (d driven) NoteStopped(stopped bool) {
+	d.k.mu.Lock()
+	defer d.k.mu.Unlock()
+	d.k.stopped = stopped
+}
+
+func (d driven) WasStopped() bool {
+	d.k.mu.Lock()
+	defer d.k.mu.Unlock()
+	return d.k.stopped
 }
 
 func (d driven) Lock(ctx context.Context, waiting func()) (func(), error) {

@@ -51,6 +51,12 @@ func TestScan(t *testing.T) {
 		{"hidden", func(k *kerneltest.Kernel) { k.HideFrom(leak.Addr, 6, 8) }, nil, scanned{no, no, no, no, no, no, is, no, is}},
 		{"referenced", nil, func(k *kerneltest.Kernel, scan int) { k.Reference(leak.Addr, scan == 7) },
 			scanned{no, no, no, no, no, is, no, is}},
+		{"on a stack", nil, func(k *kerneltest.Kernel, scan int) {
+			k.ReferenceFromStack(leak.Addr, true)
+			if scan == 7 {
+				k.Write("stack=off", "")
+			}
+		}, scanned{no, no, no, no, no, no, no, is}},
 		{"freed", nil, func(k *kerneltest.Kernel, scan int) {
 			if scan == 7 {
 				k.Free(leak.Addr)

@@ -54,6 +54,8 @@ type Kernel struct {
 	commands      []string
 	off           bool
 	thread        bool // the automatic scan runs
+	stopped       bool // by a search, as is noted
+	stacks        bool // scans look at stacks
 	scanTime      time.Duration
 	minUnrefScans int
 	scans         int // complete ones, the first is 1
@@ -67,6 +69,7 @@ type Kernel struct {
 type object struct {
 	leak       kmemleak.Leak
 	referenced bool
+	onStack    bool  // a pointer to it is on the stack of a task
 	hidden     []int // scans that a stale pointer hides it from
 	summed     bool  // a scan has computed its checksum
 	white      bool  // the last scan found no reference
@@ -94,6 +97,7 @@ func New(t T) *Kernel {
 		modules:       make(map[string][]kmemleak.Leak),
 		scanTime:      100 * time.Millisecond,
 		minUnrefScans: 1,
+		stacks:        true,
 	}
 	unregister := machine.Register(k.path, driven{k})
 	if t != nil {
@@ -152,6 +156,12 @@ func (k *Kernel) free(addr uint64) {
 // the object is not a leak.
 func (k *Kernel) Reference(addr uint64, on bool) {
 	k.change(addr, func(o *object) { o.referenced = on })
+}
+
+// ReferenceFromStack sets whether a pointer on the stack of a task leads to the object at
+// addr from now on. Then it is no leak, which scans do not know after stack=off.
+func (k *Kernel) ReferenceFromStack(addr uint64, on bool) {
+	k.change(addr, func(o *object) { o.onStack = on })
 }
 
 // HideFrom makes a stale pointer lead to the object at addr in these scans, counted
@@ -245,6 +255,14 @@ func (k *Kernel) HoldLock() (release func()) {
 	})
 }
 
+// KillSearch leaves behind what a search of another process leaves that is killed: the
+// automatic scan is off, and it is noted that a search has stopped it.
+func (k *Kernel) KillSearch() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.thread, k.stopped = false, true
+}
+
 // Write makes another process write a command to the control file, such as "clear",
 // "off", "scan" or "scan=on". It takes no time, even during a scan. Watchers of the
 // file note writer, such as process 7 ("sh"); if it is "", they do not notice the
@@ -299,6 +317,7 @@ const (
 	Watch                // noting who else writes to the control file
 	Load                 // loading a module
 	Unload               // unloading it
+	Setting              // reading min_unref_scans; older kernels have none: fs.ErrNotExist
 )
 
 // Fail makes calls of that kind fail with err, until Fail is called with nil. Usual

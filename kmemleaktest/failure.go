@@ -19,6 +19,9 @@ import (
 // report passes the result of a search on to the test.
 func report(t T, o *options, f kmemleak.Finding, err error) {
 	t.Helper()
+	for _, doubt := range f.Doubts {
+		t.Logf("kmemleak: not sure: %v", doubt)
+	}
 	if note := vanishedNote(f.Vanished); note != "" {
 		t.Logf("kmemleak: %s", note)
 	}

@@ -23,7 +23,9 @@
 // your own part only. Tests that run in parallel cannot be distinguished, and failures
 // say so. Packages that go test runs at the same time wait for each other with
 // [IgnoreCurrent], [VerifyTestMain] and [Suite], which hold the machine's lock from
-// beginning to end.
+// beginning to end. Processes that the tests start meanwhile know it from the
+// environment variable KMEMLEAK_HELD_BY: they neither wait for the lock nor look for
+// leaks, and their parent finds what they lose.
 //
 // No test passes because the search could not take place. If kmemleak is missing,
 // switched off or out of reach, tests fail, and the failure says what to do. With
@@ -37,7 +39,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"sync/atomic"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/kmemleak/kmemleak"
@@ -67,8 +71,11 @@ type Option interface {
 // it reports memory that was allocated since that was called; use defer. The options of
 // [kmemleak.Detector.Find] narrow it further. Use [On] for another kernel.
 //
-// Leaks that vanish while they are confirmed are logged and do not fail the test. The
-// failure shows the largest groups of leaks and names a file with the whole report.
+// A deferred call runs when the test's function returns. That is before its subtests
+// which call t.Parallel go on: what they lose is not found. Use [VerifyCleanup] there.
+//
+// Leaks that vanish while they are confirmed are logged and do not fail the test, and so
+// is what the search could not make sure of, [kmemleak.Finding.Doubts]. The failure shows the largest groups of leaks and names a file with the whole report.
 // That file is in the test's artifact folder. If there is none (before Go 1.26, or
 // without go test -artifacts), it is a temporary file.
 func VerifyNone(t T, opts ...Option) {
@@ -79,23 +86,86 @@ func VerifyNone(t T, opts ...Option) {
 		t.Errorf("kmemleak: %v", o.err)
 		return
 	}
-	if n := verifying.Add(1); n > 1 {
-		t.Logf("kmemleak: %d tests of this program look for leaks at the same time; their leaks cannot be told apart (do not use t.Parallel)", n)
+	if isChild(o.detector) {
+		t.Logf("kmemleak: %s", leftToParent)
+		return
 	}
-	defer verifying.Add(-1)
+	ended := verify(t.Name())
 	ctx, cancel := deadline(t)
 	defer cancel()
 	since := startOf(o)
 	if since.err != nil {
+		ended()
 		unavailable(t, o, since.err)
 		return
 	}
 	f, err := o.detector.Find(ctx, append(o.find, since.options...)...)
+	if others := ended(); len(others) > 0 {
+		t.Logf("kmemleak: %s looked for leaks at the same time; the leaks of these tests cannot be told apart (do not use t.Parallel)", strings.Join(others, ", "))
+	}
 	report(t, o, f, err)
 }
 
-// verifying counts the searches in progress.
-var verifying atomic.Int32
+const leftToParent = "leaks are not looked for: a process that started this one holds the lock, and looks for them when its tests have ended"
+
+// VerifyCleanup fails the test if the kernel leaks memory from now on, up to the
+// cleanup of the test: it is [VerifyNone] with [IgnoreCurrent] after all subtests,
+// those which call t.Parallel among them. Call it first, since cleanups that are registered
+// later run earlier. Options are those of VerifyNone but for IgnoreCurrent. If kmemleak
+// cannot be used, the test fails, or is skipped, at once.
+func VerifyCleanup(t TC, opts ...Option) {
+	t.Helper()
+	o := newOptions(opts)
+	if o.err == nil && len(o.starts) > 0 {
+		o.err = errors.New("VerifyCleanup takes no IgnoreCurrent: it begins when it is called")
+	}
+	if o.err != nil {
+		o.unlock()
+		t.Errorf("kmemleak: %v", o.err)
+		return
+	}
+	s := begin(o.detector)
+	if s.err != nil {
+		s.unlock()
+		unavailable(t, o, s.err)
+		return
+	}
+	s.detector = o.detector
+	t.Cleanup(func() {
+		t.Helper()
+		VerifyNone(t, append(slices.Clip(opts), startOption{start: s})...)
+	})
+}
+
+// verifying holds the searches in progress.
+var verifying struct {
+	sync.Mutex
+	searches []*verification
+}
+
+// A verification is a search of one test, with the tests that search meanwhile.
+type verification struct {
+	name   string
+	others []string
+}
+
+// verify begins a verification. ended ends it and returns the other tests.
+func verify(name string) (ended func() (others []string)) {
+	verifying.Lock()
+	defer verifying.Unlock()
+	v := &verification{name: name}
+	for _, other := range verifying.searches {
+		v.others = append(v.others, other.name)
+		other.others = append(other.others, name)
+	}
+	verifying.searches = append(verifying.searches, v)
+	return func() []string {
+		verifying.Lock()
+		defer verifying.Unlock()
+		verifying.searches = slices.DeleteFunc(verifying.searches, func(other *verification) bool { return other == v })
+		return v.others
+	}
+}
 
 // IgnoreCurrent makes [VerifyNone] ignore memory that was allocated before
 // IgnoreCurrent was called: the arguments of a deferred call are evaluated by the defer
@@ -222,6 +292,9 @@ type start struct {
 // begin takes the machine's lock and makes a start.
 func begin(d *kmemleak.Detector) *start {
 	s := &start{unlock: func() {}}
+	if isChild(d) {
+		return s
+	}
 	// A probe reports best why a kernel cannot look for leaks.
 	if s.err = d.Probe(); s.err != nil {
 		return s
@@ -236,6 +309,10 @@ func begin(d *kmemleak.Detector) *start {
 		return s
 	}
 	s.unlock = unlock
+	if d.Transport == nil { // machines behind one have no lock
+		release := hold()
+		s.unlock = func() { release(); unlock() }
+	}
 	mark, err := d.Mark()
 	s.err = err
 	s.options = []kmemleak.Option{kmemleak.Since(mark)}

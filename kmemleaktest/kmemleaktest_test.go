@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,7 +59,10 @@ func (m *answering) Run(_ context.Context, script string, w io.Writer) error {
 	case strings.Contains(script, "timer_list"):
 		m.jiffies++
 		answer = fmt.Sprintf("|jiffies: %d\n", m.jiffies)
-	case strings.Contains(script, "/stat "), strings.Contains(script, "min_unref"):
+	case strings.Contains(script, "/stat "):
+		answer = "|2 (kthreadd) S 0 0 0 0 -1 2129984 0 0\n"
+	case strings.Contains(script, "min_unref"):
+		answer, status = "|cat: min_unref_scans: No such file or directory\n", 1
 	case strings.Contains(script, "printf"):
 		if m.off {
 			answer, status = "|cat: write error: Operation not permitted\n", 1
@@ -122,6 +126,9 @@ func TestVerifyNone(t *testing.T) {
 			synctest.Test(t, func(*testing.T) { VerifyNone(r, append(tt.opts, tt.machine.on())...) })
 			check(t, "errors", r.errors, tt.error)
 			check(t, "skips", r.skips, tt.skip)
+			if tt.machine.off != (len(r.logs) == 0) || len(r.logs) > 0 && !strings.Contains(r.logs[0], "could not be watched") {
+				t.Errorf("logs %q, want the doubt of a search", r.logs)
+			}
 			if n := strings.Count(strings.Join(r.errors, "\n"), "\n") + 1; tt.lines > 0 && n > tt.lines {
 				t.Errorf("%d lines of failure, want %d at most:\n%s", n, tt.lines, r.errors)
 			}
@@ -150,6 +157,61 @@ func TestVerifyNoneKernel(t *testing.T) {
 			check(t, "errors", r.errors, want)
 			opts = append(opts, kmemleak.Ignore(func(l kmemleak.Leak) bool { return l.Comm == "before" }))
 		}
+	})
+}
+
+// TestVerifyCleanup wants what is lost from the call to the cleanup, as parallel
+// subtests do.
+func TestVerifyCleanup(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	synctest.Test(t, func(t *testing.T) {
+		k := kerneltest.New(t)
+		for _, want := range [][]string{{"1 leak, 64 bytes", `"during"`}, nil} {
+			k.Alloc(kmemleak.Leak{Comm: "before"})
+			time.Sleep(time.Second)
+			r := &recorder{dir: t.TempDir(), name: t.Name()}
+			VerifyCleanup(r, On(k.Detector()))
+			if want != nil {
+				k.Alloc(kmemleak.Leak{Comm: "during"})
+			}
+			check(t, "errors before the cleanup", r.errors, nil)
+			for _, f := range r.cleanups {
+				f()
+			}
+			check(t, "errors", r.errors, want)
+		}
+		k.Write("off", "")
+		r := &recorder{}
+		VerifyCleanup(r, On(k.Detector()), SkipIfUnavailable())
+		check(t, "skips", r.skips, []string{"switched off"})
+		if r.cleanups != nil {
+			t.Error("there is a cleanup of a test that was skipped")
+		}
+	})
+}
+
+// TestVerifyTogether wants the note at each of the tests that search at the same time.
+func TestVerifyTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var kernels [2]*kerneltest.Kernel // two, as searches of one take turns
+		var together [2]*recorder
+		for i := range together {
+			kernels[i], together[i] = kerneltest.New(t), &recorder{name: fmt.Sprint("Test", i)}
+		}
+		release := kernels[0].HoldLock()
+		kernels[1].HoldLock()
+		var all sync.WaitGroup
+		for i, r := range together {
+			all.Go(func() { VerifyNone(r, On(kernels[i].Detector())) })
+		}
+		synctest.Wait()
+		release()
+		time.Sleep(time.Minute)
+		VerifyNone(&recorder{name: "Test2"}, On(kerneltest.New(t).Detector()))
+		kernels[1].Fail(kerneltest.Lock, kmemleak.ErrDisabled) // ends the second one
+		all.Wait()
+		check(t, "logs of the first", together[0].logs, []string{"Test1 looked for leaks at the same time"})
+		check(t, "logs of the second", together[1].logs, []string{"Test0, Test2 looked for leaks at the same time"})
 	})
 }
 
@@ -196,7 +258,7 @@ func TestVerifyMain(t *testing.T) {
 		code    int
 		says    string
 	}{
-		{name: "no leak", code: 0},
+		{name: "no leak", code: 0, says: "not sure: who else writes to the control file could not be watched: nobody can be watched on another machine"},
 		{name: "leaks", machine: leaky, code: 1, says: "2 leaks"},
 		{name: "tests fail", machine: leaky, tests: 3, code: 3},
 		{name: "cannot look", machine: answering{off: true}, code: 1, says: "switched off"},
@@ -268,6 +330,7 @@ func TestRefused(t *testing.T) {
 		{"two kernels", func(t T) { VerifyNone(t, on(other), IgnoreCurrent(On(d))) }, "another kernel"},
 		{"one kernel", func(t T) { VerifyNone(t, On(d), IgnoreCurrent(On(d))) }, ""},
 		{"On within IgnoreCurrent alone", func(t T) { VerifyNone(t, IgnoreCurrent(On(d))) }, ""},
+		{"IgnoreCurrent of a cleanup", func(t T) { VerifyCleanup(t.(TC), On(d), IgnoreCurrent(On(d))) }, "takes no IgnoreCurrent"},
 		{"twice", func(t T) { VerifyNone(t, IgnoreCurrent(On(d)), IgnoreCurrent(On(d))) }, "given twice"},
 		{"used again", func(t T) {
 			option := IgnoreCurrent(On(d))

@@ -16,9 +16,12 @@ type M interface{ Run() int }
 // meanwhile. It ends the process.
 //
 // Tests of other packages that call VerifyTestMain, too, wait. Options are those of
-// [VerifyNone] but for [IgnoreCurrent]. Failures go to standard error. If a test has failed, VerifyTestMain
-// does not look for leaks. With [SkipIfUnavailable] the tests run anyway, but it does
-// not look for leaks.
+// [VerifyNone] but for [IgnoreCurrent]. Failures go to standard error. If a test has
+// failed, VerifyTestMain does not look for leaks. With [SkipIfUnavailable] the tests run
+// anyway, but it does not look for leaks.
+//
+// In the workers of go test -fuzz, and in other processes that the tests start and that
+// inherit the environment, VerifyTestMain does nothing but to run the tests.
 func VerifyTestMain(m M, opts ...Option) {
 	os.Exit(verifyMain(m, os.Stderr, opts))
 }
@@ -29,6 +32,9 @@ func verifyMain(m M, w io.Writer, opts []Option) (code int) {
 	if o.refuse(false); o.err != nil {
 		t.Errorf("kmemleak: %v", o.err)
 		return t.code
+	}
+	if isFuzzWorker() || isChild(o.detector) {
+		return m.Run()
 	}
 	s := begin(o.detector)
 	defer s.unlock()

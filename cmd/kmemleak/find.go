@@ -24,14 +24,17 @@ var find = command{
 	args:  "[-- command [argument ...]]",
 	short: "find everything that is leaked now, or by a command",
 	text: `Finds what is leaked now: waits until it is old enough to be reported, 5 s,
-scans until two scans agree, and checks that nobody else controls kmemleak
-meanwhile. The kernel's own scans are stopped for that time. Nothing is
-cleared.
+scans until two scans agree, and fails if somebody else controls kmemleak
+meanwhile. The kernel's own scans are stopped for that time, and scans look at
+stacks from then on (stack=on). Nothing is cleared. If find could not make sure
+of something, such as who controls kmemleak where fanotify is missing, it says
+so on standard error; the exit status stays the same.
 
 With a command, find runs it first, and finds what was allocated meanwhile and
 is leaked, whether by the command, an interrupt or another program. If
-kmemleak cannot look, the command is not run. The command's standard output
-goes to standard error, so that standard output has only the leaks.
+kmemleak cannot look, or there is no such command, nothing is run. The
+command's standard output goes to standard error, so that standard output has
+only the leaks.
 
     kmemleak find -module hello_kernel -- insmod hello-kernel.ko
     kmemleak find -format junit -o leaks.xml -- make -C tests run
@@ -73,6 +76,11 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 	if err := s.to.check(std); err != nil {
 		return 0, err
 	}
+	if len(args) > 0 {
+		if _, err := exec.LookPath(args[0]); err != nil {
+			return 0, fmt.Errorf("%s was not run: %w", args[0], err)
+		}
+	}
 	symbolizer, err := s.from.symbolizer(std)
 	if err != nil {
 		return 0, err
@@ -106,6 +114,9 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 		}
 	}
 	std.progress.clear()
+	for _, doubt := range found.Doubts {
+		fmt.Fprintf(std.err, "kmemleak find: not sure: %v\n", doubt)
+	}
 	if failed != nil && !errors.As(failed, new(commandError)) {
 		err = errors.Join(failed, err)
 	}
@@ -142,12 +153,22 @@ func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []
 	return options, nil
 }
 
-// untilInterrupted returns a context that ends with the first signal to stop; the
-// second one ends the program.
+// untilInterrupted returns a context that ends with the first signal to stop, or when
+// the terminal is lost; the second one ends the program. Signals that were ignored at the
+// start, as nohup has it, still are.
 func untilInterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	signals := slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP}, signal.Ignored)
+	ctx, stop := signal.NotifyContext(ctx, signals...)
 	context.AfterFunc(ctx, stop)
-	return ctx, stop
+	// The kernel and the shell both tell of a lost terminal: the second time says nothing new.
+	again := make(chan os.Signal, 1)
+	if slices.Contains(signals, os.Signal(syscall.SIGHUP)) {
+		signal.Notify(again, syscall.SIGHUP)
+	}
+	return ctx, func() {
+		stop()
+		signal.Stop(again)
+	}
 }
 
 // showProgress shows the progress of a search.
@@ -157,13 +178,21 @@ func showProgress(std stdio) kmemleak.Option {
 		case kmemleak.StageQueueing:
 			std.progress.set("waiting for another search for leaks")
 		case kmemleak.StageAging:
-			std.progress.set("waiting until objects are old enough")
+			std.progress.set("waiting until objects are old enough%s", left(now))
 		case kmemleak.StageScanning:
-			std.progress.set("scan %d", now.Scan)
+			std.progress.set("scan %d%s", now.Scan, left(now))
 		case kmemleak.StageReading:
-			std.progress.set("reading, %d leaks", now.Leaks)
+			std.progress.set("reading, %d leaks%s", now.Leaks, left(now))
 		}
 	})
+}
+
+// left says how much time is left, if that is known.
+func left(now kmemleak.Progress) string {
+	if seconds := now.Left.Round(time.Second); seconds > 0 {
+		return fmt.Sprintf(" (about %v left)", seconds)
+	}
+	return ""
 }
 
 // commandError is the error of the command that find ran.

@@ -254,7 +254,7 @@ func TestIntegrationCommandSnapshot(t *testing.T) {
 func TestIntegrationCommandOff(t *testing.T) {
 	needs(t, "kmemleak=off")
 	for _, args := range [][]string{
-		{"find"}, {"find", "--", "/missing"}, {"find", "-format", "json"}, {"scan"}, {"scan", "-n", "0"}, {"clear"}, {"watch"}, {"explain", "-live"},
+		{"find"}, {"find", "--", "/proc/self/exe"}, {"find", "-format", "json"}, {"scan"}, {"scan", "-n", "0"}, {"clear"}, {"watch"}, {"explain", "-live"},
 	} {
 		got := runWith(t, "", args...)
 		if got.Status != statusError || !strings.Contains(got.Err, "kmemleak=off on the kernel command line") || strings.Contains(got.Out, "no leaks") {

@@ -180,6 +180,8 @@ func TestRun(t *testing.T) {
 			"kmemleak watch: invalid value \"junit\" for flag -format: it is one of text, json\nusage: kmemleak watch [flags] (try: kmemleak help watch)\n"},
 		{"arguments", []string{"clear", "all"}, "", 2, "",
 			"kmemleak clear: no arguments are taken: all\nusage: kmemleak clear (try: kmemleak help clear)\n"},
+		{"no such command to run", []string{"find", "--", "/no/such"}, "", 2, "",
+			"kmemleak find: /no/such was not run: exec: \"/no/such\": stat /no/such: no such file or directory\n"},
 		{"no such baseline", []string{"find", "-baseline", "missing"}, "", 2, "",
 			"kmemleak find: open missing: no such file or directory\n"},
 	} {

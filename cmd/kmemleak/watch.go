@@ -23,7 +23,7 @@ var watch = command{
 that are there at first, and then those that were not there before. The exit
 status is that of all rounds together. If kmemleak cannot look any more, watch
 ends with status 2. If a round fails for another reason, watch reports that,
-and tries again in the next round.
+and tries again in the next round. What no round can make sure of is said once.
 
 With -textfile, the number and the size of all leaks is kept in a file for
 node_exporter:
@@ -47,7 +47,7 @@ node_exporter:
 			}
 			ctx, stop := untilInterrupted(ctx)
 			defer stop()
-			w := watcher{std: std, from: from, text: format.value == "text", textfile: *textfile}
+			w := watcher{std: std, from: from, text: format.value == "text", textfile: *textfile, doubts: make(map[string]bool)}
 			return w.run(ctx, *interval)
 		}
 	},
@@ -61,7 +61,8 @@ type watcher struct {
 	textfile string
 	detector kmemleak.Detector
 
-	seen []kmemleak.Leak
+	seen   []kmemleak.Leak
+	doubts map[string]bool // those that were said
 }
 
 // run makes rounds until ctx ends, or until another round is of no use.
@@ -108,6 +109,12 @@ func (w *watcher) round(ctx context.Context) error {
 	found, err := w.detector.Find(ctx, showProgress(w.std))
 	leaks := found.Leaks
 	w.std.progress.clear()
+	for _, doubt := range found.Doubts {
+		if text := doubt.Error(); !w.doubts[text] {
+			w.doubts[text] = true
+			fmt.Fprintf(w.std.err, "kmemleak watch: not sure: %s\n", text)
+		}
+	}
 	if ctx.Err() != nil && err != nil {
 		return err // an incomplete result is none
 	}

@@ -37,16 +37,17 @@ func (local) ScanThread(context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for _, p := range processes {
-		if _, err := strconv.Atoi(p.Name()); err != nil {
-			continue
+	return scanThread(func(yield func([]byte) bool) {
+		for _, p := range processes {
+			if _, err := strconv.Atoi(p.Name()); err != nil {
+				continue
+			}
+			stat, err := os.ReadFile("/proc/" + p.Name() + "/stat")
+			if err == nil && !yield(stat) {
+				return
+			}
 		}
-		stat, err := os.ReadFile("/proc/" + p.Name() + "/stat")
-		if err == nil && isScanThread(stat) {
-			return true, nil
-		}
-	}
-	return false, nil
+	})
 }
 
 func (local) Load(_ context.Context, file string) error {

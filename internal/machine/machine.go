@@ -28,7 +28,10 @@ var (
 	ErrNoObject error = noObject{}
 
 	// ErrUnwatched means that writers cannot be watched on a machine.
-	ErrUnwatched = errors.New("nobody can be watched there")
+	ErrUnwatched = errors.New("nobody can be watched on another machine")
+
+	// ErrHidden means that /proc shows none of the kernel's threads.
+	ErrHidden = errors.New("/proc shows no thread of the kernel, because of a PID namespace or the mount options of /proc")
 )
 
 // unavailable is the type of [ErrUnavailable]. Callers who only ask whether a feature
@@ -65,8 +68,14 @@ type Machine interface {
 	Jiffies(ctx context.Context) (uint64, error)
 	// Setting reads a small file of /proc or /sys, without the blanks around it.
 	Setting(ctx context.Context, name string) (string, error)
-	// ScanThread reports whether the kernel's own scanning thread runs.
+	// ScanThread reports whether the kernel's own scanning thread runs. The error is
+	// ErrHidden if it could not be seen.
 	ScanThread(ctx context.Context) (bool, error)
+	// NoteStopped notes whether a search has stopped that thread, in a way that outlives
+	// this process but not the kernel, if it can. WasStopped reports whether it was noted
+	// last that one has; this is so after a search that was killed, for who has the lock.
+	NoteStopped(stopped bool)
+	WasStopped() bool
 
 	// Lock waits until no other process holds the machine's lock. If one holds it,
 	// Lock calls waiting once. This process may hold the lock several times.

@@ -276,13 +276,7 @@ func (r remote) ScanThread(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	lines := bufio.NewScanner(strings.NewReader(text))
-	for lines.Scan() {
-		if isScanThread(lines.Bytes()) {
-			return true, nil
-		}
-	}
-	return false, lines.Err()
+	return scanThread(bytes.Lines([]byte(text)))
 }
 
 func (r remote) Dump(ctx context.Context, addr uint64) ([]LogRecord, error) {
@@ -322,6 +316,8 @@ func trimStamps(line string) string {
 func (r remote) Lock(context.Context, func()) (func(), error) { return func() {}, nil }
 func (r remote) Watch() (Watcher, error)                      { return nil, ErrUnwatched }
 func (r remote) Apart(f func())                               { f() }
+func (r remote) NoteStopped(bool)                             {}
+func (r remote) WasStopped() bool                             { return false }
 
 func (r remote) Load(ctx context.Context, file string) error {
 	_, err := r.output(ctx, "insmod "+quoteFile(file))

@@ -61,10 +61,17 @@ echo "|---|---|---|"
 if [ -z "$kernel" ]; then
 	mutate "Objects are waited for until they are old enough" find.go 'if left <= 0 {' 'if true {' TestProtocol
 	mutate "The age counts from the end of the work, not from the call" find.go 's.options.ended.Add(' 'time.Now().Add(10*time.Millisecond+' TestProtocol
-	mutate "As many scans as min_unref_scans asks for" find.go 'needed := 1 + s.minUnrefScans(ctx)' 'needed := 2' TestProtocol
+	mutate "As many scans as min_unref_scans asks for" find_law.go 'max(scansFor(n),' 'max(scansFor(1),' TestLaw
+	mutate "and enough that two may not see a leak" find_law.go 'hidings = 2' 'hidings = 1' TestLaw
+	mutate "Each scan that may report is read after" find_law.go 'if scan >= n {' 'if scan >= enough {' TestLaw
+	mutate "The bound is for scans that the law does not need" find_law.go 'enough+maxRounds' 'maxRounds' TestLaw
 	mutate "The automatic scan is stopped" find.go 'if automatic {' 'if automatic && false {' TestProtocol
 	mutate "and runs again afterwards" find.go 'm.Command(undo, "scan=on")' 'error(nil)' TestProtocol
 	mutate "but only if it did before" find.go 'if automatic {' 'if automatic || true {' TestProtocol
+	mutate "or if a search that was killed had stopped it" find.go 'if !running && s.machine.WasStopped() {' 'if false {' TestDoubts
+	mutate "Scans look at stacks" find.go 'm.Command(ctx, "stack=on")' 'error(nil)' TestStackScan
+	mutate "Others are watched from the beginning of the window" find.go 'if s.options.watch == nil {' 'if true {' TestDuring
+	mutate "What cannot be watched is said" find.go 'err := s.options.watch.err; err != nil' 'err := s.options.watch.err; false' TestDoubts
 	mutate "What one scan does not report is looked for again" find_read.go 'return true
 		}
 	}
@@ -74,8 +81,8 @@ if [ -z "$kernel" ]; then
 	return false' TestProtocol
 	mutate "A reading that differs is repeated until it adds nothing" find_read.go 'const maxPasses = 10' 'const maxPasses = 1' TestProtocol
 	mutate "No leak comes twice" find_read.go '!all[id] {' 'true || !all[id] {' TestProtocol
-	mutate "The search ends even if readings never agree" find.go 'round >= maxRounds' 'round < 0' TestProtocol
-	mutate "A leak that was painted grey tells of a foreign clear" find.go 'if v.Fate == Cleared {' 'if false {' TestProtocol
+	mutate "The search ends even if readings never agree" find_law.go '(agreed || bound)' '(agreed || bound && false)' TestProtocol
+	mutate "A leak that was painted grey tells of a foreign clear" find.go 'if v.Fate == FateCleared {' 'if false {' TestProtocol
 	mutate "A scanning thread that runs again tells of interference" find.go 'err == nil && running {' 'err == nil && running && !running {' TestProtocol
 	mutate "The last thing is a probe" find.go 'if err := machine.Probe(undo, m); err != nil {
 		return fmt.Errorf("kmemleak ended' 'if err := machine.Probe(undo, m); false {
@@ -88,6 +95,7 @@ if [ -z "$kernel" ]; then
 	mutate "Windows hold over the overflow of a 32-bit counter" window.go 'return w.From <= jiffies || jiffies <= w.To' 'return false' TestWindow
 	mutate "A kernel without kmemleak fails the test" kmemleaktest/kmemleaktest.go 'o.skip && isUnavailable(err)' 'isUnavailable(err)' TestVerify
 	mutate "KMEMLEAK=require leaves nothing skipped" kmemleaktest/kmemleaktest.go '&& !required()' '' TestVerify
+	mutate "Children of the tests do not look" kmemleaktest/main.go 'isFuzzWorker() || isChild(o.detector)' 'false' TestChild
 	mutate "Failures are bounded" kmemleaktest/failure.go 'MaxGroups: 5' 'MaxGroups: 0' TestVerify
 	mutate "No bytes of a thread's name reach the terminal" leakfmt/text.go '(%q)' '(%s)' Text
 	mutate "The whole report is an artifact" kmemleaktest/failure.go 'err := write(file, leaks)' 'err := write(file, nil)' TestVerify
@@ -97,7 +105,7 @@ else
 	mutate "Signals do not cut a scan short" internal/machine/scan_linux.go 'set.Val[i] = ^set.Val[i]' 'set.Val[i] = 0' 'TestIntegrationDisturbedScan' .
 	mutate "A stop does not, either" internal/machine/scan_linux.go 'case <-cut:' 'case <-make(chan bool):' 'TestIntegrationDisturbedScan' .
 	mutate "Other writers are noticed" find.go 'len(others) > 0' 'false' 'TestIntegrationInterfered$'
-	mutate "What is not reported again is no leak" find.go 's.settle(ctx, now)' 's.settle(ctx, now); for _, seen := range s.seen { now.leaks = append(now.leaks, seen.leak) }' 'TestIntegrationVanished$'
+	mutate "What is not reported again is no leak" find_law.go 's.settle(ctx, now)' 's.settle(ctx, now); for _, seen := range s.seen { now.leaks = append(now.leaks, seen.leak) }' 'TestIntegrationVanished$'
 	mutate "Leaks made before are not blamed on the work" find_read.go 'case !o.inTime(l):' 'case false:' 'TestIntegrationFindNewOnly$'
 	mutate "Nor leaks of the baseline" find_read.go 'case o.baseline[id]:' 'case false:' 'TestIntegrationFindNewOnly$'
 	mutate "Too many leaks are an error" find_read.go 'len(all) >= s.options.limit' 'false' 'TestIntegrationManyLeaks$/^1000$'

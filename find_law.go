@@ -1,0 +1,132 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"time"
+)
+
+// protocol scans and reads until the leaks are known, by the law that
+// docs/guarantees.md proves.
+func (s *search) protocol(ctx context.Context) (err error) {
+	n, err := s.minUnrefScans(ctx)
+	if err != nil {
+		return err
+	}
+	// The kernel counts in ticks of up to 10 ms.
+	const tick = 20 * time.Millisecond
+	enough := max(scansFor(n), s.options.scans-1)
+	s.pace = pace{scans: 1 + enough}
+	if s.options.minAge > 0 {
+		s.pace.aged = s.options.ended.Add(s.options.minAge + tick)
+	}
+	// This scan cannot report a fresh leak, but computes the checksums that the
+	// next one compares with. It fits into the time that objects need to age.
+	if err := s.scan(ctx); err != nil {
+		return err
+	}
+	if err := s.age(ctx); err != nil {
+		return err
+	}
+	aged := time.Now()
+	now := new(reading)
+	for scan := 1; ; scan++ {
+		if err = s.scan(ctx); err != nil {
+			break
+		}
+		if scan >= n { // none is reported before
+			before := now
+			agreed := false
+			s.machine.Apart(func() {
+				now, err = s.read(ctx, before)
+				agreed = err == nil && now.same(before) && !s.missing(ctx) && s.proof.found
+			})
+			if err != nil {
+				break
+			}
+			bound := scan >= enough+maxRounds
+			if (agreed || bound) && scan >= enough && time.Since(aged) >= thoroughness {
+				s.settle(ctx, now)
+				if err = context.Cause(ctx); err == nil && !agreed && s.proof.found {
+					err = fmt.Errorf("%w in %d scans: %d leaks, and %d that were reported before (see Finding.Vanished; look for less with During, Since or InModule, or again when less goes on)",
+						ErrUnsettled, s.finding.Scans, len(now.leaks), len(s.finding.Vanished))
+				}
+				break
+			}
+		}
+		if err = s.pause(ctx); err != nil {
+			break
+		}
+	}
+	f := s.finding
+	f.Known = now.known
+	f.Leaks, f.Suppressions = s.options.suppress.Filter(now.leaks, time.Now())
+	f.Ignored = now.ignored + len(now.leaks) - len(f.Leaks)
+	return err
+}
+
+const (
+	// hidings is from how many scans a stale value may hide an object for it to be
+	// found all the same. The scan that computes the object's checksum counts, if it
+	// is not the first one.
+	hidings = 2
+
+	// absences is how many readings a leak must be missing in, one after the other,
+	// to have vanished.
+	absences = hidings + 1
+
+	// maxRounds bounds the scans that wait for readings to agree: with more than
+	// that something changes all the time.
+	maxRounds = 10
+
+	// thoroughness is how long to look in any case. A stale value on some stack,
+	// mostly of an interrupt, hides an object for a while. One scan more takes
+	// 20 ms where Find is used for tests.
+	thoroughness = time.Second
+)
+
+// scansFor returns how many scans of objects that are old enough there must be where n
+// in a row have to find an object unreferenced: one less could be hidings and n-1
+// before, between and after them.
+func scansFor(n int) int { return (hidings + 1) * n }
+
+// pause lets the kernel do something else, which overwrites stale values.
+func (s *search) pause(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(20 * time.Millisecond):
+		return nil
+	}
+}
+
+// minUnrefScans is how many scans in a row must find an object unreferenced: 1, but
+// for kernels that can be told otherwise (since 7.3). It is not set to 1 for the search:
+// nothing would put it back after a kill -9.
+func (s *search) minUnrefScans(ctx context.Context) (int, error) {
+	const (
+		name = "/sys/module/kmemleak/parameters/min_unref_scans"
+		most = 100 // nobody waits for more
+	)
+	text, err := s.machine.Setting(ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 1, nil
+	case err != nil:
+		return 0, fmt.Errorf("how many scans must find an object unreferenced is in a file that cannot be read (as root it can): %w", err)
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("%s, how many scans must find an object unreferenced, is not a number: %w", name, err)
+	case n > most:
+		return 0, fmt.Errorf("%s asks for %d scans that find an object unreferenced, which would take too long (write a number up to %d to it)", name, n, most)
+	}
+	return max(int(n), 1), nil // the kernel takes 0 for 1
+}
