@@ -46,7 +46,9 @@ import (
 // are left they are Ambiguous.
 //
 // A function that was left by a jump has the confidence of the frame whose call
-// leads to it.
+// leads to it. It is Assumed at most if the call is of it and nothing shows how it leads to
+// the frame above, because a file is missing or it jumps through a pointer; then there
+// is no line, and other functions may lie between.
 type Confidence uint8
 
 const (
@@ -174,6 +176,7 @@ var rules = []rule{
 
 	// Nothing does, but something is missing.
 	{partOfDebug, Assumed, nil, ProblemNone},
+	{nameAlone, Assumed, evidence, ProblemNone},
 	{initText, Consistent, evidence, ProblemNone},
 	{firmText, Assumed, evidence, ProblemNone},
 	{notTheName, Assumed, nil, ProblemNone},
@@ -194,6 +197,7 @@ func weakText(f *resolve.Facts) bool      { return f.Text != nil && !initText(f)
 func callsAnother(f *resolve.Facts) bool  { return f.Link == resolve.LinkDenied }
 func besideMisfit(f *resolve.Facts) bool  { return f.Misfit != nil }
 func partOfDebug(f *resolve.Facts) bool   { return f.Part }
+func nameAlone(f *resolve.Facts) bool     { return f.Alone }
 func notTheName(f *resolve.Facts) bool    { return !f.SameName || !f.SizeFits }
 func callsAbove(f *resolve.Facts) bool    { return f.Link == resolve.LinkDirect }
 func leadsAbove(f *resolve.Facts) bool    { return f.Link == resolve.LinkTail }

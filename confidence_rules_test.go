@@ -63,6 +63,8 @@ func TestRules(t *testing.T) {
 		{"by text, beside a misfit", all(misfit, bare(resolve.Text{Supports: 2, Sole: true}), func(f *resolve.Facts) { f.InText = true }),
 			"ambiguous: g+0x0/0x1 does not fit this file, which may be of another build doubtful file"},
 		{"left by a jump", all(same, func(f *resolve.Facts) { f.Kind, f.Link, f.Evidence = resolve.Elided, resolve.LinkTail, "it jumps" }), "proved: it jumps"},
+		{"left by a jump, its name alone", all(same, direct, func(f *resolve.Facts) { f.Kind, f.Alone, f.Evidence = resolve.Elided, true, "it is called" }), "assumed: it is called"},
+		{"left by a jump, its name alone, beside a misfit", all(misfit, func(f *resolve.Facts) { f.Kind, f.Alone, f.Evidence = resolve.Elided, true, "it is called" }), beside},
 		{"left by a jump, beside a misfit", all(misfit, func(f *resolve.Facts) { f.Kind, f.Evidence = resolve.Elided, "it jumps" }), beside},
 	} {
 		found := resolve.Call{Facts: resolve.Facts{Fits: 1, SameName: true, SizeFits: true}}

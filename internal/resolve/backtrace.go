@@ -64,6 +64,10 @@ func (r *Resolver) hold(c *Call, x, above *resolution) []Call {
 		}
 	}
 	switch best.kind {
+	case LinkSilent:
+		if len(x.answers) > 1 {
+			return nil
+		}
 	case LinkTail:
 		if len(x.answers) > 1 {
 			return nil
@@ -89,9 +93,14 @@ func elided(hops []hop, site *Call, above *resolution) []Call {
 	for _, h := range hops {
 		c := Call{
 			Frame: Frame{Func: h.name, Module: h.module}, Places: [][]Pos{h.pos},
-			Module: h.module, File: h.path, BuildID: h.fileID, Facts: site.Facts,
+			Module: h.module, File: h.path, BuildID: h.fileID, Facts: site.Facts, by: site.File,
 		}
 		c.Kind = Elided
+		if c.Alone = site.Link == LinkSilent; c.Alone {
+			c.Evidence = fmt.Sprintf("the call below is of it: %s, and perhaps more, lie between that and %s", Demangled(h.name), above.title())
+			calls = append(calls, c)
+			continue
+		}
 		c.Evidence = fmt.Sprintf("the call below is of it, and it leads to %s by jumps", above.title())
 		if h.next != "" {
 			c.Evidence = fmt.Sprintf("the call below leads to it, and it jumps to %s", Demangled(h.next))
@@ -130,8 +139,12 @@ func noteMisfits(calls []Call) {
 	}
 	for i := range calls {
 		c := &calls[i]
-		if by := misfit[c.File]; by != nil && !sure[c.File] {
-			c.Misfit, c.InText = by, inText[c.File]
+		file := c.File
+		if c.Alone {
+			file = c.by
+		}
+		if by := misfit[file]; by != nil && !sure[file] {
+			c.Misfit, c.InText = by, inText[file]
 		}
 	}
 }

@@ -14,6 +14,8 @@ type Call struct {
 	Facts
 	Problem Problem // what Err is about
 	Err     error   // why there is no place, or why it is not to be trusted
+
+	by string // of a function that was left by a jump: path of the file that calls it
 }
 
 // Facts is what speaks for and against the places of a frame. What follows from
@@ -30,6 +32,7 @@ type Facts struct {
 	Lead     string // of a LinkTail: the functions that were left by jumps, the outermost first
 	Part     bool   // not all functions at the place could be read
 	Misfit   *Frame // another frame that does not fit the file, whose build ID is not known to be right; or nil
+	Alone    bool   // of a function that was left by a jump: the frame below called it, and more may lie above it
 	InText   bool   // bare addresses were found in the file by its text
 	Text     *Text  // a bare address that was found by the text of files; nil if not
 	Evidence string // in words, what speaks for the place of a bare address, or for a function that was left by a jump

@@ -103,7 +103,7 @@ func New(c Config) *Resolver {
 		memory: memory{modules: c.Modules},
 		source: sources{release: c.Files.Kernel, trees: c.Sources, prefixes: c.Paths},
 	}
-	r.links = linker{images: &r.images, memory: &r.memory, source: &r.source}
+	r.links = linker{images: &r.images, memory: &r.memory, source: &r.source, allocates: c.Allocates}
 	return r
 }
 
@@ -163,4 +163,3 @@ func Demangled(name string) string {
 	}
 	return demangle.Filter(name, demangle.MaxLength(12))
 }
-
