@@ -22,10 +22,13 @@ import (
 //	                                                   compiler's suffix number differs (.isra.0, .isra.1), or
 //	                                                   another frame contradicts the same file, or not
 //	                                                   all functions at the place could be read, says Err
-//	Ambiguous    several  same    equal    equal       and their source positions differ
+//	Ambiguous    several  same    equal    equal       and their source positions differ; or the file is of another
+//	                                                   release, which a kernel with CONFIG_MODVERSIONS may load
 //	Contradicted any      any     any      any         the offset is beyond the function, the code shows that no
 //	                                                   call ends there or that it is of a function that does not
-//	                                                   lead to the frame above, or the build IDs differ
+//	                                                   lead to the frame above, or the build IDs differ, or the
+//	                                                   file is of a machine with addresses of another size or
+//	                                                   (vermagic) of a kernel of another release
 //
 // A size fits if some kernel would compute it for that place, see [Frame]. Below
 // the entry of an interrupt no call is asked for. Calls through pointers, and those
@@ -162,10 +165,12 @@ var rules = []rule{
 
 	// What was found cannot be meant.
 	{otherBuild, Contradicted, nil, ProblemNone},
+	{otherTarget, Contradicted, nil, ProblemNone},
 	{beyond, Contradicted, nil, ProblemNone},
 	{afterNoCall, Contradicted, nil, ProblemNone},
 
 	// Too much, or too little.
+	{otherRelease, Ambiguous, nil, ProblemNone},
 	{severalPlaces, Ambiguous, evidence, ProblemAmbiguous},
 	{weakText, Ambiguous, evidence, ProblemWeak},
 
@@ -190,6 +195,8 @@ var rules = []rule{
 
 func noPlace(f *resolve.Facts) bool       { return f.Fits == 0 }
 func otherBuild(f *resolve.Facts) bool    { return f.Build == resolve.BuildOther }
+func otherTarget(f *resolve.Facts) bool   { return f.Foreign > resolve.ForeignVersions }
+func otherRelease(f *resolve.Facts) bool  { return f.Foreign == resolve.ForeignVersions }
 func beyond(f *resolve.Facts) bool        { return f.Beyond }
 func afterNoCall(f *resolve.Facts) bool   { return f.Ends == resolve.EndsDenied }
 func severalPlaces(f *resolve.Facts) bool { return f.Fits > 1 }

@@ -31,12 +31,14 @@ import (
 // kernel and no other program is needed.
 type Symbolizer struct {
 	// Release is the kernel release, as uname -r prints it, whose files are
-	// looked for in the standard places. "" is the running kernel's.
+	// looked for in the standard places. "" is the running kernel's. If it is set, modules
+	// in Dirs that were made for another one (vermagic) are not trusted; one without its
+	// last parts, such as 6.12, stands for all that begin so.
 	Release string
 
 	// Dirs are searched first: object files (.ko, vmlinux, .debug, also packed
-	// with gzip, xz or zstd) and folders that hold such, at any depth. In names of
-	// modules '-' and '_' are equal. A stripped file and its debug file are used
+	// with gzip, xz or zstd) and folders that hold such, at any depth. The name of a
+	// module is what its .modinfo says, else that of the file; '-' and '_' are equal. A stripped file and its debug file are used
 	// together, if their build IDs are the same. Of several builds of one module the
 	// one with the build ID of the frame, or of Modules, is used; if there is none,
 	// the first that is found, whichever kernel it is of.
@@ -110,7 +112,10 @@ func (s *Symbolizer) Resolve(f Frame) ([]Pos, error) {
 // is if s is nil.
 //
 // Backtrace may load files as Resolve does.
-func (s *Symbolizer) Backtrace(bt []Frame) []Call {
+func (s *Symbolizer) Backtrace(bt []Frame) []Call { return s.backtrace(bt, 0) }
+
+// backtrace is Backtrace, with an address of the same kernel or 0.
+func (s *Symbolizer) backtrace(bt []Frame, addr uint64) []Call {
 	decoded := decodedCalls(bt)
 	if s == nil {
 		return decoded
@@ -119,7 +124,7 @@ func (s *Symbolizer) Backtrace(bt []Frame) []Call {
 	for i := range decoded {
 		frames[i] = resolve.Frame(decoded[i].Frame)
 	}
-	found := s.resolver().Backtrace(frames)
+	found := s.resolver().Backtrace(frames, addr)
 	calls := make([]Call, len(found))
 	i := 0
 	for k := range found {
@@ -143,7 +148,7 @@ func (s *Symbolizer) Calls(l Leak) []Call {
 	if s == nil && l.Calls != nil {
 		return l.Calls
 	}
-	return s.Backtrace(l.Backtrace)
+	return s.backtrace(l.Backtrace, l.Addr)
 }
 
 // Prefetch loads from the servers of Debuginfod what Resolve and Backtrace will need

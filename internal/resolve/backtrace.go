@@ -12,8 +12,11 @@ import (
 
 // Backtrace returns a Call for every frame in the same order, and in front of it one
 // for every function that was left by a jump between the frame and the one above.
-func (r *Resolver) Backtrace(bt []Frame) []Call {
-	rs := r.placed(bt)
+//
+// An address of the same kernel, such as that of the leaked object, tells the size of its
+// addresses; 0 if there is none.
+func (r *Resolver) Backtrace(bt []Frame, addr uint64) []Call {
+	rs := r.placed(bt, r.bits(bt, addr))
 	r.narrowAll(rs)
 	calls := make([]Call, 0, len(rs)+1)
 	var above *resolution
@@ -35,11 +38,11 @@ func (r *Resolver) Backtrace(bt []Frame) []Call {
 
 // placed returns what the frames of a backtrace mean, each by itself but for bare
 // addresses.
-func (r *Resolver) placed(bt []Frame) []*resolution {
+func (r *Resolver) placed(bt []Frame, bits int) []*resolution {
 	rs := make([]*resolution, 0, len(bt))
 	var above *resolution
 	for _, f := range bt {
-		x := r.resolve(question{f, above != nil && interrupts(above.frame)})
+		x := r.resolve(question{f, above != nil && interrupts(above.frame), bits})
 		rs = append(rs, x)
 		if x.place() {
 			above = x

@@ -22,10 +22,11 @@ type Call struct {
 // them is for the caller to say.
 type Facts struct {
 	Kind     Kind
-	Fits     int    // how many distinct places fit equally well
-	SameName bool   // the symbol's name is the printed one, to the last number
-	SizeFits bool   // some kernel would print the size for this place
-	Build    Build  // of file and frame
+	Fits     int   // how many distinct places fit equally well
+	SameName bool  // the symbol's name is the printed one, to the last number
+	SizeFits bool  // some kernel would print the size for this place
+	Build    Build // of file and frame
+	Foreign  Foreign
 	Ends     Ends   // whether a call ends in front of the place
 	Beyond   bool   // the offset is beyond the printed size, or beyond the function in the file
 	Link     Link   // to the frame above; LinkSilent where nobody asked
@@ -65,6 +66,16 @@ const (
 	BuildUnknown Build = iota
 	BuildSame
 	BuildOther
+)
+
+// Foreign says what a file was made for, where the build IDs are not known to be the same.
+type Foreign uint8
+
+const (
+	ForeignNot      Foreign = iota // for what the report is of, as far as is known
+	ForeignVersions                // for a kernel of another release, which the report's may have accepted by its versions of symbols
+	ForeignKernel                  // for a kernel of another release
+	ForeignMachine                 // for addresses of another size
 )
 
 // Ends says whether a call ends in front of an address.
