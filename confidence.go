@@ -22,10 +22,13 @@ import (
 //	                                                   compiler's suffix number differs (.isra.0, .isra.1), or
 //	                                                   another frame contradicts the same file, or not
 //	                                                   all functions at the place could be read, see Err
-//	Ambiguous    several  same    equal    equal       and their source positions differ
+//	Ambiguous    several  same    equal    equal       and their source positions differ; or the file is of another
+//	                                                   release, which a kernel with CONFIG_MODVERSIONS may load
 //	Contradicted any      any     any      any         the offset is beyond the function, the code shows that no
 //	                                                   call ends there or that it is of a function that does not
-//	                                                   lead to the frame above, or the build IDs differ
+//	                                                   lead to the frame above, or the build IDs differ, or the
+//	                                                   file is of a machine with addresses of another size or
+//	                                                   (vermagic) of a kernel of another release
 //
 // A size fits if some kernel would compute it for that place, see [Frame]. No call is
 // required below the entry of an interrupt. Calls through pointers, and calls that
@@ -46,7 +49,9 @@ import (
 // several candidates are left, they are Ambiguous.
 //
 // A function that was left by a jump has the confidence of the frame whose call
-// leads to it.
+// leads to it. It is Assumed at most if the call is of it and nothing shows how it leads to
+// the frame above, because a file is missing or it jumps through a pointer; then there
+// is no line, and other functions may lie between.
 type Confidence uint8
 
 const (
@@ -162,10 +167,12 @@ var rules = []rule{
 
 	// The place cannot be what is meant.
 	{otherBuild, Contradicted, nil, ProblemNone},
+	{otherTarget, Contradicted, nil, ProblemNone},
 	{beyond, Contradicted, nil, ProblemNone},
 	{afterNoCall, Contradicted, nil, ProblemNone},
 
 	// There are several places, or there is too little evidence.
+	{otherRelease, Ambiguous, nil, ProblemNone},
 	{severalPlaces, Ambiguous, evidence, ProblemAmbiguous},
 	{weakText, Ambiguous, evidence, ProblemWeak},
 
@@ -176,6 +183,7 @@ var rules = []rule{
 
 	// Nothing contradicts it, but something is missing.
 	{partOfDebug, Assumed, nil, ProblemNone},
+	{nameAlone, Assumed, evidence, ProblemNone},
 	{initText, Consistent, evidence, ProblemNone},
 	{firmText, Assumed, evidence, ProblemNone},
 	{notTheName, Assumed, nil, ProblemNone},
@@ -189,6 +197,8 @@ var rules = []rule{
 
 func noPlace(f *resolve.Facts) bool       { return f.Fits == 0 }
 func otherBuild(f *resolve.Facts) bool    { return f.Build == resolve.BuildOther }
+func otherTarget(f *resolve.Facts) bool   { return f.Foreign > resolve.ForeignVersions }
+func otherRelease(f *resolve.Facts) bool  { return f.Foreign == resolve.ForeignVersions }
 func beyond(f *resolve.Facts) bool        { return f.Beyond }
 func afterNoCall(f *resolve.Facts) bool   { return f.Ends == resolve.EndsDenied }
 func severalPlaces(f *resolve.Facts) bool { return f.Fits > 1 }
@@ -196,6 +206,7 @@ func weakText(f *resolve.Facts) bool      { return f.Text != nil && !initText(f)
 func callsAnother(f *resolve.Facts) bool  { return f.Link == resolve.LinkDenied }
 func besideMisfit(f *resolve.Facts) bool  { return f.Misfit != nil }
 func partOfDebug(f *resolve.Facts) bool   { return f.Part }
+func nameAlone(f *resolve.Facts) bool     { return f.Alone }
 func notTheName(f *resolve.Facts) bool    { return !f.SameName || !f.SizeFits }
 func callsAbove(f *resolve.Facts) bool    { return f.Link == resolve.LinkDirect }
 func leadsAbove(f *resolve.Facts) bool    { return f.Link == resolve.LinkTail }

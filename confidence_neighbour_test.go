@@ -47,7 +47,7 @@ func TestBacktraceNeighbours(t *testing.T) {
 			// It may jump to one that jumps on: the kernel's file is not there.
 			name: "calls what jumps elsewhere", build: "6.1-x86_64",
 			frames: []string{"kfree+0x3c/0x50", "hello_init+0x17/0x1000 [hello_kernel]"},
-			want:   []string{"printed unresolved", "printed consistent"},
+			want:   []string{"printed unresolved", "elided assumed", "printed consistent"},
 		},
 		{
 			name: "calls what jumps nowhere", build: "6.1-x86_64",

@@ -44,6 +44,9 @@ func TestRules(t *testing.T) {
 		{"leads there", func(f *resolve.Facts) { f.Link, f.Lead = resolve.LinkTail, "a, b" }, "proved: the call is of a, b, which leads to the frame above by jumps"},
 		{"calls another function", all(same, func(f *resolve.Facts) { f.Link = resolve.LinkDenied }), "contradicted: "},
 		{"another build", all(direct, func(f *resolve.Facts) { f.Build = resolve.BuildOther }), "contradicted: "},
+		{"of another machine", all(direct, func(f *resolve.Facts) { f.Foreign = resolve.ForeignMachine }), "contradicted: "},
+		{"of another release", all(direct, func(f *resolve.Facts) { f.Foreign = resolve.ForeignKernel }), "contradicted: "},
+		{"of another release, with versions", all(direct, func(f *resolve.Facts) { f.Foreign = resolve.ForeignVersions }), "ambiguous: "},
 		{"beyond the function", all(direct, func(f *resolve.Facts) { f.Beyond = true }), "contradicted: "},
 		{"not after a call, at several places", func(f *resolve.Facts) { f.Ends, f.Fits = resolve.EndsDenied, 2 }, "contradicted: "},
 		{"several places", all(same, func(f *resolve.Facts) { f.Fits = 2 }), "ambiguous: several places fit"},
@@ -63,6 +66,8 @@ func TestRules(t *testing.T) {
 		{"by text, beside a misfit", all(misfit, bare(resolve.Text{Supports: 2, Sole: true}), func(f *resolve.Facts) { f.InText = true }),
 			"ambiguous: g+0x0/0x1 does not fit this file, which may be of another build doubtful file"},
 		{"left by a jump", all(same, func(f *resolve.Facts) { f.Kind, f.Link, f.Evidence = resolve.Elided, resolve.LinkTail, "it jumps" }), "proved: it jumps"},
+		{"left by a jump, its name alone", all(same, direct, func(f *resolve.Facts) { f.Kind, f.Alone, f.Evidence = resolve.Elided, true, "it is called" }), "assumed: it is called"},
+		{"left by a jump, its name alone, beside a misfit", all(misfit, func(f *resolve.Facts) { f.Kind, f.Alone, f.Evidence = resolve.Elided, true, "it is called" }), beside},
 		{"left by a jump, beside a misfit", all(misfit, func(f *resolve.Facts) { f.Kind, f.Evidence = resolve.Elided, "it jumps" }), beside},
 	} {
 		found := resolve.Call{Facts: resolve.Facts{Fits: 1, SameName: true, SizeFits: true}}

@@ -177,7 +177,7 @@ func TestReusedMemory(t *testing.T) {
 			name:    "a name that is not right any more",
 			modules: []Module{{Name: "hello_kernel", Sections: map[string]uint64{".text": 0xffffffffc0200000}}},
 			frames:  []Frame{{Func: "vmalloc", Offset: 0x3c, Size: 0x50}, {Func: "greet.constprop.0", Offset: 0x19, Size: 0xfd6, Module: "hello_kernel"}, {Func: "myfunc", Offset: 0xa, Size: 0x1e, Module: "hello_kernel"}},
-			want:    []string{"printed unresolved ", "printed consistent kmalloc slab.h < greeting_alloc hello.c:36 < greeting_new hello.c:41 < greet hello.c:53", "printed consistent myfunc hello.c:29"},
+			want:    []string{"printed unresolved ", "printed consistent kmalloc slab.h < greeting_alloc hello.c:36 < greeting_new hello.c:41 < greet hello.c:53", "elided assumed vmalloc", "printed consistent myfunc hello.c:29"},
 		},
 		{
 			name:    "inside of a live module that there is no file of",

@@ -73,7 +73,7 @@ func (o Owner) Func() string {
 // Module returns the module that the owner is in, "" for the kernel image. If known
 // is false, the module is not known.
 func (o Owner) Module() (name string, known bool) {
-	if o.Func() == "" {
+	if o.Func() == "" || o.Call.Kind == KindElided && o.Call.ObjectFile == "" {
 		return "", false
 	}
 	return o.Call.Module, true

@@ -31,15 +31,18 @@ import (
 // no kernel and no other program.
 type Symbolizer struct {
 	// Release is the kernel release, as uname -r prints it, whose files are looked
-	// for in the standard places. "" means the release of the running kernel.
+	// for in the standard places. "" means the release of the running kernel. If it is
+	// set, modules in Dirs that were made for another release (vermagic) are not trusted.
+	// A release without its last parts, such as 6.12, stands for all that begin so.
 	Release string
 
 	// Dirs are searched first. Each is an object file (.ko, vmlinux, .debug, also
 	// packed with gzip, xz or zstd) or a folder that holds object files at any depth.
-	// In names of modules '-' and '_' are equal. A stripped file and its debug file
-	// are used together if their build IDs are the same. Of several builds of one
-	// module, the one with the build ID of the frame, or of Modules, is used; if
-	// there is none, the first that is found, of whichever kernel.
+	// The name of a module is what its .modinfo says, else that of the file; '-' and '_'
+	// are equal. A stripped file and its debug file are used together if their build IDs
+	// are the same. Of several builds of one module, the one with the build ID of the
+	// frame, or of Modules, is used; if there is none, the first that is found, of
+	// whichever kernel.
 	Dirs []string
 
 	// Debuginfod configures the servers that are asked for files that are not found.
@@ -111,7 +114,10 @@ func (s *Symbolizer) Resolve(f Frame) ([]Pos, error) {
 // has none, or if s is nil.
 //
 // Backtrace may download files as Resolve does.
-func (s *Symbolizer) Backtrace(bt []Frame) []Call {
+func (s *Symbolizer) Backtrace(bt []Frame) []Call { return s.backtrace(bt, 0) }
+
+// backtrace is Backtrace, with an address of the same kernel or 0.
+func (s *Symbolizer) backtrace(bt []Frame, addr uint64) []Call {
 	decoded := decodedCalls(bt)
 	if s == nil {
 		return decoded
@@ -120,7 +126,7 @@ func (s *Symbolizer) Backtrace(bt []Frame) []Call {
 	for i := range decoded {
 		frames[i] = resolve.Frame(decoded[i].Frame)
 	}
-	found := s.resolver().Backtrace(frames)
+	found := s.resolver().Backtrace(frames, addr)
 	calls := make([]Call, len(found))
 	i := 0
 	for k := range found {
@@ -144,7 +150,7 @@ func (s *Symbolizer) Calls(l Leak) []Call {
 	if s == nil && l.Calls != nil {
 		return l.Calls
 	}
-	return s.Backtrace(l.Backtrace)
+	return s.backtrace(l.Backtrace, l.Addr)
 }
 
 // Prefetch downloads from the servers of Debuginfod what Resolve and Backtrace will

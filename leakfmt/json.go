@@ -128,10 +128,10 @@ func (o *Options) jsonTail(l kmemleak.Leak) jsonTail {
 // newJSONOwner returns nil if the owner is not known.
 func newJSONOwner(calls []kmemleak.Call) *jsonOwner {
 	owner := kmemleak.OwnerOf(calls)
-	module, known := owner.Module()
-	if !known {
+	if owner.Func() == "" {
 		return nil
 	}
+	module, _ := owner.Module()
 	o := &jsonOwner{Func: owner.Func(), Module: module, Place: owner.Pos}
 	if owner.Pos != nil {
 		o.Confidence = owner.Call.Confidence

@@ -54,6 +54,7 @@ type Finder struct {
 
 	mu      sync.Mutex
 	folders map[string]*folder
+	names   map[string]string // of modules, as files have them, by path; "" if one has none
 
 	unpacked unpackedFiles
 }
@@ -67,6 +68,12 @@ type Object struct {
 	// Lacks says why there is no debugging information and where the Finder looked; it is
 	// nil if there is some. It matches [io/fs.ErrNotExist].
 	Lacks error
+
+	// Foreign says that a file that the user named is of another module, or was made for a
+	// kernel of another release. It is nil if not, or if that is unknown. If Versions is
+	// true, the kernel may have loaded it all the same, see [kobj.File.Vermagic].
+	Foreign  error
+	Versions bool
 
 	// Stale says that the running kernel or module is of another build than the file. It
 	// is nil if both are of the same build, or if that is unknown.
@@ -108,7 +115,36 @@ func (f *Finder) Open(ctx context.Context, module, wanted string, remote bool) (
 	if s.running != "" && best.expected == s.running && best.id != "" && best.id != s.running {
 		o.Stale = fmt.Errorf("the running kernel or module has the build ID %s, but %s has %s", s.running, o.File.Name, best.id)
 	}
+	if best.other {
+		o.Foreign = f.foreign(o.File, s.module)
+		_, o.Versions = o.File.Vermagic()
+		o.Versions = o.Versions && ModuleName(o.File.ModuleName()) == s.module
+	}
 	return o, nil
+}
+
+// foreign returns the reason why a file cannot be that of a module, or nil.
+func (f *Finder) foreign(file *kobj.File, module string) error {
+	if name := file.ModuleName(); name != "" && ModuleName(name) != module {
+		return fmt.Errorf("%s is of module %s (.modinfo): give the right file with -dir", file.Name, name)
+	}
+	if f.otherRelease(file) {
+		release, _ := file.Vermagic()
+		return fmt.Errorf("%s is of %s (vermagic), the report is of %s: give the file of that build with -dir", file.Name, release, f.Release)
+	}
+	return nil
+}
+
+// otherRelease reports whether a module was made for a kernel of another release. A
+// release without its last parts, such as 6.12, stands for all that begin so. One below
+// 2.6 is of no kernel: it is set so that no standard place has files of it.
+func (f *Finder) otherRelease(file *kobj.File) bool {
+	release, _ := file.Vermagic()
+	if release == "" || f.Release == "" || f.Release[0] < '2' || f.Release[0] > '9' {
+		return false
+	}
+	rest, ok := strings.CutPrefix(release, f.Release)
+	return !ok || rest != "" && rest[0] != '.'
 }
 
 // Modules returns the modules for which Dirs has files, each once.

@@ -70,12 +70,8 @@ func (f *Finder) inDir(dir, module, id string) iter.Seq[string] {
 			return
 		}
 		if !info.IsDir() {
-			name, ok := objectName(filepath.Base(dir))
-			if !ok {
-				// The user named it, so it is a kernel image with another name.
-				name = ""
-			}
-			if name == module {
+			// The user named it: if it is no module, it is a kernel image with another name.
+			if name, _ := f.nameOf(dir); name == module {
 				yield(dir)
 			}
 			return
@@ -108,12 +104,68 @@ func (f *Finder) inDir(dir, module, id string) iter.Seq[string] {
 				return
 			}
 		}
-		for _, path := range f.below(dir)[module] {
+		below := f.named(dir)
+		for _, path := range below[module] {
 			if !given[path] && !yield(path) {
 				return
 			}
 		}
+		if module == "" {
+			return
+		}
+		// People add the kernel's release to the name.
+		n := 0
+		for _, name := range slices.Sorted(maps.Keys(below)) {
+			if !strings.HasPrefix(name, module+"_") && !strings.HasSuffix(name, "_"+module) {
+				continue
+			}
+			for _, path := range below[name] {
+				if n++; n > maxNamed {
+					return
+				}
+				if real, _ := f.nameOf(path); real == module && !yield(path) {
+					return
+				}
+			}
+		}
+		// Better one of another module, which is told, than none.
+		for _, path := range f.below(dir)[module] {
+			if !yield(path) {
+				return
+			}
+		}
 	}
+}
+
+// maxNamed is how many files of a folder are opened to see what modules they are.
+const maxNamed = 64
+
+// nameOf returns the name of the module that a file is of, as the file has it or else as
+// it is called; it is "" for a kernel image. It is not ok if the file is called neither.
+func (f *Finder) nameOf(path string) (name string, ok bool) {
+	name, ok = objectName(filepath.Base(path))
+	if ok && name == "" {
+		return "", true // it may be large
+	}
+	f.mu.Lock()
+	known, found := f.names[path]
+	f.mu.Unlock()
+	if !found {
+		if file, err := f.open(path); err == nil {
+			known = ModuleName(file.ModuleName())
+			_ = file.Close()
+		}
+		f.mu.Lock()
+		if f.names == nil {
+			f.names = make(map[string]string)
+		}
+		f.names[path] = known
+		f.mu.Unlock()
+	}
+	if known != "" {
+		return known, true
+	}
+	return name, ok
 }
 
 // filesIn returns the files of a module in this folder, not in subfolders.
@@ -136,12 +188,12 @@ func filesIn(dir, module string) []string {
 func (f *Finder) modulesIn(dir string) iter.Seq[string] {
 	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
 		return func(yield func(string) bool) {
-			if name, ok := objectName(filepath.Base(dir)); ok {
+			if name, ok := f.nameOf(dir); ok {
 				yield(name)
 			}
 		}
 	}
-	return maps.Keys(f.below(dir))
+	return maps.Keys(f.named(dir))
 }
 
 // folder returns what is remembered about a folder.
@@ -182,6 +234,27 @@ func (f *Finder) below(dir string) map[string][]string {
 		})
 	})
 	return d.files
+}
+
+// named returns the object files in a folder that the user named, as below does, but by
+// the names that the files have if there are not many.
+func (f *Finder) named(dir string) map[string][]string {
+	below := f.below(dir)
+	n := 0
+	for _, paths := range below {
+		n += len(paths)
+	}
+	if n > maxNamed {
+		return below
+	}
+	named := make(map[string][]string)
+	for _, called := range slices.Sorted(maps.Keys(below)) {
+		for _, path := range below[called] {
+			name, _ := f.nameOf(path)
+			named[name] = append(named[name], path)
+		}
+	}
+	return named
 }
 
 // maxList is how much of a folder's list is read, in bytes; that of a distribution has

@@ -39,6 +39,7 @@ type part struct {
 	expected string // the build ID that it should have, "" if unknown
 	source   int    // which of Dirs it is from; standard places are the last source
 	foreign  bool   // a debug file whose stripped file, from the same source, is of another build
+	other    bool   // the user named a file of another module, or for a kernel of another release
 }
 
 // misfit is a debug file that does not belong to a stripped file.
@@ -75,17 +76,17 @@ func (p *part) rank() int {
 		rank += 4
 	}
 	switch {
-	case p.expected == "" || p.id == "":
-		rank += 8
-	case p.expected == p.id:
+	case p.expected != "" && p.expected == p.id:
 		rank += 16
+	case (p.expected == "" || p.id == "") && !p.other:
+		rank += 8
 	}
 	return rank
 }
 
 // complete reports whether nothing better can be found.
 func (p *part) complete() bool {
-	return p.rank()&7 == 7 && (p.expected == "" || p.expected == p.id)
+	return p.rank()&7 == 7 && (p.expected == "" && !p.other || p.expected == p.id)
 }
 
 // best returns the best part, the first of equal ones; nil if there is none.
@@ -203,6 +204,7 @@ func (s *search) try(path, expected string, source int) *part {
 		return nil
 	}
 	p := &part{file: file, id: file.BuildID(), expected: expected, source: source}
+	p.other = source < len(s.f.Dirs) && s.f.foreign(file, s.module) != nil
 	for _, q := range slices.Clone(s.parts) {
 		if joined := s.join(p, q); joined != nil {
 			s.take(q)
@@ -245,7 +247,7 @@ func (s *search) join(a, b *part) *part {
 		}
 		return nil
 	}
-	joined := &part{file: code.file, id: code.file.BuildID(), expected: code.expected, source: code.source}
+	joined := &part{file: code.file, id: code.file.BuildID(), expected: code.expected, source: code.source, other: code.other}
 	if debug.source < code.source {
 		joined.expected, joined.source = debug.expected, debug.source
 	}

@@ -71,7 +71,7 @@ func (r *Resolver) examineIn(q question, l loadedSection, x *resolution) trouble
 		x.answers = nil // this one fits better
 	}
 	x.trouble = c.denied
-	x.sameBuild(img, l.module.BuildID)
+	x.sameBuild(img, l.module.BuildID, q.bits)
 	x.file, x.fileID, x.lost = img.path, img.buildID, l.module.Name
 	x.answers = append(x.answers, a)
 	return trouble{}

@@ -12,8 +12,11 @@ import (
 
 // Backtrace returns a Call for every frame in the same order, and in front of it one
 // for every function that was left by a jump between the frame and the one above.
-func (r *Resolver) Backtrace(bt []Frame) []Call {
-	rs := r.placed(bt)
+//
+// An address of the same kernel, such as that of the leaked object, tells the size of its
+// addresses; 0 if there is none.
+func (r *Resolver) Backtrace(bt []Frame, addr uint64) []Call {
+	rs := r.placed(bt, r.bits(bt, addr))
 	r.narrowAll(rs)
 	calls := make([]Call, 0, len(rs)+1)
 	var above *resolution
@@ -35,11 +38,11 @@ func (r *Resolver) Backtrace(bt []Frame) []Call {
 
 // placed returns what each frame of a backtrace means. All but bare addresses are
 // looked at by themselves.
-func (r *Resolver) placed(bt []Frame) []*resolution {
+func (r *Resolver) placed(bt []Frame, bits int) []*resolution {
 	rs := make([]*resolution, 0, len(bt))
 	var above *resolution
 	for _, f := range bt {
-		x := r.resolve(question{f, above != nil && interrupts(above.frame)})
+		x := r.resolve(question{f, above != nil && interrupts(above.frame), bits})
 		rs = append(rs, x)
 		if x.place() {
 			above = x
@@ -64,6 +67,10 @@ func (r *Resolver) hold(c *Call, x, above *resolution) []Call {
 		}
 	}
 	switch best.kind {
+	case LinkSilent:
+		if len(x.answers) > 1 {
+			return nil
+		}
 	case LinkTail:
 		if len(x.answers) > 1 {
 			return nil
@@ -89,9 +96,14 @@ func elided(hops []hop, site *Call, above *resolution) []Call {
 	for _, h := range hops {
 		c := Call{
 			Frame: Frame{Func: h.name, Module: h.module}, Places: [][]Pos{h.pos},
-			Module: h.module, File: h.path, BuildID: h.fileID, Facts: site.Facts,
+			Module: h.module, File: h.path, BuildID: h.fileID, Facts: site.Facts, by: site.File,
 		}
 		c.Kind = Elided
+		if c.Alone = site.Link == LinkSilent; c.Alone {
+			c.Evidence = fmt.Sprintf("the call below is of it: %s, and perhaps more, lie between that and %s", Demangled(h.name), above.title())
+			calls = append(calls, c)
+			continue
+		}
 		c.Evidence = fmt.Sprintf("the call below is of it, and it leads to %s by jumps", above.title())
 		if h.next != "" {
 			c.Evidence = fmt.Sprintf("the call below leads to it, and it jumps to %s", Demangled(h.next))
@@ -130,8 +142,12 @@ func noteMisfits(calls []Call) {
 	}
 	for i := range calls {
 		c := &calls[i]
-		if by := misfit[c.File]; by != nil && !sure[c.File] {
-			c.Misfit, c.InText = by, inText[c.File]
+		file := c.File
+		if c.Alone {
+			file = c.by
+		}
+		if by := misfit[file]; by != nil && !sure[file] {
+			c.Misfit, c.InText = by, inText[file]
 		}
 	}
 }

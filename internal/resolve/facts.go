@@ -13,23 +13,27 @@ type Call struct {
 	BuildID string  // of File, in hex; "" if it has none
 	Facts
 	Problem Problem // what Err is about
-	Err     error   // why there is no place, or why it must not be trusted
+	Err     error   // why there is no place, or why it is not to be trusted
+
+	by string // of a function that was left by a jump: path of the file that calls it
 }
 
 // Facts is the evidence for and against the places of a frame. The caller draws
 // conclusions.
 type Facts struct {
 	Kind     Kind
-	Fits     int    // how many distinct places fit equally well
-	SameName bool   // the symbol's name is the printed one, to the last number
-	SizeFits bool   // some kernel would print the size for this place
-	Build    Build  // of file and frame
+	Fits     int   // how many distinct places fit equally well
+	SameName bool  // the symbol's name is the printed one, to the last number
+	SizeFits bool  // some kernel would print the size for this place
+	Build    Build // of file and frame
+	Foreign  Foreign
 	Ends     Ends   // whether a call ends in front of the place
 	Beyond   bool   // the offset is beyond the printed size, or beyond the function in the file
 	Link     Link   // to the frame above; LinkSilent if it was not examined
 	Lead     string // of a LinkTail: the functions that were left by jumps, the outermost first
 	Part     bool   // not all functions at the place could be read
 	Misfit   *Frame // another frame that does not fit the file, whose build ID is not known to be right; or nil
+	Alone    bool   // of a function that was left by a jump: the frame below called it, and more may lie above it
 	InText   bool   // bare addresses were found in the file by its text
 	Text     *Text  // a bare address that was found by the text of files; nil if not
 	Evidence string // in words, for the place of a bare address, or for a function that was left by a jump
@@ -62,6 +66,16 @@ const (
 	BuildUnknown Build = iota
 	BuildSame
 	BuildOther
+)
+
+// Foreign says what a file was made for, where the build IDs are not known to be the same.
+type Foreign uint8
+
+const (
+	ForeignNot      Foreign = iota // for what the report is of, as far as is known
+	ForeignVersions                // for a kernel of another release, which the report's may have accepted by its versions of symbols
+	ForeignKernel                  // for a kernel of another release
+	ForeignMachine                 // for addresses of another size
 )
 
 // Ends says whether a call ends in front of an address.

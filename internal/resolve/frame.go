@@ -5,6 +5,7 @@ package resolve
 
 import (
 	"cmp"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,6 +26,7 @@ type resolution struct {
 	text     *Text  // if it was found without knowing where the module lay
 	evidence string // for the answer of a bare address
 	build    Build
+	foreign  Foreign
 	answers  []answer // the places that fit best; several if they cannot be told apart
 	places   [][]Pos  // of answers, distinct ones
 	trouble           // why answers are missing or must not be trusted
@@ -53,6 +55,15 @@ type trouble struct {
 func (t trouble) of(what string) trouble {
 	if t.err != nil {
 		t.err = fmt.Errorf("%s: %w", what, t.err)
+	}
+	return t
+}
+
+// dated adds to the trouble with a module which kernel it was made for: that of the report
+// may be another one.
+func (img *image) dated(t trouble) trouble {
+	if release, _ := img.file.Vermagic(); release != "" && t.err != nil {
+		t.err = fmt.Errorf("%w; it is of %s (vermagic), give the build of the report's kernel with -dir", t.err, release)
 	}
 	return t
 }
@@ -100,7 +111,7 @@ func (r *Resolver) examine(q question, x *resolution) {
 		x.trouble = trouble{ProblemOther, err}.of(r.Describe(f))
 		return
 	case len(symbols) == 0:
-		x.trouble = trouble{ProblemNoFunction, fmt.Errorf("no such function in %s", img.path)}.of(r.Describe(f))
+		x.trouble = img.dated(trouble{ProblemNoFunction, fmt.Errorf("no such function in %s", img.path)}).of(r.Describe(f))
 		return
 	}
 	all := make([]candidate, 0, 1)
@@ -117,34 +128,49 @@ func (r *Resolver) examine(q question, x *resolution) {
 		x.answers = append(x.answers, a)
 		x.trouble = c.denied
 	}
-	x.settle(img, want)
+	x.settle(img, want, q.bits)
+	if x.problem == ProblemBeyond || x.problem == ProblemNotAfterCall {
+		x.trouble = img.dated(x.trouble)
+	}
 	if x.err != nil {
 		x.trouble = x.of(r.Describe(f))
 	}
 }
 
 // settle draws the conclusions that do not depend on a single place.
-func (x *resolution) settle(img *image, want string) {
-	x.sameBuild(img, want)
+func (x *resolution) settle(img *image, want string, bits int) {
+	x.sameBuild(img, want, bits)
 	if x.err == nil && len(distinct(x.answers)) == 1 {
 		x.trouble = x.answers[0].nopos
 	}
 }
 
-// sameBuild notes whether the file has the wanted build ID, "" if none is known, and
-// is not known to be of another build.
-func (x *resolution) sameBuild(img *image, want string) {
+// sameBuild notes whether the file has the build ID that is wanted, "" if none is
+// known, and is not known to be of another build, or made for something else.
+func (x *resolution) sameBuild(img *image, want string, bits int) {
+	own := 8 * img.file.AddrSize()
 	switch {
+	case want != "" && img.buildID != "" && sameID(want, img.buildID):
+		x.build = BuildSame
+	case bits == 64 && own == 32, bits == 32 && own == 64 && !lowAddresses[img.file.Machine]:
+		x.foreign, x.trouble = ForeignMachine, contradicted(ProblemOtherBuild,
+			"%s is of a machine with %d-bit addresses (%s), the report is of one with %d: give the file of that build with -dir",
+			img.path, own, strings.TrimPrefix(img.file.Machine.String(), "EM_"), bits)
 	case want == "" && img.stale != nil:
 		x.build, x.trouble = BuildOther, contradicted(ProblemOtherBuild, "%w", img.stale)
-	case want == "" || img.buildID == "":
-		x.build = BuildUnknown
-	case !sameID(want, img.buildID):
+	case want != "" && img.buildID != "":
 		x.build, x.trouble = BuildOther, contradicted(ProblemOtherBuild, "build ID %s, but %s has %s", want, img.path, img.buildID)
-	default:
-		x.build = BuildSame
+	case img.foreign != nil:
+		x.foreign, x.trouble = ForeignKernel, contradicted(ProblemOtherBuild, "%w", img.foreign)
+		if img.versions {
+			x.foreign = ForeignVersions
+		}
 	}
 }
+
+// lowAddresses are the machines of 64 bits whose kernel, or its modules, are at addresses
+// that fit into 32.
+var lowAddresses = map[elf.Machine]bool{elf.EM_S390: true, elf.EM_SPARCV9: true, elf.EM_PARISC: true}
 
 // sameID reports whether a printed build ID is that of a file. The kernel fills one
 // of less than 20 bytes with zeros (print_modules and sprint_backtrace_build_id in
@@ -198,7 +224,7 @@ func (x *resolution) call() Call {
 	}
 	a := &x.answers[0]
 	c.Facts = Facts{
-		Fits: len(x.places), SameName: a.same, SizeFits: a.sized, Build: x.build, Beyond: x.problem == ProblemBeyond, Part: a.part, Text: x.text,
+		Fits: len(x.places), SameName: a.same, SizeFits: a.sized, Build: x.build, Foreign: x.foreign, Beyond: x.problem == ProblemBeyond, Part: a.part, Text: x.text,
 	}
 	if x.frame.Func == "" {
 		c.Kind, c.Evidence = Recovered, x.evidence

@@ -23,13 +23,15 @@ type image struct {
 	once sync.Once
 	err  error
 
-	path    string // of the file with the code
-	file    *kobj.File
-	debug   *dwarf.Data
-	buildID string
-	lacks   error        // why there is no debugging information; nil if there is some
-	stale   error        // what runs is of another build; nil if not, or if that is not known
-	lookups atomic.Int32 // since pages were released
+	path     string // of the file with the code
+	file     *kobj.File
+	debug    *dwarf.Data
+	buildID  string
+	lacks    error        // why there is no debugging information; nil if there is some
+	foreign  error        // the file was made for a kernel of another release; nil if not, or if that is not known
+	versions bool         // foreign, but its versions of symbols may have been right
+	stale    error        // what runs is of another build; nil if not, or if that is not known
+	lookups  atomic.Int32 // since pages were given back
 
 	// Of the set of images, under its lock.
 	users   int
@@ -196,6 +198,7 @@ func (s *images) find(img *image, key imageKey) error {
 	}
 	img.path, img.file, img.debug, img.buildID = found.File.Name, found.File, d, found.File.BuildID()
 	img.lacks, img.stale = found.Lacks, found.Stale
+	img.foreign, img.versions = found.Foreign, found.Versions
 	return nil
 }
 

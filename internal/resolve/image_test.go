@@ -4,6 +4,7 @@
 package resolve
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -19,10 +20,11 @@ func TestEvict(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := New(Config{Files: &debugfile.Finder{Dirs: []string{dir}}, Describe: func(f Frame) string { return f.Func }})
-	name := func(i int) string { return "m" + string(rune('a'+i)) }
+	// The file has its module's name, too.
+	name := func(i int) string { return "module_num_" + string(rune('a'+i)) }
 	const n = maxImages + 8
 	for i := range n {
-		if err := os.WriteFile(filepath.Join(dir, name(i)+".ko"), good, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name(i)+".ko"), bytes.ReplaceAll(good, []byte("hello_kernel"), []byte(name(i))), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,7 +11,9 @@ import (
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
-// link is what is known about two neighbours in a backtrace.
+// link is what is known about two neighbours in a backtrace. A LinkSilent may come with
+// the function that is called, as its only hop: it is not that of the frame above, and
+// the code does not tell how it leads there.
 type link struct {
 	kind Link
 	hops []hop // functions that were left by a jump, the innermost first
@@ -44,6 +46,8 @@ type linker struct {
 	memory *memory
 	source *sources
 	known  cache[linkKey, link]
+
+	allocates func(name string) bool // see [Config]
 }
 
 // link returns the link from the call of a to the frame above.

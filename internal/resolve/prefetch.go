@@ -32,7 +32,7 @@ func (r *Resolver) Prefetch(ctx context.Context, backtraces iter.Seq[[]Frame]) e
 		defer trial.Close()
 		for bt := range work {
 			if ctx.Err() == nil {
-				trial.Backtrace(bt)
+				trial.Backtrace(bt, 0)
 			}
 		}
 	}()

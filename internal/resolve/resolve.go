@@ -103,7 +103,7 @@ func New(c Config) *Resolver {
 		memory: memory{modules: c.Modules},
 		source: sources{release: c.Files.Kernel, trees: c.Sources, prefixes: c.Paths},
 	}
-	r.links = linker{images: &r.images, memory: &r.memory, source: &r.source}
+	r.links = linker{images: &r.images, memory: &r.memory, source: &r.source, allocates: c.Allocates}
 	return r
 }
 
@@ -115,6 +115,34 @@ func (r *Resolver) Close() error { return r.images.close() }
 type question struct {
 	frame Frame
 	exact bool // the address is of an interrupted instruction, not of a call
+	bits  int  // of the report's addresses, 0 if not known
+}
+
+// bits returns the size of the addresses of the kernel that a backtrace and another
+// address are of, 0 if they do not tell.
+func (r *Resolver) bits(bt []Frame, addr uint64) int {
+	// Low addresses may be something else: that of an object an offset in per-CPU memory,
+	// and that of a name a hash of 32 bits (%p since Linux 4.15).
+	const lowest = 1 << 30
+	bits := 0
+	see := func(addr uint64, real bool) {
+		switch {
+		case addr>>32 != 0:
+			bits = 64
+		case real && addr >= lowest && bits == 0:
+			bits = 32
+		}
+	}
+	see(addr, true)
+	for _, f := range bt {
+		see(f.Addr, f.Func == "")
+	}
+	for i := range r.Modules {
+		for _, at := range r.Modules[i].Sections {
+			see(at, true)
+		}
+	}
+	return bits
 }
 
 // Frame returns the distinct places that a frame may mean by itself, and the error,

@@ -56,7 +56,7 @@ func FuzzResolve(f *testing.F) {
 			{Func: "greet.isra.7", Offset: 0x19, Size: 0x60, Module: "hello_kernel"},
 			{Func: "hello_exit", Size: 0x10, Module: "hello_kernel"},
 			{Addr: 0x1017},
-		})
+		}, 0)
 		for _, c := range calls {
 			if c.Fits != len(c.Places) && c.Kind != Elided || c.Fits == 0 && c.Err == nil || (c.Err == nil) != (c.Problem == ProblemNone) {
 				t.Errorf("%+v", c)

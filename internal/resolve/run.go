@@ -168,7 +168,7 @@ func (b *bareRun) recover(modules []string) []*resolution {
 			continue
 		}
 		for i := range b.run {
-			if img.stale == nil {
+			if img.stale == nil && img.foreign == nil {
 				b.possibleIn(img, m, i)
 			}
 		}

@@ -14,8 +14,8 @@ import (
 // possibleIn adds the places in a module that the i-th address may be.
 func (b *bareRun) possibleIn(img *image, module string, i int) {
 	addr := b.run[i].frame.Addr
-	if (img.file.AddrSize() == 4) != (addr>>32 == 0) {
-		return // of another machine; 64-bit kernels are in the upper half
+	if (img.file.AddrSize() == 4) != (addr>>32 == 0) && !(addr>>32 == 0 && lowAddresses[img.file.Machine]) {
+		return // of another machine
 	}
 	for _, region := range [...]kobj.Region{kobj.RegionInitText, kobj.RegionCoreText} {
 		if region == kobj.RegionCoreText && b.named[module] {

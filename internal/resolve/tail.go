@@ -6,6 +6,7 @@ package resolve
 import (
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/kmemleak/kmemleak/internal/dwarf"
 	"github.com/kmemleak/kmemleak/internal/kobj"
@@ -52,7 +53,7 @@ type exit struct {
 func (w *tailWalk) walk(from function) link {
 	from, found := w.find(from)
 	if !found {
-		return link{}
+		return w.between(from)
 	}
 	if w.is(from) {
 		return link{kind: LinkDirect}
@@ -62,10 +63,37 @@ func (w *tailWalk) walk(from function) link {
 	switch {
 	case len(w.paths) > 0:
 		return link{kind: LinkTail, hops: w.hops()}
-	case len(w.wild) > 0 || w.cut || w.assembler(w.to):
+	case len(w.wild) > 0 || w.cut:
+		return w.between(from)
+	case w.assembler(w.to):
 		return link{}
 	}
 	return link{kind: LinkDenied}
+}
+
+// between returns the link by a function that was called and of which nothing shows how
+// it led to w.to.
+func (w *tailWalk) between(fn function) link {
+	switch {
+	case fn.path == "" && w.alike(fn.name, w.to.name):
+		return link{}
+	case fn.path == "":
+		fn.module = "" // it is in another file than that of the call
+	}
+	if fn.name == "" {
+		return link{}
+	}
+	return link{hops: []hop{w.hop(fn, nil, "")}}
+}
+
+// alike reports whether two names may be of one function, whose file is not at hand: a
+// function may have several, such as __do_it and do_it. Allocators have many, and are
+// nobody's leak.
+func (w *tailWalk) alike(a, b string) bool {
+	base := func(name string) string {
+		return strings.TrimSuffix(kobj.Stem(strings.TrimLeft(name, "._")), "_noprof")
+	}
+	return base(a) == base(b) || w.allocates != nil && w.allocates(a) && w.allocates(b)
 }
 
 // follow looks for ways from a function, the shortest first.

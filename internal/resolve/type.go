@@ -41,7 +41,7 @@ func (r *Resolver) Types(bt []Frame, f Frame, size uint64, data []byte) ([]Guess
 	x := r.resolve(question{frame: f})
 	if len(x.answers) == 0 && f.Func == "" {
 		// Its neighbours recovered it: look for the place again.
-		rs := r.placed(bt)
+		rs := r.placed(bt, r.bits(bt, 0))
 		i := slices.IndexFunc(rs, func(x *resolution) bool { return x.frame == f && len(x.answers) == 1 })
 		if i < 0 {
 			return nil, nil
