@@ -160,7 +160,7 @@ type rule struct {
 var rules = []rule{
 	{noPlace, Unresolved, nil, ProblemNone},
 
-	// The place cannot be what is meant.
+	// The frame cannot mean the place.
 	{otherBuild, Contradicted, nil, ProblemNone},
 	{beyond, Contradicted, nil, ProblemNone},
 	{afterNoCall, Contradicted, nil, ProblemNone},

@@ -12,7 +12,7 @@ type Call struct {
 	File    string  // path of the object file, "" if none was found
 	BuildID string  // of File, in hex; "" if it has none
 	Facts
-	Problem Problem // what Err is about
+	Problem Problem // the class of Err
 	Err     error   // why there is no place, or why it must not be trusted
 }
 
@@ -55,7 +55,7 @@ const (
 	Elided                // the kernel printed nothing: the function had jumped to another one
 )
 
-// Build says whether the build IDs of a file and of what was running are the same.
+// Build is whether a file has the build ID of the code that was running.
 type Build uint8
 
 const (
@@ -64,7 +64,7 @@ const (
 	BuildOther
 )
 
-// Ends says whether a call ends in front of an address.
+// Ends is whether a call ends in front of an address.
 type Ends uint8
 
 const (
@@ -80,7 +80,7 @@ type Link int8
 const (
 	LinkDenied Link = iota - 1 // the call does not lead there
 	LinkSilent                 // the code does not show it
-	LinkTail                   // what is called leads there by jumps
+	LinkTail                   // the called function leads there by jumps
 	LinkDirect                 // the call is of this very function
 )
 
@@ -108,7 +108,7 @@ const (
 	ProblemOther
 )
 
-// denies reports whether a place with this problem cannot be what is meant.
+// denies reports whether a frame cannot mean a place with this problem.
 func (p Problem) denies() bool {
 	return p == ProblemOtherBuild || p == ProblemNotAfterCall || p == ProblemBeyond || p == ProblemOtherCallee
 }

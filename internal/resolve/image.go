@@ -28,7 +28,7 @@ type image struct {
 	debug   *dwarf.Data
 	buildID string
 	lacks   error        // why there is no debugging information; nil if there is some
-	stale   error        // what runs is of another build; nil if not, or if that is not known
+	stale   error        // the running code is of another build; nil if not, or if that is not known
 	lookups atomic.Int32 // since pages were released
 
 	// Of the set of images, under its lock.
@@ -41,7 +41,7 @@ type image struct {
 // for the longest time are closed.
 type images struct {
 	files *debugfile.Finder
-	ctx   context.Context // ends what is loaded from servers; nil: nothing does
+	ctx   context.Context // ends downloads; may be nil
 
 	mu       sync.Mutex
 	closed   bool
@@ -55,7 +55,7 @@ var errClosed = fmt.Errorf("symbolizer: %w", fs.ErrClosed)
 // maxImages is how many files stay open.
 const maxImages = 16
 
-// imageKey is what a file is opened for.
+// imageKey identifies an image.
 type imageKey struct {
 	module  string // with '_'; "" is the kernel image
 	buildID string // that it should have, in lower case; "" if that is not known
