@@ -165,7 +165,7 @@ type rule struct {
 var rules = []rule{
 	{noPlace, Unresolved, nil, ProblemNone},
 
-	// The place cannot be what is meant.
+	// The frame cannot mean the place.
 	{otherBuild, Contradicted, nil, ProblemNone},
 	{otherTarget, Contradicted, nil, ProblemNone},
 	{beyond, Contradicted, nil, ProblemNone},

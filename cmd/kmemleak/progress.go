@@ -12,7 +12,7 @@ import (
 	"github.com/kmemleak/kmemleak/internal/terminal"
 )
 
-// A progress shows on a terminal what is going on, if that takes over a second. On
+// A progress shows the current work on a terminal, if it takes over a second. On
 // anything else it shows nothing. All methods may be called from several goroutines.
 type progress struct {
 	w    io.Writer

@@ -130,7 +130,7 @@ func (w *watcher) round(ctx context.Context) error {
 
 	added, _ := kmemleak.Diff(w.seen, leaks)
 	w.seen = append(w.seen, added...)
-	options.Symbolizer, _ = lookUp(ctx, w.std, s, leaks) // what ends that ends the program
+	options.Symbolizer, _ = lookUp(ctx, w.std, s, leaks) // a signal that ends it ends the program, too
 	var failed error
 	switch {
 	case !w.text: // for programs, this failure is part of the output

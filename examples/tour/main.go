@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-// Tour shows, on any system and without privileges, what the library makes of a
+// Tour shows, on any system and without privileges, what the library does with a
 // report: it reads one that a real kernel printed, looks the frames up in the
 // module that leaked, and prints each leak with the lines that led to it.
 package main

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestSend has a server record what Pyroscope would get: the form is that of "Server HTTP
+// TestSend checks what a Pyroscope server would receive: the form is that of "Server HTTP
 // API" in its documentation, where every one of these members is required.
 func TestSend(t *testing.T) {
 	type request struct {

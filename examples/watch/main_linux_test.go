@@ -24,8 +24,7 @@ func needs(t *testing.T, boot string) {
 	}
 }
 
-// TestIntegrationWatch lets the daemon look twice: what it has written is not written
-// again.
+// TestIntegrationWatch lets the daemon look twice. It must not write a leak again.
 func TestIntegrationWatch(t *testing.T) {
 	needs(t, "")
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)

@@ -26,7 +26,7 @@ type candidate struct {
 	beyond  bool // it is not in the function at all
 	inside  bool // no instruction begins there, unless the kernel has put others there
 	pc      uint64
-	denied  trouble // why it cannot be what is meant
+	denied  trouble // why the frame cannot mean it
 }
 
 // maxCandidates is how many places of the same name are looked at. Modules of Linux 6.1
@@ -137,7 +137,7 @@ func narrow(all []candidate) []candidate {
 		return all[:1]
 	}
 	if sized := func(c candidate) bool { return c.match != kobj.SizeDiffers }; !slices.ContainsFunc(best, sized) && slices.ContainsFunc(all, sized) {
-		// The printed size is that of a place that cannot be what is meant.
+		// The printed size is that of a place that the frame cannot mean.
 		return slices.DeleteFunc(all, func(c candidate) bool { return !sized(c) })[:1]
 	}
 	rank := best[0].match

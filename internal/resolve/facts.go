@@ -59,7 +59,7 @@ const (
 	Elided                // the kernel printed nothing: the function had jumped to another one
 )
 
-// Build says whether the build IDs of a file and of what was running are the same.
+// Build is whether a file has the build ID of the code that was running.
 type Build uint8
 
 const (
@@ -94,7 +94,7 @@ type Link int8
 const (
 	LinkDenied Link = iota - 1 // the call does not lead there
 	LinkSilent                 // the code does not show it
-	LinkTail                   // what is called leads there by jumps
+	LinkTail                   // the called function leads there by jumps
 	LinkDirect                 // the call is of this very function
 )
 
@@ -122,7 +122,7 @@ const (
 	ProblemOther
 )
 
-// denies reports whether a place with this problem cannot be what is meant.
+// denies reports whether a frame cannot mean a place with this problem.
 func (p Problem) denies() bool {
 	return p == ProblemOtherBuild || p == ProblemNotAfterCall || p == ProblemBeyond || p == ProblemOtherCallee
 }

@@ -23,7 +23,7 @@ type resolution struct {
 	fileID   string // its build ID, in hex
 	lost     string // the module that a bare address is in
 	exact    bool   // the address is that of an instruction, nothing returns to it
-	text     *Text  // if it was found without knowing where the module lay
+	text     *Text  // set if it was found without the addresses of the module
 	evidence string // for the answer of a bare address
 	build    Build
 	foreign  Foreign
@@ -45,7 +45,7 @@ type answer struct {
 	part   bool    // pos may lack functions
 }
 
-// trouble is an error and what it is about.
+// trouble is an error and its class.
 type trouble struct {
 	problem Problem
 	err     error
@@ -255,7 +255,7 @@ func interrupts(f Frame) bool {
 	return interruptEntries[function]
 }
 
-// interruptEntries are such functions that have names of their own.
+// interruptEntries are the other functions of that code, by name.
 var interruptEntries = map[string]bool{
 	// x86
 	"asm_common_interrupt": true, "asm_spurious_interrupt": true, "ret_from_intr": true,

@@ -43,7 +43,7 @@ type image struct {
 // for the longest time are closed.
 type images struct {
 	files *debugfile.Finder
-	ctx   context.Context // ends what is loaded from servers; nil: nothing does
+	ctx   context.Context // ends downloads; may be nil
 
 	mu       sync.Mutex
 	closed   bool
@@ -57,7 +57,7 @@ var errClosed = fmt.Errorf("symbolizer: %w", fs.ErrClosed)
 // maxImages is how many files stay open.
 const maxImages = 16
 
-// imageKey is what a file is opened for.
+// imageKey identifies an image.
 type imageKey struct {
 	module  string // with '_'; "" is the kernel image
 	buildID string // that it should have, in lower case; "" if that is not known

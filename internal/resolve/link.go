@@ -37,7 +37,7 @@ type function struct {
 	entry  uint64 // of its symbol in the file
 }
 
-// linkKey is what a link follows from.
+// linkKey identifies a link.
 type linkKey struct{ from, to function }
 
 // linker finds links between neighbours in backtraces.

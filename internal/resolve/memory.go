@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// Module is where a module lies, or lay, in memory; see the type of this name of
+// Module is where a module is, or was, in memory; see the type of this name of
 // package kmemleak.
 type Module struct {
 	Name     string

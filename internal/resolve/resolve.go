@@ -111,7 +111,7 @@ func New(c Config) *Resolver {
 // errors that match [io/fs.ErrClosed], except for frames that are remembered.
 func (r *Resolver) Close() error { return r.images.close() }
 
-// question is what is asked about a frame.
+// question is a frame to resolve.
 type question struct {
 	frame Frame
 	exact bool // the address is of an interrupted instruction, not of a call

@@ -38,7 +38,7 @@ func (b *bareRun) possibleIn(img *image, module string, i int) {
 	}
 }
 
-// possible returns a place for the i-th address, nil if it cannot be what is meant.
+// possible returns a place for the i-th address, nil if the address cannot mean it.
 func (b *bareRun) possible(img *image, module string, pl kobj.InModule, i int) *possible {
 	call := img.file.CallBefore(pl.Section, pl.Offset)
 	if call.Kind == kobj.CallNone {
