@@ -14,102 +14,16 @@ import (
 	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
 
-// Errors of [Detector.Find] and [Detector.During]: kmemleak works, and still its answer
-// cannot be trusted. The Finding beside them has the leaks that were found.
-var (
-	// ErrInterfered: somebody else gave kmemleak commands meanwhile. Leaks may be
-	// missing for good.
-	ErrInterfered = errors.New("kmemleak was interfered with")
-
-	// ErrTruncated: there are more leaks than were to be read, see [MaxLeaks].
-	ErrTruncated = errors.New("more leaks than the limit")
-
-	// ErrUnsettled: scan after scan reported other leaks, up to the last one that was
-	// made. The Finding has those of the last reading, and the others as Vanished.
-	ErrUnsettled = errors.New("what is leaked did not settle")
-
-	// ErrNoProof: the leak that [ProofOfLife] made was not found, so that finding
-	// no others says nothing.
-	ErrNoProof = errors.New("the leak made as a proof of life was not found")
-)
-
-// A Finding is the result of a search for leaks.
-type Finding struct {
-	Leaks    []Leak     // what is leaked, in the order of the report, which is that of the allocations
-	Known    []Leak     // leaks of the Baseline that are still there
-	Ignored  int        // number of leaks that options left out
-	Vanished []Vanished // reported by one scan and not by later ones: not leaks
-	Scans    int        // number of scans that were made
-
-	// Suppressions says what each entry of [Suppress] and [SuppressFile] has done.
-	Suppressions []SuppressionUse
-
-	// Doubts is what Find could not make sure of, each with cause and remedy; nil if it
-	// is sure of everything:
-	//   - Nobody could watch who else writes to the control file. A foreign clear is then
-	//     noticed only if it removes leaks that had been read.
-	//   - The kernel's threads cannot be seen, so that its scanning thread was not stopped.
-	//   - A search that was killed had left the automatic scan off.
-	Doubts []error
-}
-
-// Vanished is an object that was reported as leaked, and some time later was not.
-type Vanished struct {
-	Leak Leak
-	Fate Fate
-}
-
-// Fate is what became of an object that was reported as leaked.
-type Fate uint8
-
-const (
-	FateUnknown    Fate = iota // the kernel did not tell, or there were too many to ask for
-	FateFreed                  // it was freed; another object may have its place
-	FateReferenced             // it is there, and a pointer to it was found or its content changed
-	FateCleared                // somebody had the kernel forget it
-)
-
-// String returns the fate in lower case.
-func (f Fate) String() string {
-	return name(int(f), "unknown", "freed", "referenced", "cleared")
-}
-
-// Progress is how far a search has come.
-type Progress struct {
-	Stage   Stage
-	Scan    int           // number of scans begun
-	Leaks   int           // number of leaks read in this stage
-	Elapsed time.Duration // since the search began
-
-	// Left is an estimate of the time that is left, from the duration of the last scan and
-	// the number of scans that the search takes if nothing changes meanwhile. It is 0
-	// before the end of the first scan, when nobody knows.
-	Left time.Duration
-}
-
-// Stage is a part of a search for leaks.
-type Stage uint8
-
-const (
-	StageQueueing Stage = iota // waiting for the lock that another process holds
-	StageAging                 // waiting until objects are old enough to be reported
-	StageScanning              // the kernel searches its memory
-	StageReading               // the report is read
-)
-
-// String returns the stage in lower case.
-func (s Stage) String() string { return name(int(s), "queueing", "aging", "scanning", "reading") }
-
 // Find finds what is leaked now. An empty result with a nil error means that the search
 // was complete.
 //
 // It takes 5 s, and then 1 s or the time of three scans: the kernel never reports
 // objects younger than 5 s, and it reports a fresh leak at the second scan that sees it
 // at the earliest. Where the kernel's parameter min_unref_scans is n, it takes 3 n scans:
-// so a leak that stale values in memory hide from any two scans is found, as
-// docs/guarantees.md proves. Find confirms leaks: an object that one scan reports and the
+// so a leak that stale values in memory hide from any two scans is found
+// (docs/guarantees.md has the proof). Find confirms leaks: an object that one scan reports and the
 // next three do not is not counted, see [Finding.Vanished]. Find scans until two scans
-// agree, at most ten more times, and is then [ErrUnsettled]. An object to which some
+// agree, at most ten more times; if they never do, the error is [ErrUnsettled]. An object to which some
 // stale value points all that time stays hidden, which is the limit of what kmemleak can
 // see.
 //
@@ -134,16 +48,57 @@ func (d *Detector) Find(ctx context.Context, opts ...Option) (Finding, error) {
 	if err != nil {
 		return Finding{}, fmt.Errorf("find: %w", err)
 	}
-	return d.find(ctx, o)
+	return d.find(ctx, o, nil)
 }
 
-func (d *Detector) find(ctx context.Context, o *options) (f Finding, err error) {
+// During calls f and finds what was allocated while f ran and is leaked now. It
+// holds the machine's lock all the while, so that programs that use this package
+// do not run into each other. Objects of other origin that were allocated at the
+// same time are among them: the whole kernel is one.
+//
+// Whoever else gives kmemleak commands while f runs is an [ErrInterfered], other
+// processes that f starts among them.
+//
+// If kmemleak cannot be used, f is not called. What is said of [Detector.Find] holds for
+// the rest.
+func (d *Detector) During(ctx context.Context, f func(), opts ...Option) (Finding, error) {
+	o, err := newOptions(opts)
+	if err != nil {
+		return Finding{}, fmt.Errorf("find: %w", err)
+	}
+	unlock, err := d.lock(ctx, o)
+	if err != nil {
+		return Finding{}, fmt.Errorf("find: %w", err)
+	}
+	defer unlock()
+	// A kernel that cannot tell afterwards need not be put to work.
+	m := d.machine()
+	if err := machine.Probe(ctx, m); err != nil {
+		return Finding{}, fmt.Errorf("find: %w", err)
+	}
+	watch := beginWatch(m)
+	defer watch.end()
+	var w Window
+	if w.From, err = machine.Mark(ctx, m); err != nil {
+		return Finding{}, fmt.Errorf("find: read jiffies: %w", err)
+	}
+	f()
+	o.ended = time.Now()
+	if w.To, err = m.Jiffies(ctx); err != nil {
+		return Finding{}, fmt.Errorf("find: read jiffies: %w", err)
+	}
+	o.windows = append(o.windows, []Window{w})
+	return d.find(ctx, o, watch)
+}
+
+// find makes a search. A watch that has begun already goes on; nil is none.
+func (d *Detector) find(ctx context.Context, o *options, w *watch) (f Finding, err error) {
 	begun := time.Now()
 	if o.ended.IsZero() {
 		o.ended = begun
 	}
 	s := &search{
-		machine: d.machine(), options: o, finding: &f,
+		machine: d.machine(), watch: w, options: o, finding: &f,
 		begun: begun, seen: make(map[identity]sighting), calls: make(map[stackkey.Key][]Call),
 	}
 	if err := s.begin(ctx, d); err != nil {
@@ -203,20 +158,6 @@ func (d *Detector) Lock(ctx context.Context) (unlock func(), err error) {
 	return unlock, nil
 }
 
-// A search is one run of the protocol.
-type search struct {
-	machine machine.Machine
-	options *options
-	finding *Finding
-	begun   time.Time
-
-	seen     map[identity]sighting // every relevant leak of any reading
-	readings int
-	calls    map[stackkey.Key][]Call
-	proof    proof
-	pace     pace
-}
-
 // run makes the search. Everything before and after the scans is undone in any case.
 func (s *search) run(ctx context.Context) (err error) {
 	m := s.machine
@@ -224,11 +165,11 @@ func (s *search) run(ctx context.Context) (err error) {
 	if err := machine.Probe(ctx, m); err != nil {
 		return err
 	}
-	if s.options.watch == nil {
-		s.options.watch = beginWatch(m)
+	if s.watch == nil {
+		s.watch = beginWatch(m)
+		defer s.watch.end()
 	}
-	defer s.options.watch.end()
-	if err := s.options.watch.err; err != nil {
+	if err := s.watch.err; err != nil {
 		s.doubt("who else writes to the control file could not be watched: %w (see to it that nobody else drives kmemleak; watching takes Linux with CONFIG_FANOTIFY and, outside of containers, CAP_SYS_ADMIN)", err)
 	}
 	automatic, err := s.automatic(ctx)
@@ -254,10 +195,10 @@ func (s *search) run(ctx context.Context) (err error) {
 	if err := m.Command(ctx, "stack=on"); err != nil {
 		return fmt.Errorf("have scans look at stacks: %w", err)
 	}
-	if err := s.proof.make(ctx, s); err != nil {
+	if err := s.proof.make(ctx, m, s.options); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.proof.unmake(undo, s)) }()
+	defer func() { err = errors.Join(err, s.proof.unmake(undo, m)) }()
 
 	err = s.protocol(ctx)
 	if interfered := s.interference(undo); interfered != nil && !errors.Is(err, ErrDisabled) {
@@ -294,79 +235,9 @@ func (s *search) automatic(ctx context.Context) (bool, error) {
 	return running, nil
 }
 
-// doubt adds to what the search could not make sure of.
-func (s *search) doubt(format string, args ...any) {
-	s.finding.Doubts = append(s.finding.Doubts, fmt.Errorf(format, args...))
-}
-
-// A watch is of those who write to the control file.
-type watch struct {
-	watcher machine.Watcher // nil if there is none
-	err     error           // the reason
-}
-
-func beginWatch(m machine.Machine) *watch {
-	w := new(watch)
-	w.watcher, w.err = m.Watch()
-	return w
-}
-
-// end ends the watch, if it has not ended.
-func (w *watch) end() {
-	if w.err == nil && w.watcher != nil {
-		w.watcher.Close()
-	}
-	w.watcher = nil
-}
-
-// scan makes one scan.
-func (s *search) scan(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
-	}
-	s.finding.Scans++
-	s.pace.begin()
-	s.report(StageScanning, 0)
-	done := make(chan error, 1)
-	go func() { done <- s.machine.Scan(ctx) }()
-	for {
-		select {
-		case err := <-done:
-			if err != nil {
-				return fmt.Errorf("scan %d: %w", s.finding.Scans, err)
-			}
-			s.pace.end()
-			return nil
-		case <-time.After(time.Second):
-			s.report(StageScanning, 0)
-		}
-	}
-}
-
-// age waits until all that was allocated up to the end of the work is old enough
-// for the next scan to report it.
-func (s *search) age(ctx context.Context) error {
-	for {
-		left := time.Until(s.pace.aged)
-		if left <= 0 {
-			return nil
-		}
-		s.report(StageAging, 0)
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("while waiting until objects are %v old: %w", s.options.minAge, context.Cause(ctx))
-		case <-time.After(min(left, time.Second)):
-		}
-	}
-}
-
-func (s *search) report(stage Stage, leaks int) {
-	s.options.progress(Progress{Stage: stage, Scan: s.finding.Scans, Leaks: leaks, Elapsed: time.Since(s.begun), Left: s.pace.left(s.finding.Scans)})
-}
-
 // interference returns an error that names who gave commands meanwhile.
 func (s *search) interference(ctx context.Context) error {
-	if w := s.options.watch; w.err == nil {
+	if w := s.watch; w.err == nil {
 		if others := w.watcher.Others(); len(others) > 0 {
 			return fmt.Errorf("%w: %s wrote to the control file meanwhile (find out who that is, or look again)",
 				ErrInterfered, strings.Join(others, ", "))

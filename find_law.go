@@ -71,41 +71,6 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	return err
 }
 
-const (
-	// hidings is from how many scans a stale value may hide an object for it to be
-	// found all the same. The scan that computes the object's checksum counts, if it
-	// is not the first one.
-	hidings = 2
-
-	// absences is how many readings a leak must be missing in, one after the other,
-	// to have vanished.
-	absences = hidings + 1
-
-	// maxRounds bounds the scans that wait for readings to agree: with more than
-	// that something changes all the time.
-	maxRounds = 10
-
-	// thoroughness is how long to look in any case. A stale value on some stack,
-	// mostly of an interrupt, hides an object for a while. One scan more takes
-	// 20 ms where Find is used for tests.
-	thoroughness = time.Second
-)
-
-// scansFor returns how many scans of objects that are old enough there must be where n
-// in a row have to find an object unreferenced: one less could be hidings and n-1
-// before, between and after them.
-func scansFor(n int) int { return (hidings + 1) * n }
-
-// pause lets the kernel do something else, which overwrites stale values.
-func (s *search) pause(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-time.After(20 * time.Millisecond):
-		return nil
-	}
-}
-
 // minUnrefScans is how many scans in a row must find an object unreferenced: 1, but
 // for kernels that can be told otherwise (since 7.3). It is not set to 1 for the search:
 // nothing would put it back after a kill -9.

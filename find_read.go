@@ -14,18 +14,6 @@ import (
 	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
 
-// identity is what stays the same of an object in all reports. The address alone is
-// used again when the object is freed.
-type identity struct {
-	addr, size, jiffies uint64
-	pid                 int
-	comm                string
-}
-
-func identityOf(l Leak) identity {
-	return identity{addr: l.Addr, size: l.Size, jiffies: l.Jiffies, pid: l.PID, comm: l.Comm}
-}
-
 // A reading is what a report says, as far as the options want to know.
 type reading struct {
 	leaks, known []Leak
@@ -105,16 +93,6 @@ func (s *search) relevant(r *reading, leaks []Leak) {
 	}
 }
 
-// inTime applies the options that look at the time of the allocation.
-func (o *options) inTime(l Leak) bool {
-	for _, windows := range o.windows {
-		if !slices.ContainsFunc(windows, func(w Window) bool { return w.Contains(l.Jiffies) }) {
-			return false
-		}
-	}
-	return true
-}
-
 // callsOf returns what the symbolizer finds out, nil without one.
 func (s *search) callsOf(l Leak) []Call {
 	if s.options.symbolizer == nil {
@@ -139,12 +117,6 @@ func (r *reading) same(other *reading) bool {
 		ids[identityOf(l)] = true
 	}
 	return !slices.ContainsFunc(other.leaks, func(l Leak) bool { return !ids[identityOf(l)] })
-}
-
-// A sighting is a leak with the number of the last reading that held it.
-type sighting struct {
-	leak    Leak
-	reading int
 }
 
 // missing reports whether a leak has been missing for so short that a stale value may

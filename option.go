@@ -37,7 +37,6 @@ type options struct {
 	minAge time.Duration
 	scans  int
 	ended  time.Time
-	watch  *watch // since the window began; nil: not yet
 	limit  int
 	proof  string
 
@@ -240,4 +239,14 @@ func WithProgress(f func(Progress)) Option {
 		o.progress = f
 		return nil
 	})
+}
+
+// inTime applies the options that look at the time of the allocation.
+func (o *options) inTime(l Leak) bool {
+	for _, windows := range o.windows {
+		if !slices.ContainsFunc(windows, func(w Window) bool { return w.Contains(l.Jiffies) }) {
+			return false
+		}
+	}
+	return true
 }

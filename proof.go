@@ -20,22 +20,22 @@ type proof struct {
 }
 
 // make loads the module.
-func (p *proof) make(ctx context.Context, s *search) (err error) {
-	p.file = s.options.proof
+func (p *proof) make(ctx context.Context, m machine.Machine, o *options) (err error) {
+	p.file = o.proof
 	if p.file == "" {
 		p.found = true
 		return nil
 	}
-	if p.window.From, err = machine.Mark(ctx, s.machine); err == nil {
+	if p.window.From, err = machine.Mark(ctx, m); err == nil {
 		// Nobody could tell whether half of it was done.
 		ctx = context.WithoutCancel(ctx)
-		err = s.machine.Load(ctx, p.file)
+		err = m.Load(ctx, p.file)
 	}
 	if err != nil {
 		return fmt.Errorf("make a proof of life: %w", err)
 	}
-	s.options.ended = time.Now()
-	if p.window.To, err = s.machine.Jiffies(ctx); err != nil {
+	o.ended = time.Now()
+	if p.window.To, err = m.Jiffies(ctx); err != nil {
 		return fmt.Errorf("make a proof of life: %w", err)
 	}
 	return nil
@@ -64,9 +64,9 @@ func (p *proof) check() error {
 }
 
 // unmake unloads the module, if it was loaded.
-func (p *proof) unmake(ctx context.Context, s *search) error {
+func (p *proof) unmake(ctx context.Context, m machine.Machine) error {
 	if p.file == "" {
 		return nil
 	}
-	return s.machine.Unload(ctx, p.file)
+	return m.Unload(ctx, p.file)
 }

@@ -6,7 +6,6 @@ package kmemleak
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/kmemleak/kmemleak/internal/machine"
 )
@@ -54,44 +53,4 @@ func (d *Detector) Jiffies() (uint64, error) {
 		return 0, fmt.Errorf("read jiffies: %w", err)
 	}
 	return now, nil
-}
-
-// During calls f and finds what was allocated while f ran and is leaked now. It
-// holds the machine's lock all the while, so that programs that use this package
-// do not run into each other. Objects of other origin that were allocated at the
-// same time are among them: the whole kernel is one.
-//
-// Whoever else gives kmemleak commands while f runs is an [ErrInterfered], other
-// processes that f starts among them.
-//
-// If kmemleak cannot be used, f is not called. What is said of [Detector.Find] holds for
-// the rest.
-func (d *Detector) During(ctx context.Context, f func(), opts ...Option) (Finding, error) {
-	o, err := newOptions(opts)
-	if err != nil {
-		return Finding{}, fmt.Errorf("find: %w", err)
-	}
-	unlock, err := d.lock(ctx, o)
-	if err != nil {
-		return Finding{}, fmt.Errorf("find: %w", err)
-	}
-	defer unlock()
-	// A kernel that cannot tell afterwards need not be put to work.
-	m := d.machine()
-	if err := machine.Probe(ctx, m); err != nil {
-		return Finding{}, fmt.Errorf("find: %w", err)
-	}
-	o.watch = beginWatch(m)
-	defer o.watch.end()
-	var w Window
-	if w.From, err = machine.Mark(ctx, m); err != nil {
-		return Finding{}, fmt.Errorf("find: read jiffies: %w", err)
-	}
-	f()
-	o.ended = time.Now()
-	if w.To, err = m.Jiffies(ctx); err != nil {
-		return Finding{}, fmt.Errorf("find: read jiffies: %w", err)
-	}
-	o.windows = append(o.windows, []Window{w})
-	return d.find(ctx, o)
 }
