@@ -46,9 +46,6 @@ func TestInterrupted(t *testing.T) {
 					}
 				}
 				unix.Kill(os.Getpid(), sig)
-				if sig == unix.SIGHUP { // by the kernel and by the shell
-					unix.Kill(os.Getpid(), sig)
-				}
 				select {
 				case got := <-done:
 					if got.Status != statusError || got.Out != "" || !k.AutoScan() {
@@ -62,13 +59,30 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// The kernel and the shell both tell of a lost terminal, while the search ends in order.
+func TestHangupTwice(t *testing.T) {
+	ctx, stop := untilInterrupted(t.Context())
+	defer stop()
+	const delivery = 50 * time.Millisecond
+	for range 2 {
+		unix.Kill(os.Getpid(), unix.SIGHUP) // the second one would end this program
+		<-ctx.Done()
+		time.Sleep(delivery)
+	}
+}
+
 // What was ignored at the start, as by nohup, ends nothing.
 func TestIgnored(t *testing.T) {
 	signal.Ignore(unix.SIGHUP)
-	defer signal.Reset(unix.SIGHUP)
+	defer func() { // Reset would leave it ignored
+		c := make(chan os.Signal, 1)
+		signal.Notify(c, unix.SIGHUP)
+		signal.Stop(c)
+	}()
 	ctx, stop := untilInterrupted(context.Background())
 	defer stop()
 	unix.Kill(os.Getpid(), unix.SIGHUP)
+	time.Sleep(10 * time.Millisecond)
 	unix.Kill(os.Getpid(), unix.SIGTERM)
 	<-ctx.Done()
 	if cause := context.Cause(ctx).Error(); !strings.Contains(cause, unix.SIGTERM.String()) {

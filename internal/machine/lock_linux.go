@@ -17,11 +17,14 @@ import (
 // releases it. There is no other file to agree on, and it needs no more rights than
 // reading the report.
 
-// held has the locks that this process holds, by path of the control file.
+// held has the locks that this process holds, by control file: a file that is seen in
+// several mounts is one file.
 var held struct {
 	sync.Mutex
-	files map[string]*heldFile
+	files map[fileID]*heldFile
 }
+
+type fileID struct{ device, inode uint64 }
 
 type heldFile struct {
 	fd    int
@@ -35,12 +38,16 @@ func (l local) Lock(ctx context.Context, waiting func()) (unlock func(), err err
 	}
 	const interval = 50 * time.Millisecond
 	for first := true; ; first = false {
-		ok, err := tryLock(path)
+		fd, err := openControl(path, unix.O_RDONLY)
 		if err != nil {
 			return nil, err
 		}
+		id, ok, err := tryLock(fd)
+		if err != nil {
+			return nil, &fs.PathError{Op: "lock", Path: path, Err: err}
+		}
 		if ok {
-			return sync.OnceFunc(func() { releaseLock(path) }), nil
+			return sync.OnceFunc(func() { releaseLock(id) }), nil
 		}
 		if first {
 			waiting()
@@ -53,45 +60,47 @@ func (l local) Lock(ctx context.Context, waiting func()) (unlock func(), err err
 	}
 }
 
-// tryLock takes the lock or counts one more holder in this process, if no other
-// process holds it.
-func tryLock(path string) (bool, error) {
+// tryLock takes the lock of an open file, or counts one more holder in this process, if
+// no other process holds it. The file is closed when it is not needed any more.
+func tryLock(fd int) (id fileID, ok bool, err error) {
 	held.Lock()
 	defer held.Unlock()
-	if h := held.files[path]; h != nil {
+	defer func() {
+		if !ok || held.files[id].fd != fd {
+			unix.Close(fd)
+		}
+	}()
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return id, false, err
+	}
+	id = fileID{uint64(stat.Dev), stat.Ino}
+	if h := held.files[id]; h != nil {
 		h.count++
-		return true, nil
+		return id, true, nil
 	}
-	fd, err := openControl(path, unix.O_RDONLY)
-	if err != nil {
-		return false, err
-	}
-	for {
+	for err = unix.EINTR; err == unix.EINTR; {
 		err = unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
-		if err != unix.EINTR {
-			break
-		}
+	}
+	if err == unix.EWOULDBLOCK {
+		return id, false, nil
 	}
 	if err != nil {
-		unix.Close(fd)
-		if err == unix.EWOULDBLOCK {
-			return false, nil
-		}
-		return false, &fs.PathError{Op: "lock", Path: path, Err: err}
+		return id, false, err
 	}
 	if held.files == nil {
-		held.files = make(map[string]*heldFile)
+		held.files = make(map[fileID]*heldFile)
 	}
-	held.files[path] = &heldFile{fd: fd, count: 1}
-	return true, nil
+	held.files[id] = &heldFile{fd: fd, count: 1}
+	return id, true, nil
 }
 
-func releaseLock(path string) {
+func releaseLock(id fileID) {
 	held.Lock()
 	defer held.Unlock()
-	h := held.files[path]
+	h := held.files[id]
 	if h.count--; h.count == 0 {
 		unix.Close(h.fd)
-		delete(held.files, path)
+		delete(held.files, id)
 	}
 }
