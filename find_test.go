@@ -230,26 +230,6 @@ func TestStackScan(t *testing.T) {
 	})
 }
 
-func TestVanished(t *testing.T) {
-	simulate(t, "fates", func(t *testing.T, k *kerneltest.Kernel) {
-		leaks := alloc(k, 3)
-		f, err := examine(t, k, atStage(kmemleak.StageScanning, func(scan int) {
-			if scan == 3 {
-				k.Free(leaks[0].Addr)
-				k.Reference(leaks[1].Addr, true)
-			}
-		}))
-		if err != nil || len(f.Leaks) != 1 || f.Leaks[0].Addr != leaks[2].Addr || len(f.Vanished) != 2 {
-			t.Fatalf("%+v, %v, want the third leak and the others vanished", f, err)
-		}
-		for i, want := range []kmemleak.Fate{kmemleak.FateFreed, kmemleak.FateReferenced} {
-			if got := f.Vanished[i]; got.Fate != want || got.Leak.Addr != leaks[i].Addr {
-				t.Errorf("leak %d was %v, want %v", i, got.Fate, want)
-			}
-		}
-	})
-}
-
 // TestContext ends contexts in the middle of everything that takes long.
 func TestContext(t *testing.T) {
 	interrupted := errors.New("interrupted")

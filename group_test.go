@@ -134,19 +134,3 @@ func TestDiff(t *testing.T) {
 		t.Errorf("gone (-want +got):\n%s", diff)
 	}
 }
-
-func TestMatch(t *testing.T) {
-	for _, tt := range []struct {
-		pattern, name string
-		want          bool
-	}{
-		{"", "", true}, {"", "a", false}, {"*", "", true}, {"*", "abc", true}, {"a*c", "abbc", true}, {"a*c", "abcd", false},
-		{"a?c", "abc", true}, {"a?c", "ac", false}, {"*b*", "abc", true}, {"*b", "abcb", true}, {"abc", "abcd", false}, {"bc", "abc", false},
-		{"a*b*c", "aXbXbXc", true}, {"**", "x", true}, {"?", "", false},
-		{strings.Repeat("*a", 50) + "b", strings.Repeat("a", 5000), false},
-	} {
-		if got := match(tt.pattern, tt.name); got != tt.want {
-			t.Errorf("match(%.20q, %.20q) = %v", tt.pattern, tt.name, got)
-		}
-	}
-}

@@ -1,0 +1,46 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestMatch(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"", "", true}, {"", "a", false}, {"*", "", true}, {"*", "abc", true}, {"a*c", "abbc", true}, {"a*c", "abcd", false},
+		{"a?c", "abc", true}, {"a?c", "ac", false}, {"*b*", "abc", true}, {"*b", "abcb", true}, {"abc", "abcd", false}, {"bc", "abc", false},
+		{"a*b*c", "aXbXbXc", true}, {"**", "x", true}, {"?", "", false},
+		{strings.Repeat("*a", 50) + "b", strings.Repeat("a", 5000), false},
+	} {
+		if got := match(tt.pattern, tt.name); got != tt.want {
+			t.Errorf("match(%.20q, %.20q) = %v", tt.pattern, tt.name, got)
+		}
+	}
+}
+
+func TestIsAllocator(t *testing.T) {
+	for name, want := range map[string]bool{
+		"__kmalloc": true, "kmem_cache_alloc_noprof": true, "kmemdup_noprof.part.0": true, ".vmalloc": true, "alloc_skb_with_frags": true,
+		"_RNvXNtNtCs1_6kernel5alloc9allocatorNtB2_7KmallocNtB4_9Allocator7realloc": true,
+		"": false, "myfunc": false, "kmalloc_user": false, "my_kmalloc": false, "vm": false,
+	} {
+		if got := isAllocator(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
+	for _, list := range [][]string{allocatorFrames, entryFrames} {
+		seen := make(map[string]bool)
+		for _, p := range list {
+			if p == "" || p[0] == '*' || seen[p] {
+				t.Errorf("pattern %q is empty, begins with a star, or is there twice", p)
+			}
+			seen[p] = true
+		}
+	}
+}
