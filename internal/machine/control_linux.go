@@ -89,6 +89,8 @@ func openControl(path string, mode int) (int, error) {
 			return -1, disabled()
 		case err == unix.ENOENT:
 			return -1, missing(path)
+		case err == unix.EROFS:
+			return -1, readOnly(&fs.PathError{Op: "open", Path: path, Err: err}, path)
 		}
 		return -1, forbidden(&fs.PathError{Op: "open", Path: path, Err: err})
 	}

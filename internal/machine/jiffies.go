@@ -7,7 +7,9 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +31,18 @@ func parseJiffies(r io.Reader) (uint64, error) {
 	if err := lines.Err(); err != nil {
 		return 0, err
 	}
-	return 0, errors.New(timerList + " has no line of jiffies")
+	return 0, errors.New(timerList + " has no line of jiffies: a container masks it (look for leaks outside of containers, or do not mask it, such as with docker run --security-opt systempaths=unconfined)")
+}
+
+// jiffiesError adds to err, from opening timerList, the cause and the remedy.
+func jiffiesError(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w (/proc is not mounted, or with subset=pid, which leaves it out: mount -t proc proc /proc)", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%w (it is open to root only)", err)
+	}
+	return err
 }
 
 // Mark waits for the kernel's next tick and returns its number.

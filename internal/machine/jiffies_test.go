@@ -5,6 +5,8 @@ package machine
 
 import (
 	"context"
+	"io"
+	"io/fs"
 	"strings"
 	"testing"
 )
@@ -32,6 +34,23 @@ func TestParseJiffies(t *testing.T) {
 	} {
 		if got, err := parseJiffies(strings.NewReader(text)); got != want || (err == nil) != (want != 0) {
 			t.Errorf("%q: %d, %v, want %d", text, got, err, want)
+		}
+	}
+}
+
+func TestJiffiesError(t *testing.T) {
+	_, masked := parseJiffies(strings.NewReader(""))
+	for err, words := range map[error][]string{
+		masked: {"masks it", "outside of containers"},
+		jiffiesError(&fs.PathError{Op: "open", Path: timerList, Err: fs.ErrNotExist}):   {timerList, "subset=pid", "mount -t proc"},
+		jiffiesError(&fs.PathError{Op: "open", Path: timerList, Err: fs.ErrPermission}): {timerList, "root only"},
+		jiffiesError(&remoteError{"No such file or directory", fs.ErrNotExist}):         {"the other machine", "subset=pid"},
+		jiffiesError(io.ErrUnexpectedEOF):                                               {io.ErrUnexpectedEOF.Error()},
+	} {
+		for _, word := range words {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%q does not say %q", err, word)
+			}
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 func (local) Jiffies(context.Context) (uint64, error) {
 	file, err := os.Open(timerList)
 	if err != nil {
-		return 0, err
+		return 0, jiffiesError(err)
 	}
 	defer file.Close()
 	return parseJiffies(file)

@@ -30,8 +30,9 @@ func MountDebugfs(dir string) error {
 
 // A mount is one mount of debugfs.
 type mount struct {
-	root  string // the folder or file of debugfs that is mounted, "/" for all of it
-	point string // where
+	root     string // the folder or file of debugfs that is mounted, "/" for all of it
+	point    string // where
+	readOnly bool
 }
 
 // control returns the path of the control file in the mount, if it can hold it: a
@@ -46,8 +47,8 @@ func (m mount) control() (string, bool) {
 	return "", false
 }
 
-// parseMounts finds the mounts of debugfs in a mountinfo file, the standard place
-// first. The format is in Documentation/filesystems/proc.rst, section 3.5: ID,
+// parseMounts finds the mounts of debugfs in a mountinfo file: those that can be
+// written to first, and of these the one at the standard place. The format is in Documentation/filesystems/proc.rst, section 3.5: ID,
 // parent, device, root, mount point, options, any number of optional fields, "-",
 // file system type, source, options.
 func parseMounts(r io.Reader) ([]mount, error) {
@@ -60,13 +61,23 @@ func parseMounts(r io.Reader) ([]mount, error) {
 		if dash < 6 || dash+1 >= len(fields) || fields[dash+1] != "debugfs" {
 			continue
 		}
-		mounts = append(mounts, mount{root: unescape(fields[3]), point: unescape(fields[4])})
+		m := mount{root: unescape(fields[3]), point: unescape(fields[4])}
+		// The options of the mount come before the dash, those of debugfs itself last.
+		for _, options := range []string{fields[5], fields[len(fields)-1]} {
+			m.readOnly = m.readOnly || slices.Contains(strings.Split(options, ","), "ro")
+		}
+		mounts = append(mounts, m)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("/proc/self/mountinfo: %w", err)
 	}
 	slices.SortStableFunc(mounts, func(a, b mount) int {
 		switch {
+		case a.readOnly != b.readOnly:
+			if a.readOnly {
+				return 1
+			}
+			return -1
 		case a.point == b.point:
 			return 0
 		case a.point == standardDebugfs:
@@ -77,6 +88,11 @@ func parseMounts(r io.Reader) ([]mount, error) {
 		return 0
 	})
 	return mounts, nil
+}
+
+// readOnly is the error for a control file that cannot be written to.
+func readOnly(err error, file string) error {
+	return fmt.Errorf("%w: %w (all mounts of debugfs are read-only: mount -o remount,rw %s)", ErrUnavailable, err, path.Dir(file))
 }
 
 // unescape undoes the octal escapes of blanks and backslashes in mountinfo.

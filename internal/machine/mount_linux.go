@@ -4,10 +4,12 @@
 package machine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -33,14 +35,42 @@ func (l local) find() (string, error) {
 	if len(found) == 0 {
 		return "", missing("")
 	}
-	// A mount may be hidden under another one, or closed to the caller, and the next
-	// one may not be.
-	for _, file := range found {
-		if unix.Access(file, unix.F_OK) == nil {
+	return choose(found, func(name string) (magic int64, err error) {
+		var on unix.Statfs_t
+		err = unix.Statfs(name, &on)
+		return int64(on.Type), err
+	})
+}
+
+// choose returns the first of the control files that is there, or else one whose error
+// tells the most: a mount may be hidden under another one, or closed to the caller, while
+// the next one is not. statfs returns the type of a file's file system.
+func choose(files []string, statfs func(name string) (magic int64, err error)) (string, error) {
+	closed, absent, hidden := "", "", ""
+	for _, file := range files {
+		magic, err := statfs(file)
+		at := file
+		if errors.Is(err, fs.ErrNotExist) {
+			at = path.Dir(file)
+			if magic, err = statfs(at); err == nil && magic == unix.DEBUGFS_MAGIC {
+				absent = cmp.Or(absent, file)
+				continue
+			}
+		}
+		switch {
+		case err == nil && magic == unix.DEBUGFS_MAGIC:
 			return file, nil
+		case err == nil, errors.Is(err, fs.ErrNotExist):
+			hidden = cmp.Or(hidden, at)
+		default:
+			closed = cmp.Or(closed, file)
 		}
 	}
-	return found[0], nil
+	if file := cmp.Or(closed, absent); file != "" {
+		return file, nil
+	}
+	return "", fmt.Errorf("%w: debugfs is mounted on %s, and hidden there by what is mounted over it (unmount that, or mount debugfs on another folder: mount -t debugfs none FOLDER, or MountDebugfs)",
+		ErrUnavailable, hidden)
 }
 
 func debugfsMounts() ([]mount, error) {
@@ -64,7 +94,7 @@ func mountDebugfs(dir string) error {
 	if err != nil {
 		return err
 	}
-	if slices.Contains(mounts, mount{root: "/", point: dir}) {
+	if slices.ContainsFunc(mounts, func(m mount) bool { return m.root == "/" && m.point == dir }) {
 		return nil
 	}
 	err = unix.Mount("debugfs", dir, "debugfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")

@@ -26,6 +26,8 @@ func TestParseMounts(t *testing.T) {
 		{"source named debugfs", "25 21 0:7 / /mnt rw - ext4 debugfs rw\n", nil},
 		{"standard first", "1 2 0:7 / /a rw - debugfs x rw\n2 2 0:7 / /sys/kernel/debug rw - debugfs x rw\n",
 			[]string{"/sys/kernel/debug/kmemleak", "/a/kmemleak"}},
+		{"read-only last", "1 2 0:7 / /sys/kernel/debug ro,nosuid - debugfs x rw\n2 2 0:7 / /a rw - debugfs x ro,mode=700\n3 2 0:7 / /b rw - debugfs x rw\n",
+			[]string{"/b/kmemleak", "/sys/kernel/debug/kmemleak", "/a/kmemleak"}},
 		{"part of debugfs", "1 2 0:7 /tracing /t rw - debugfs x rw\n", nil},
 		{"the file alone", "1 2 0:7 /kmemleak /run/leaks rw - debugfs x rw\n", []string{"/run/leaks"}},
 		{"cut off", "1 2 0:7 / /a rw -", nil},

@@ -125,6 +125,7 @@ func scriptError(output, status string) error {
 		{"Device or resource busy", syscall.EBUSY},
 		{"Resource busy", syscall.EBUSY},
 		{"Invalid argument", syscall.EINVAL},
+		{"Read-only file system", syscall.EROFS},
 	} {
 		if strings.HasSuffix(output, known.text) {
 			return &remoteError{output, known.err}
@@ -174,6 +175,9 @@ func (r remote) Command(ctx context.Context, word string) error {
 	// The shell would make a missing file. Another process writes the word, because
 	// not every shell reports why its own writing failed.
 	_, err = r.output(ctx, fmt.Sprintf("{ [ -e %[1]s ] || { echo No such file or directory; false; } } && printf %%s %[2]s | cat >%[1]s", quoteFile(path), quote(word)))
+	if errors.Is(err, syscall.EROFS) {
+		return readOnly(err, path)
+	}
 	return controlError(err)
 }
 
@@ -260,7 +264,7 @@ func (l *lastLine) Write(p []byte) (int, error) {
 func (r remote) Jiffies(ctx context.Context) (uint64, error) {
 	text, err := r.output(ctx, "sed -n '/^"+tickField+"/{p;q;}' "+timerList)
 	if err != nil {
-		return 0, err
+		return 0, jiffiesError(err)
 	}
 	return parseJiffies(strings.NewReader(text))
 }

@@ -90,7 +90,7 @@ func TestRemoteFiles(t *testing.T) {
 	if _, err := os.Stat(file + "s"); err == nil {
 		t.Error("Command made the file")
 	}
-	if _, err := m.ScanThread(ctx); err != nil {
+	if _, err := m.ScanThread(ctx); err != nil && !errors.Is(err, ErrHidden) { // in a container
 		t.Errorf("ScanThread: %v", err)
 	}
 }
@@ -160,6 +160,25 @@ func TestControlError(t *testing.T) {
 		if err := controlError(scriptError(tt.output, "1")); !errors.Is(err, tt.want) {
 			t.Errorf("%q: %v, want %v", tt.output, err, tt.want)
 		}
+	}
+}
+
+// readOnlyShell is a machine with debugfs mounted read-only.
+type readOnlyShell struct{}
+
+func (readOnlyShell) Run(_ context.Context, script string, stdout io.Writer) error {
+	answer := "|sh: cannot create /d/kmemleak: Read-only file system\n|= 2\n"
+	if strings.Contains(script, "mountinfo") {
+		answer = "|1 2 0:7 / /d ro - debugfs x rw\n|= 0\n"
+	}
+	_, err := io.WriteString(stdout, answer)
+	return err
+}
+
+func TestRemoteReadOnly(t *testing.T) {
+	err := Remote(readOnlyShell{}, "").Command(t.Context(), "scan")
+	if !errors.Is(err, ErrUnavailable) || !errors.Is(err, syscall.EROFS) || !strings.Contains(err.Error(), "mount -o remount,rw /d)") {
+		t.Errorf("%v, want ErrUnavailable with cause and remedy", err)
 	}
 }
 
