@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
@@ -25,9 +26,14 @@ import (
 // that it has lost some before the next record, if the kernel says that the record
 // stands for more objects than one, and if a thread's name goes over several lines
 // and has what mail and terminals add. What has no header has no address and is not
-// returned; frames of such a record that follow another one directly are added to
+// returned as a leak; frames of such a record that follow another one directly are added to
 // that, which is damaged then. A cut that leaves well-formed lines cannot be seen.
-// Any other error is that of r and ends the iteration; the Leak beside it is zero.
+// A record is damaged as well if a line behind it has something of a report that is in
+// no record and in no other stack that the text announces.
+//
+// Beside a zero Leak, the error is a ParseError for a line of a record whose header is
+// lost, a [*Notice] of what the text says against an answer of "no leaks", [ErrNoReport]
+// at the end of a text that has nothing of kmemleak, or the error of r, at the end.
 //
 // Leaks come in the order in which their records end. The iterator can be used
 // once; its memory does not depend on the length of the text. Leaks may share
@@ -37,8 +43,17 @@ func Extract(r io.Reader) iter.Seq2[Leak, error] {
 		x := &extractor{in: logtext.NewText(r, &subject), intern: newInternTable(), now: new(logtext.Line), yield: yield}
 		for !x.stopped && x.next() {
 		}
-		if err := x.in.Err(); err != nil && !x.stopped {
+		err := x.in.Err()
+		if n := x.suspected.Count - x.objects; n > 0 && !x.stopped {
+			x.suspected.Count = n
+			x.tell(&x.suspected)
+		}
+		switch {
+		case x.stopped:
+		case err != nil:
 			yield(Leak{}, fmt.Errorf("line %d: %w", x.now.Number+1, err))
+		case !x.told && x.objects == 0:
+			yield(Leak{}, ErrNoReport)
 		}
 	}
 }
@@ -58,7 +73,10 @@ type extractor struct {
 	yield   func(Leak, error) bool
 	stopped bool // yield has returned false
 
-	ledger ledger
+	ledger    ledger
+	objects   int    // objects that were handed out
+	suspected Notice // leaks that the kernel counts, and the last line that does
+	told      bool   // something was said beside the leaks
 }
 
 const (
@@ -78,8 +96,33 @@ func (x *extractor) next() (ok bool) {
 	}
 	x.ledger.whole, x.ledger.taken = false, 0
 	b, header := x.read()
+	if !x.ledger.whole && (bytes.Contains(b, []byte("kmemleak")) || isGap(b)) {
+		x.notice(b)
+	}
 	x.settle(b, header)
 	return true
+}
+
+// notice tells of what a line says of the search.
+func (x *extractor) notice(b []byte) {
+	n := noticeIn(b)
+	if n.Kind == 0 {
+		return
+	}
+	n.Line, n.Text = x.now.Number, clip(logtext.Trim(b))
+	switch n.Kind {
+	case NoticeSuspected:
+		n.Count += min(x.suspected.Count, math.MaxInt32-n.Count)
+		x.suspected = n
+	default:
+		x.tell(&n)
+	}
+}
+
+// tell yields what is said beside the leaks.
+func (x *extractor) tell(err error) {
+	x.told = true
+	x.stopped = x.stopped || !x.yield(Leak{}, err)
 }
 
 // read takes the line that is read and returns it. header says that it may have a line
@@ -166,6 +209,7 @@ func (x *extractor) records(start headerStart, alone bool) {
 		rest, ok, short := parseHeader(start.Text, &l)
 		if ok {
 			x.begin(l, start, rest, "")
+			x.ledger.whole = x.ledger.whole || alone && len(logtext.Trim(rest)) == 0
 			continue
 		}
 		x.header = start.clone()
@@ -327,6 +371,7 @@ func (x *extractor) end(r *record) {
 	if !r.closed {
 		r.close(x.now)
 	}
+	x.objects++
 	x.stopped = x.stopped || !x.yield(r.result())
 	x.free = append(x.free, r)
 }
@@ -388,8 +433,7 @@ func (x *extractor) settle(b []byte, header bool) {
 
 // orphan tells of a line of a record that has no header, or none that can be read.
 func (x *extractor) orphan(l *logtext.Line) {
-	err := &ParseError{Line: l.Number, Text: clip(l.Text), Err: formatErrorf("a record without a header that can be read")}
-	x.stopped = x.stopped || !x.yield(Leak{}, err)
+	x.tell(&ParseError{Line: l.Number, Text: clip(l.Text), Err: formatErrorf("a record without a header that can be read")})
 }
 
 // nearest returns the last record from the source of a line, nil if there is none. A line

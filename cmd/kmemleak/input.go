@@ -31,7 +31,7 @@ func (in *input) define(flags *flag.FlagSet) {
 }
 
 // errNoReport: an input without leaks does not prove that there are none.
-var errNoReport = errors.New("there is no report of kmemleak in it, which is not the same as no leaks (-empty says that it is)")
+var errNoReport = fmt.Errorf("%w (-empty says that it is)", kmemleak.ErrNoReport)
 
 // read reads files. It returns the leaks that could be read, and an error if there may
 // be more.
@@ -104,7 +104,7 @@ func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak
 			}
 		}
 		switch {
-		case err == nil:
+		case err == nil, errors.Is(err, kmemleak.ErrNoReport): // -empty decides
 		case len(failed) < maxComplaints:
 			failed = append(failed, err)
 		default:
