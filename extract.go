@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
@@ -25,9 +26,14 @@ import (
 // that it has lost some before the next record, if the kernel says that the record
 // stands for more objects than one, and if a thread's name goes over several lines
 // and has what mail and terminals add. What has no header has no address and is not
-// returned; frames of such a record that follow another one directly are added to
+// returned as a leak; frames of such a record that follow another one directly are added to
 // that, which is damaged then. A cut that leaves well-formed lines cannot be seen.
-// Any other error is that of r and ends the iteration; the Leak beside it is zero.
+// A record is damaged as well if a line behind it has something of a report that is in
+// no record and in no other stack that the text announces.
+//
+// Beside a zero Leak, the error is a ParseError for a line of a record whose header is
+// lost, a [*Notice] of what the text says against an answer of "no leaks", [ErrNoReport]
+// at the end of a text that has nothing of kmemleak, or the error of r, at the end.
 //
 // Leaks come in the order in which their records end. The iterator can be used
 // once; its memory does not depend on the length of the text. Leaks may share
@@ -37,8 +43,17 @@ func Extract(r io.Reader) iter.Seq2[Leak, error] {
 		x := &extractor{in: logtext.NewText(r, &subject), intern: newInternTable(), now: new(logtext.Line), yield: yield}
 		for !x.stopped && x.next() {
 		}
-		if err := x.in.Err(); err != nil && !x.stopped {
+		err := x.in.Err()
+		if n := x.suspected.Count - x.objects; n > 0 && !x.stopped {
+			x.suspected.Count = n
+			x.tell(&x.suspected)
+		}
+		switch {
+		case x.stopped:
+		case err != nil:
 			yield(Leak{}, fmt.Errorf("line %d: %w", x.now.Number+1, err))
+		case !x.told && x.objects == 0:
+			yield(Leak{}, ErrNoReport)
 		}
 	}
 }
@@ -57,6 +72,11 @@ type extractor struct {
 
 	yield   func(Leak, error) bool
 	stopped bool // yield has returned false
+
+	ledger    ledger
+	objects   int    // objects that were handed out
+	suspected Notice // leaks that the kernel counts, and the last line that does
+	told      bool   // something was said beside the leaks
 }
 
 const (
@@ -74,10 +94,44 @@ func (x *extractor) next() (ok bool) {
 		x.endAll()
 		return false
 	}
+	x.ledger.whole, x.ledger.taken = false, 0
+	b, header := x.read()
+	if !x.ledger.whole && (bytes.Contains(b, []byte("kmemleak")) || isGap(b)) {
+		x.notice(b)
+	}
+	x.settle(b, header)
+	return true
+}
+
+// notice tells of what a line says of the search.
+func (x *extractor) notice(b []byte) {
+	n := noticeIn(b)
+	if n.Kind == 0 {
+		return
+	}
+	n.Line, n.Text = x.now.Number, clip(logtext.Trim(b))
+	switch n.Kind {
+	case NoticeSuspected:
+		n.Count += min(x.suspected.Count, math.MaxInt32-n.Count)
+		x.suspected = n
+	default:
+		x.tell(&n)
+	}
+}
+
+// tell yields what is said beside the leaks.
+func (x *extractor) tell(err error) {
+	x.told = true
+	x.stopped = x.stopped || !x.yield(Leak{}, err)
+}
+
+// read takes the line that is read and returns it. header says that it may have a line
+// of a record that no record is open for.
+func (x *extractor) read() (b []byte, header bool) {
 	if start := x.header; len(start.Text) > 0 {
 		x.header.Text = nil
 		if x.wrappedHeader(start) {
-			return true
+			return x.now.Text, true
 		}
 	}
 	b, at, weak := anyHeader(x.now.Text)
@@ -86,7 +140,7 @@ func (x *extractor) next() (ok bool) {
 			x.body(b)
 		}
 		x.firstWord(b)
-		return true
+		return b, bytes.IndexByte(b, 'j') >= 0
 	}
 	start := headerStart{Line: *x.now, weak: weak}
 	start.Text = b[at:]
@@ -104,7 +158,7 @@ func (x *extractor) next() (ok bool) {
 	}
 	x.records(start, len(start.learned) == 0)
 	x.firstWord(b)
-	return true
+	return b, true
 }
 
 // interrupted reports whether a line says that the log has a gap, or that another
@@ -114,6 +168,9 @@ func (x *extractor) interrupted(b []byte) bool {
 	case isGap(b):
 		gap := &logtext.Line{Text: b, Number: x.now.Number}
 		for _, r := range x.open {
+			if r.closed {
+				continue
+			}
 			r.damageAt(gap, "lines of the log are lost after it")
 		}
 		return true
@@ -152,6 +209,7 @@ func (x *extractor) records(start headerStart, alone bool) {
 		rest, ok, short := parseHeader(start.Text, &l)
 		if ok {
 			x.begin(l, start, rest, "")
+			x.ledger.whole = x.ledger.whole || alone && len(logtext.Trim(rest)) == 0
 			continue
 		}
 		x.header = start.clone()
@@ -192,8 +250,15 @@ func (x *extractor) wrappedHeader(start headerStart) bool {
 		return true
 	}
 	// It is a record if its lines follow.
-	if startsBody(text) {
+	switch {
+	case startsBody(text):
 		x.beginDamaged(start)
+	case bytes.Contains(start.Text, []byte(" (size")):
+		if r := x.nearest(start.Carrier); r != nil {
+			r.damageAt(&start.Line, "the header of another record is cut")
+		} else {
+			x.orphan(&start.Line)
+		}
 	}
 	return false
 }
@@ -214,8 +279,12 @@ func (x *extractor) beginDamaged(start headerStart) {
 // begin opens a record with the rest of the line of its header. It ends the one
 // before it from the same source. damage is what the header has, "" if it is whole.
 func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string) {
+	elsewhere, announced := false, start.Carrier
 	for i := 0; i < len(x.open); {
 		if r := x.open[i]; r.carrier.Source == start.Carrier.Source {
+			if r.elsewhere && r.announced != start.Carrier {
+				elsewhere, announced = true, r.announced
+			}
 			x.end(r)
 		} else {
 			i++
@@ -231,13 +300,15 @@ func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string)
 		}
 		x.intern.reset(used...)
 	}
+	x.ledger.taken++
 	var r *record
 	if n := len(x.free); n > 0 {
 		r, x.free = x.free[n-1], x.free[:n-1]
 	} else {
-		r = &record{intern: x.intern}
+		r = &record{intern: x.intern, ledger: &x.ledger}
 	}
 	r.reset(l, start, x.base, x.now.Number)
+	r.elsewhere, r.announced = elsewhere, announced
 	x.open = append(x.open, r)
 	x.last = r
 	if damage != "" {
@@ -263,7 +334,10 @@ func (x *extractor) body(b []byte) {
 	}
 	for i := len(x.open) - 1; i >= 0; i-- {
 		r := x.open[i]
-		if r.carrier.Source != l.Carrier.Source && (r != x.last || l.Carrier != logtext.Carrier{} || r.lastLine != l.Number-1) {
+		if r.closed {
+			continue
+		}
+		if r.carrier.Source != l.Carrier.Source && (r != x.last || l.Carrier.Source != 0 || l.Carrier.Timed || l.Carrier.Tagged || r.lastLine != l.Number-1) {
 			continue // not even the rest of a wrapped line
 		}
 		r.stripLearned(&l)
@@ -278,8 +352,12 @@ func (x *extractor) judge(r *record, v verdict) {
 	switch v {
 	case taken:
 		x.last = r
-	case complete:
-		x.end(r)
+	case complete: // what follows may tell that it was not
+		r.closed = true
+		r.close(x.now)
+		if x.last == r {
+			x.last = nil
+		}
 	}
 }
 
@@ -290,7 +368,11 @@ func (x *extractor) end(r *record) {
 	if x.last == r {
 		x.last = nil
 	}
-	x.stopped = x.stopped || !x.yield(r.result(x.now))
+	if !r.closed {
+		r.close(x.now)
+	}
+	x.objects++
+	x.stopped = x.stopped || !x.yield(r.result())
 	x.free = append(x.free, r)
 }
 
@@ -309,4 +391,61 @@ func (x *extractor) endAll() {
 		}
 	}
 	x.endOpen()
+}
+
+// settle closes the account of the line that was read.
+func (x *extractor) settle(b []byte, header bool) {
+	if x.ledger.whole {
+		x.ledger.owed = 0
+		return
+	}
+	if len(x.open) == 0 && !header && x.ledger.owed == 0 {
+		return
+	}
+	c, text := subject.Strip(b)
+	text = logtext.TrimLeft(text)
+	r := x.nearest(c)
+	if bytes.HasPrefix(text, []byte("Object 0x")) {
+		x.ledger.object = x.now.Number
+	}
+	if r != nil && (x.ledger.object == x.now.Number || announces(b) || string(logtext.TrimRight(text)) == "backtrace:") {
+		r.elsewhere, r.announced = true, c
+	}
+	frames, lines := items(text)
+	if r != nil && r.elsewhere && r.announced.Timed == c.Timed {
+		frames = 0
+	}
+	if lines > 0 && x.ledger.object > 0 && x.now.Number-x.ledger.object < 4 {
+		lines = 0
+	}
+	owed := x.ledger.owed + frames + lines - x.ledger.taken
+	x.ledger.owed = 0
+	switch {
+	case owed <= 0:
+	case x.last != nil && len(x.last.carry.Text) > 0 || len(x.header.Text) > 0:
+		x.ledger.owed = owed
+	case r != nil:
+		r.damageAt(&logtext.Line{Text: b, Number: x.now.Number}, "what follows it is in no record")
+	case owed > frames:
+		x.orphan(&logtext.Line{Text: text, Number: x.now.Number})
+	}
+}
+
+// orphan tells of a line of a record that has no header, or none that can be read.
+func (x *extractor) orphan(l *logtext.Line) {
+	x.tell(&ParseError{Line: l.Number, Text: clip(l.Text), Err: formatErrorf("a record without a header that can be read")})
+}
+
+// nearest returns the last record from the source of a line, nil if there is none. A line
+// that does not name its source may be of any.
+func (x *extractor) nearest(c logtext.Carrier) *record {
+	for i := len(x.open) - 1; i >= 0; i-- {
+		if r := x.open[i]; r.carrier.Source == c.Source {
+			return r
+		}
+	}
+	if n := len(x.open); n > 0 && c.Source == 0 {
+		return x.open[n-1]
+	}
+	return nil
 }

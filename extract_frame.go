@@ -46,13 +46,26 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 			r.keep(l)
 			return nil, true
 		}
+		if rest, used := r.takeList(l); used {
+			return rest, true
+		}
 		if rest, used := r.takeTail(l); used || !first {
 			return rest, used
 		}
 		var ok bool
+		if short := elided(b); len(short) < len(b) {
+			if f.frame, f.form, rest, err = parseFrame(short); err == nil && len(rest) == 0 && (f.form.bracket || len(short) < len(b)) {
+				r.damageAt(l, "numbers of a frame are left out")
+				r.push(t.add(nil, f), l)
+				return nil, true
+			}
+		}
 		if f, ok = looseFrame(b); !ok || !r.accepts(&f, l, first, nil) {
 			return b, false
 		}
+		rest = nil
+	}
+	if isAt(rest) {
 		rest = nil
 	}
 	if isOpenList(rest) && first || len(rest) == 0 && r.isCutOff(&f, l.Indent, first) {
@@ -93,6 +106,32 @@ func (r *record) isCutOff(f *internFrame, indent int, first bool) bool {
 	return !form.size && t.form.size || form.size && f.frame.beyond()
 }
 
+// elided returns a frame without the numbers that a person has left out or shortened:
+// "[<...>] f+0x..." is "f".
+func elided(b []byte) []byte {
+	const dots = "..."
+	if !bytes.Contains(b, []byte(dots)) {
+		return b
+	}
+	if i := bytes.IndexByte(b, ']'); b[0] == '[' && i > 0 && bytes.Contains(b[:i], []byte(dots)) {
+		b = logtext.TrimLeft(b[i+1:])
+	}
+	return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("/0x"+dots), nil), []byte("+0x"+dots), nil)
+}
+
+// agree reports whether the frames are of one form: if one has an offset and a size, no
+// other is a name without, and if the first has an address, all have.
+func (r *record) agree() bool {
+	var named, sized, bare bool
+	for _, i := range r.trace.frames {
+		f := &r.intern.frames[i]
+		named = named || f.form == frameForm{bracket: f.form.bracket} && !f.frame.Inlined && f.frame.Module == ""
+		sized = sized || f.form.size
+		bare = bare || f.form.size && !f.form.bracket
+	}
+	return !(named && sized || bare && r.trace.form.bracket)
+}
+
 // isInlineStart reports whether b, the end of a line of a filled paragraph, is a
 // name, or a name and a position: [inline] may follow in the next line.
 func isInlineStart(b []byte) bool {
@@ -100,18 +139,23 @@ func isInlineStart(b []byte) bool {
 	return err == nil && len(rest) == 0 && !form.bracket && !form.number && !form.offset && f.Module == ""
 }
 
-// isOpenList reports whether b is the start of a list of source positions, which
-// goes on in the next line.
-func isOpenList(b []byte) bool {
-	const longest = 512
-	return len(b) > 0 && len(b) < longest && b[0] == '(' && closing(b) < 0 && bytes.IndexByte(b, ':') > 0
+// isAt reports whether b is a position as addr2line writes it: "name at file:line",
+// behind "(inlined by) " if there are more.
+func isAt(b []byte) bool {
+	b = logtext.TrimLeft(bytes.TrimPrefix(b, []byte("(inlined by)")))
+	name, at, ok := bytes.Cut(b, []byte(" at "))
+	if !ok || len(name) == 0 || bytes.IndexByte(name, ' ') >= 0 {
+		return false
+	}
+	_, _, ok = cutPosition(at[:logtext.IndexBlank(at)])
+	return ok
 }
 
 // accepts reports whether a frame is one of this record. One word may be anything,
 // and other stacks are printed as well. tail is the text behind the frame.
 func (r *record) accepts(f *internFrame, l *logtext.Line, first bool, tail []byte) bool {
 	form, t := f.form, &r.trace
-	strong := form.bracket || form.offset && form.size || form.number && f.frame.Addr>>28 != 0 || form.file && f.frame.Inlined
+	strong := form.list && (t.form.list && !first || startsList(tail)) || form.bracket || form.offset && form.size || form.number && f.frame.Addr>>28 != 0 || form.file && f.frame.Inlined
 	if !first {
 		return strong
 	}
@@ -142,6 +186,12 @@ func (r *record) accepts(f *internFrame, l *logtext.Line, first bool, tail []byt
 	return !t.form.offset && !t.form.bracket && (l.Indent >= frameIndent || !t.gap)
 }
 
+// startsList reports whether b starts with a name and its source positions.
+func startsList(b []byte) bool {
+	_, form, _, err := parseFrame(b)
+	return err == nil && form.list
+}
+
 // push adds a frame of the intern table to the backtrace.
 func (r *record) push(i uint32, l *logtext.Line) {
 	f, form, t := &r.intern.frames[i].frame, r.intern.frames[i].form, &r.trace
@@ -152,6 +202,8 @@ func (r *record) push(i uint32, l *logtext.Line) {
 	switch {
 	case word:
 		r.damageAt(&logtext.Line{Text: f.append(nil), Number: l.Number}, "the frame before it is a word alone")
+	case form.size && (f.Size|f.Offset)>>63 != 0:
+		r.damageAt(&logtext.Line{Text: f.append(nil), Number: l.Number}, "no function is that large")
 	case form.size && f.beyond():
 		r.damageAt(&logtext.Line{Text: f.append(nil), Number: l.Number}, "the offset is beyond the size")
 	}
@@ -159,9 +211,30 @@ func (r *record) push(i uint32, l *logtext.Line) {
 	t.form.size = t.form.size || form.size
 	t.frames = append(t.frames, i)
 	t.gap = false
+	if form.size || form.bracket {
+		r.ledger.taken++
+	}
 	if !f.Inlined {
 		t.printed++
 	}
+}
+
+// takeList reads source positions behind what was taken for the module of the frame
+// before and is a frame of its own: a paragraph was filled anew.
+func (r *record) takeList(l *logtext.Line) (rest []byte, used bool) {
+	b, n, t := l.Text, len(r.trace.frames), r.intern
+	if n == 0 || r.trace.gap || b[0] != '(' || !isList(b) || !t.frames[r.trace.frames[n-1]].form.word {
+		return b, false
+	}
+	last := t.frames[r.trace.frames[n-1]]
+	next, form, rest, err := parseFrame(append([]byte(last.frame.Module+" "), b...))
+	if err != nil || !form.list {
+		return b, false
+	}
+	last.frame.Module, last.form.word = "", false
+	r.trace.frames[n-1] = t.add(nil, last)
+	r.push(t.add(nil, internFrame{next, form}), l)
+	return rest, true
 }
 
 // takeTail reads the end of the last frame, which a mailer has put on a line of its
@@ -182,7 +255,7 @@ func (r *record) takeTail(l *logtext.Line) (rest []byte, used bool) {
 		if hex := len(b) - len(bytes.TrimLeft(b, "0123456789abcdef")); err != nil || len(rest) > 0 || f.frame.beyond() ||
 			hex == 0 || hex < len(b) && b[hex] != ' ' || f.frame.Func != last.frame.Func || f.frame.Offset != last.frame.Offset ||
 			!last.form.size || last.form.file || last.frame.Module != "" || l.Indent > 0 || r.trace.indent == 0 || !l.Bare ||
-			r.lastLine != l.Number-1 {
+			r.lastLine != l.Number-1 || r.left {
 			return b, false
 		}
 		f.frame.Addr, f.form.bracket = last.frame.Addr, last.form.bracket

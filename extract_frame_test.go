@@ -97,7 +97,7 @@ func TestExtractFrames(t *testing.T) {
 		{"bold", in("    **second+0x13/0x50** [m]\n"), one + two + tail, ""},
 		{"number", in("    #1 second+0x13/0x50 [m]\n"), one + two + tail, ""},
 		{"empty line", in("\n    " + two), one + two + tail, ""},
-		{"empty line, prose", head + "    " + one + "\n" + "    that is so\n    " + tail, one, ""},
+		{"empty line, prose", head + "    " + one + "\n" + "    that is so\n    " + tail, one, "in no record"},
 		{"foreign line without indentation", head + one + two + "usb 1-1: new device\n" + tail, one + two + tail, ""},
 		{"stack without indentation", head + one + "RIP:\n" + tail, one, ""},
 		{"name cut by a terminal", in("    sec\nond+0x13/0x50 [m]\n"), one + two + tail, ""},

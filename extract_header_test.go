@@ -61,7 +61,8 @@ func TestExtractHeaders(t *testing.T) {
 	}
 }
 
-// Lines of a record without header are not those of a record far above.
+// Lines of a record without header are not those of a record far above, which is
+// doubted, since they are of none.
 func TestExtractNoHeader(t *testing.T) {
 	header, body, _ := strings.Cut(carried[:strings.Index(carried, "unreferenced object 0xffff888101a2b400")], "\n")
 	header += "\n"
@@ -78,8 +79,8 @@ func TestExtractNoHeader(t *testing.T) {
 	}{
 		{"header, prose, body", header + prose + body, only, true},
 		{"header, empty line, prose, body", header + "\n" + prose + body, only, true},
-		{"record, prose, body", header + body + prose + body, want, false},
-		{"record, empty line, body", header + body + "\n" + body, want, false},
+		{"record, prose, body", header + body + prose + body, want, true},
+		{"record, empty line, body", header + body + "\n" + body, want, true},
 		{"body, header", body + header, only, true},
 	} {
 		got, errs := collect(t, tt.text)

@@ -14,6 +14,11 @@ import (
 // line takes a line without its carrier. It changes what l says while it takes one item
 // after the other, as all that follows does.
 func (r *record) line(l *logtext.Line) verdict {
+	if r.part == partHeader && r.carrier.Tagged && l.Carrier.Timed && !l.Carrier.Tagged {
+		if _, rest, ok, _ := parseComm(logtext.Trim(l.Text)); ok && len(rest) == 0 {
+			r.carrier.Tagged = false // kernels before 2.6.32 have the mark in the header alone
+		}
+	}
 	if l.Carrier.Timed && (!r.carrier.Timed || r.carrier.Tagged && !l.Carrier.Tagged) {
 		// The kernel's log between the lines of a report.
 		l.Text = logtext.Trim(l.Text)
@@ -22,7 +27,25 @@ func (r *record) line(l *logtext.Line) verdict {
 		}
 		return passed
 	}
+	if l.Carrier.Quotes < r.carrier.Quotes && r.part == partBacktrace && len(r.trace.frames) > 0 && !l.Carrier.Timed {
+		// A reply between the lines of what it answers.
+		b := logtext.Trim(l.Text)
+		rest, err := r.tail(b)
+		whole := len(b) > 0 && (isBracketFrame(b) || hasOffset(b) || isEllipsis(b))
+		if r.reply = r.reply || !whole && (err != nil || len(rest) > 0); r.reply && !whole {
+			return passed
+		}
+	}
 	return r.text(l)
+}
+
+// tail reads b as the end of the last frame.
+func (r *record) tail(b []byte) (rest []byte, err error) {
+	if len(b) == 0 {
+		return b, errNoFrame
+	}
+	f := r.intern.frames[r.trace.frames[len(r.trace.frames)-1]]
+	return parseTail(b, &f.frame, &f.form)
 }
 
 // more takes the rest of a line, if there is any.
@@ -46,7 +69,9 @@ func (r *record) text(l *logtext.Line) verdict {
 			return complete
 		}
 	}
+	glued := false
 	for first := true; len(l.Text) > 0; first = false {
+		before := l.Text
 		rest, used := r.take(l, first)
 		switch {
 		case r.closed:
@@ -54,17 +79,45 @@ func (r *record) text(l *logtext.Line) verdict {
 		case !used && first:
 			return r.other(l)
 		case !used:
-			if r.part == partBacktrace && isInlineStart(l.Text) {
-				l.Indent = 0
-				r.keep(l)
-				r.lastLine = l.Number
-			}
+			r.leave(l, glued)
 			return taken
 		}
-		r.lastLine, r.between.others = l.Number, 0
-		l.Text = logtext.Trim(rest)
+		r.lastLine, r.between.others, r.left = l.Number, 0, false
+		if glued = touches(before, rest); len(rest) > 0 && rest[0] == '>' && r.part == partBacktrace {
+			if t := bytes.TrimLeft(rest, "> \t"); len(t) > 0 && isBracketFrame(t) {
+				rest, glued = t, false // a line end is lost before the marks of quoted text
+			}
+		}
+		if l.Text = logtext.Trim(rest); first && len(l.Text) == 0 && len(r.carry.Text) == 0 {
+			r.ledger.whole, r.elsewhere = true, r.elsewhere && r.announced != l.Carrier
+		}
 	}
 	return taken
+}
+
+// leave leaves what is behind the items of a line. glued says that no blank is before it.
+func (r *record) leave(l *logtext.Line, glued bool) {
+	b := l.Text
+	_, _, _, err := parseFrame(b)
+	switch {
+	case glued && r.part != partDump && string(b) != "." && bytes.IndexByte([]byte("\"',;<|)*`]}\\"), b[0]) < 0:
+		r.damageAt(l, "something touches a number")
+	case r.part == partBacktrace && (isInlineStart(b) || err == errCutFrame && b[0] == '['):
+		l.Indent = 0
+		r.keep(l)
+		r.lastLine = l.Number
+	case r.part == partBacktrace && b[0] == '[' && logtext.LeadingDigits(b[1:]) == 0: // no footnote
+		r.damageAt(l, "no module is in the brackets behind a frame")
+	case isEllipsis(b) && r.part != partDump:
+		r.damageAt(l, "text is left out")
+	}
+	r.left = true
+}
+
+// touches reports whether rest, the end of b, follows without a blank.
+func touches(b, rest []byte) bool {
+	n := len(b) - len(rest)
+	return len(rest) > 0 && n > 0 && &b[n] == &rest[0] && !logtext.IsBlank(rest[0]) && !logtext.IsBlank(b[n-1])
 }
 
 // trimEnds removes blanks around b, but for those at the end of a comm line, which
@@ -114,6 +167,8 @@ func (r *record) other(l *logtext.Line) verdict {
 	case bytes.HasPrefix(b, []byte("... and ")) && bytes.Contains(b, []byte("more object")):
 		r.damageAt(l, "more objects with the same backtrace are not printed")
 		r.lastLine = l.Number
+	case inTrace && isAt(b):
+		return taken
 	case isEllipsis(b):
 		r.damageAt(l, "lines are left out")
 		r.lastLine = l.Number
@@ -131,6 +186,8 @@ func (r *record) other(l *logtext.Line) verdict {
 		r.part == partHeader && !r.carrier.Timed && (r.between.spaced || r.between.others > 2),
 		r.between.others > maxOthers:
 		return complete
+	case direct && (bytes.HasPrefix(b, []byte("BUG: memory leak")) || string(b) == "---"): // what syzkaller puts before and behind
+		t.gap = len(t.frames) > 0
 	case direct && (hasOffset(b) || l.Indent >= frameIndent && l.Indent > r.base && (l.Indent == t.indent || len(t.frames) == 0)):
 		r.damageAt(l, "a line of the backtrace is not a frame")
 		t.gap = len(t.frames) > 0
@@ -146,6 +203,9 @@ const maxOthers = 32
 
 func isEllipsis(b []byte) bool {
 	t := bytes.Trim(b, "[]<>(){}*~-/ \t")
+	if len(t) < 32 && (bytes.HasPrefix(t, []byte("...")) || bytes.HasPrefix(t, []byte("\u2026"))) || bytes.HasPrefix(t, []byte("snip")) || string(t) == "More" {
+		return true
+	}
 	if bytes.HasPrefix(t, []byte("... skip")) || bytes.HasPrefix(t, []byte("... ")) && bytes.Contains(t, []byte(" skipped")) || bytes.HasSuffix(t, []byte("lines omitted")) || string(t) == "8" && len(b) > 4 {
 		return true // "-----8<-----"
 	}
@@ -181,7 +241,7 @@ func (r *record) continued(l *logtext.Line) verdict {
 		if !used {
 			continue
 		}
-		if inTrace && len(r.trace.frames) > frames && len(rest) > 0 && (err == nil && name.offset || rest[0] == '[') {
+		if inTrace && len(r.trace.frames) > frames && len(rest) > 0 && (err == nil && name.offset || rest[0] == '[' && before[len(before)-1] != ']') {
 			r.trace.frames, r.trace.printed, r.damage = r.trace.frames[:frames], printed, damage // it was not the same line
 			continue
 		}
@@ -196,6 +256,7 @@ func (r *record) continued(l *logtext.Line) verdict {
 			r.carry.lines, r.carry.Number, r.carry.Changed = kept.lines+1, kept.Number, changed
 		} else {
 			r.carry.Text = kept.Text[:0]
+			r.ledger.whole = len(rest) == 0
 		}
 		if changed && strings.Contains(r.leak.Comm, "\n") {
 			// What undoes the marks of mail and terminals may have changed the name.
@@ -246,9 +307,9 @@ func (r *record) cutAt(cut, now *logtext.Line) {
 	}
 }
 
-// result returns the leak when there are no more lines. now is the line at which that
-// is known.
-func (r *record) result(now *logtext.Line) (Leak, error) {
+// close notes what is missing when there are no more lines. now is the line at which
+// that is known.
+func (r *record) close(now *logtext.Line) {
 	last := &logtext.Line{Number: r.lastLine}
 	switch {
 	case len(r.carry.Text) > 0:
@@ -260,7 +321,13 @@ func (r *record) result(now *logtext.Line) (Leak, error) {
 		r.damageAt(last, "the hex dump is cut")
 	case r.part != partBacktrace:
 		r.damageAt(last, "the backtrace is missing")
+	case !r.agree():
+		r.damageAt(last, "the frames are not of one form")
 	}
+}
+
+// result returns the leak of a record that is closed.
+func (r *record) result() (Leak, error) {
 	if r.dump.read && (len(r.dump.data) > 0 || r.dump.want == 0) {
 		r.leak.Data = r.intern.copyData(r.dump.data)
 	} else {

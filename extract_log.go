@@ -5,7 +5,11 @@ package kmemleak
 
 import (
 	"bytes"
+	"math"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
@@ -34,6 +38,50 @@ func nameIn(b []byte) (from, to int) {
 		}
 		name = name[:n]
 	}
+}
+
+// noticeIn returns what a line says of the search, with Kind 0 if it says nothing.
+func noticeIn(b []byte) (n Notice) {
+	if isGap(b) {
+		return Notice{Kind: NoticeLost, Count: firstNumber(lost.Find(b))}
+	}
+	const found, name = " new suspected memory leaks", "kmemleak:"
+	if i := bytes.Index(b, []byte(found)); i > 0 {
+		if before := b[bytes.LastIndexByte(b[:i], ' ')+1 : i]; logtext.IsDecimal(before) {
+			return Notice{Kind: NoticeSuspected, Count: firstNumber(before)}
+		}
+	}
+	if bytes.Contains(b, []byte("ernel memory leak detector disabled")) {
+		return Notice{Kind: NoticeDisabled}
+	}
+	i := bytes.Index(b, []byte(name))
+	if i < 0 {
+		return n
+	}
+	text := string(logtext.Trim(b[i+len(name):]))
+	says := func(start string) bool { return strings.HasPrefix(text, start) }
+	switch {
+	case slices.ContainsFunc([]string{"Cannot allocate", "Memory pool empty", "Memory pool exhausted", "Early log buffer exceeded"}, says):
+		n.Kind = NoticeMemory
+	case slices.ContainsFunc([]string{"Cannot insert", "Kmemleak disabled", "disabled", "stopped", "Stopped", "Kernel memory leak detector stopped"}, says):
+		n.Kind = NoticeDisabled
+	}
+	return n
+}
+
+// firstNumber returns the first decimal number in b, 0 if there is none,
+// math.MaxInt32 if it is larger.
+func firstNumber(b []byte) int {
+	const digits = "0123456789"
+	i := bytes.IndexAny(b, digits)
+	if i < 0 {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(b[i:i+logtext.LeadingDigits(b[i:])]), 10, 31)
+	if err != nil {
+		return math.MaxInt32
+	}
+	return int(n)
 }
 
 // lost is what programs that keep logs say of lines that they do not have.

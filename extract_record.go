@@ -14,6 +14,7 @@ import (
 // should be there and are not are its damage.
 type record struct {
 	intern *internTable
+	ledger *ledger
 	leak   Leak
 	damage *ParseError // the first
 
@@ -23,8 +24,13 @@ type record struct {
 
 	lastLine int        // number of the last line that was used
 	part     recordPart // of that line
+	left     bool       // there was more in that line
+	reply    bool       // there are lines with fewer marks of quoted text
 	mixed    bool       // lines of a record without header are being read
 	closed   bool       // nothing that follows is of this record
+
+	elsewhere bool            // frames of the same source are of another stack, which was announced
+	announced logtext.Carrier // by a line like this
 
 	carry carry
 	comm  struct {
@@ -34,6 +40,15 @@ type record struct {
 	dump    dump
 	trace   trace
 	between between
+}
+
+// A ledger holds each line of the text against what records have taken of it. What a
+// line has of a report and no record has taken is a doubt about the record before it.
+type ledger struct {
+	whole  bool // one item was taken, and the line has nothing else
+	taken  int  // items of this line, as items counts them
+	owed   int  // items of the lines that are kept for the next
+	object int  // number of the last line that started the answer to dump=
 }
 
 // A recordPart says which line of the record was the last.
@@ -91,7 +106,7 @@ const (
 // of its header.
 func (r *record) reset(l Leak, start headerStart, base, line int) {
 	*r = record{
-		intern: r.intern, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: base, lastLine: line,
+		intern: r.intern, ledger: r.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: base, lastLine: line,
 		carry: carry{Line: logtext.Line{Text: r.carry.Text[:0]}}, dump: dump{data: r.dump.data[:0]}, trace: trace{frames: r.trace.frames[:0]},
 	}
 }
@@ -113,15 +128,11 @@ func (r *record) keep(l *logtext.Line) {
 	r.carry.Text = text
 }
 
-// another takes a line of a record whose header is lost. What follows directly is
-// kept, for want of a better place, and is damage; further down it is no concern of
-// this record.
+// another takes a line of a record whose header is lost. What follows directly is kept,
+// for want of a better place; further down it is not of this record. Either is damage.
 func (r *record) another(l *logtext.Line, what string) {
-	if r.trace.gap {
-		r.closed = true
-		return
-	}
 	r.damageAt(l, what)
+	r.closed = r.trace.gap
 	r.mixed = true
 }
 

@@ -5,6 +5,7 @@ package kmemleak
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
@@ -26,6 +27,7 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 			return nil, true
 		}
 		if ok {
+			r.ledger.taken++
 			if r.part >= partDump {
 				r.another(l, "a second hex dump")
 				return nil, true
@@ -119,6 +121,18 @@ func behindChars(b []byte) []byte {
 func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 	b := l.Text
 	c, rest, ok, short := parseComm(b)
+	if !ok && r.part == partHeader {
+		if c, ok = commWithoutPID(b); ok {
+			rest = nil
+			r.damageAt(l, "the pid is missing")
+		}
+	}
+	if ok {
+		r.ledger.taken++
+		if n := len(c.comm); n > 1 && c.comm[0] == '\\' && c.comm[n-1] == '"' {
+			r.damageAt(l, "the name of the thread has marks of an escape")
+		}
+	}
 	if ok && len(c.comm) > commLen && bytes.IndexByte(c.comm, '\n') >= 0 {
 		return b, false // not one name
 	}
@@ -141,10 +155,21 @@ func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 		r.another(l, what)
 		return nil, true
 	}
-	r.part, r.comm.read = partComm, true
+	r.part, r.comm.read, r.carrier.Quotes = partComm, true, l.Carrier.Quotes
 	r.leak.Comm = r.intern.bytesName(c.comm)
 	r.leak.PID, r.leak.Jiffies, r.leak.Age = c.pid, c.jiffies, c.age
 	return rest, true
+}
+
+// commWithoutPID reads a comm line from which somebody has removed the pid.
+func commWithoutPID(b []byte) (c commLine, ok bool) {
+	const end = `", jiffies `
+	i := bytes.Index(b, []byte(end))
+	if i < 0 || !bytes.HasPrefix(b, []byte(`comm "`)) {
+		return c, false
+	}
+	c, rest, ok, _ := parseComm(slices.Concat(b[:i], []byte(`", pid 0, jiffies `), b[i+len(end):]))
+	return c, ok && len(rest) == 0
 }
 
 func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
@@ -167,6 +192,11 @@ func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
 	inRow := have % rowLen
 	row, rest := parseHexRow(d.data, b, rowLen)
 	got := len(row) - have
+	if n := d.want - have; got == min(rowLen, n)-1 && len(rest) > 2 && logtext.HexDigit(rest[0]) < 16 && logtext.HexDigit(rest[1]) < 16 && !logtext.IsBlank(rest[2]) {
+		// The characters touch the last byte.
+		row, rest = parseHexRow(row, slices.Concat(rest[:2], []byte(" "), rest[2:]), 1)
+		got++
+	}
 	if got == 0 || got < 2 && inRow == 0 && d.want-have > 1 && first {
 		return b, false
 	}
@@ -181,6 +211,9 @@ func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
 		got = limit
 	}
 	d.data = row
+	if got >= rowLen/2 {
+		r.ledger.taken++
+	}
 	chars := logtext.TrimLeft(rest)
 	d.noChars = len(chars) == 0
 	if len(chars) <= rowLen {

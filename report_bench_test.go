@@ -74,6 +74,9 @@ func BenchmarkExtract(b *testing.B) {
 			for b.Loop() {
 				n := 0
 				for _, err := range Extract(bytes.NewReader(bb.text)) {
+					if bb.want == 0 && err == ErrNoReport {
+						break
+					}
 					if err != nil {
 						b.Fatal(err)
 					}

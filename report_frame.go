@@ -75,6 +75,7 @@ type frameForm struct {
 	size    bool
 	file    bool // decoded
 	list    bool // decoded, with source positions in parentheses
+	word    bool // the module is not in brackets
 }
 
 var (
@@ -318,8 +319,8 @@ func parseTail(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 			word := logtext.TrimLeft(b)
 			n := logtext.IndexBlank(word)
 			behind := logtext.TrimLeft(word[n:])
-			if form.file && f.Module == "" && n > 0 && isModule(word[:n]) && (len(behind) == 0 || behind[0] == '(') {
-				f.Module = string(word[:n])
+			if form.file && f.Module == "" && n > 0 && isModule(word[:n]) && (len(behind) == 0 || behind[0] == '(' && !isList(behind)) {
+				f.Module, form.word = string(word[:n]), true
 				b = behind
 			}
 		default:
@@ -332,6 +333,23 @@ func parseTail(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 			b = b[n:]
 		}
 	}
+}
+
+// isList reports whether b starts with source positions in parentheses, which may not be
+// closed: then the word before it is the next frame.
+func isList(b []byte) bool {
+	if i := closing(b); i >= 0 {
+		var form frameForm
+		return parseParen(b[1:i], new(Frame), &form) && form.list
+	}
+	return isOpenList(b)
+}
+
+// isOpenList reports whether b is the start of a list of source positions, which
+// goes on in the next line.
+func isOpenList(b []byte) bool {
+	const longest = 512
+	return len(b) > 0 && len(b) < longest && b[0] == '(' && closing(b) < 0 && bytes.IndexByte(b, ':') > 0
 }
 
 // closing returns the index of the parenthesis that closes the one b starts with, or

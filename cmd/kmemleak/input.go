@@ -32,7 +32,7 @@ func (in *input) define(flags *flag.FlagSet) {
 
 // errNoReport is the error for an input without leaks, which does not prove that there
 // are none.
-var errNoReport = errors.New("no kmemleak report found; -empty if that means no leaks")
+var errNoReport = fmt.Errorf("%w; -empty if that means no leaks", kmemleak.ErrNoReport)
 
 // read reads files. It returns the leaks that could be read, and an error if there may
 // be more.
@@ -105,7 +105,7 @@ func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak
 			}
 		}
 		switch {
-		case err == nil:
+		case err == nil, errors.Is(err, kmemleak.ErrNoReport): // -empty decides
 		case len(failed) < maxComplaints:
 			failed = append(failed, err)
 		default:

@@ -39,11 +39,13 @@ func makeProfile(report, folder, profile string) error {
 	var leaks []kmemleak.Leak
 	var damage error
 	for leak, err := range kmemleak.Extract(in) {
-		if err != nil && !errors.Is(err, kmemleak.ErrFormat) {
+		if err != nil && !errors.Is(err, kmemleak.ErrFormat) && !errors.As(err, new(*kmemleak.Notice)) {
 			return err
 		}
-		leaks = append(leaks, leak)
-		damage = cmp.Or(damage, err) // a record is damaged: the profile will say so
+		if leak.Addr != 0 || leak.Size != 0 {
+			leaks = append(leaks, leak)
+		}
+		damage = cmp.Or(damage, err) // leaks may be missing: the profile will say so
 	}
 	s := kmemleak.Symbolizer{Dirs: []string{folder}}
 	defer s.Close()

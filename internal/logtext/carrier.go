@@ -30,6 +30,7 @@ type Carrier struct {
 	Source uint64 // a hash of host, program and caller, 0 if the line does not name them
 	Timed  bool   // has a time stamp
 	Tagged bool   // has the Tag of the Subject
+	Quotes uint8  // marks of quoted text
 }
 
 var carrierSeed = maphash.MakeSeed()
@@ -50,6 +51,7 @@ func (s *Subject) Strip(b []byte) (c Carrier, text []byte) {
 		switch ch := t[0]; {
 		case ch == '>' || ch == '|':
 			n = 1
+			c.Quotes++
 		case ch == '<':
 			n = logLevel(t)
 		case ch == '[':

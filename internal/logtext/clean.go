@@ -18,6 +18,7 @@ type cleaner struct {
 	buf     []byte
 	soft    []byte // the line before, which ended in a soft line break
 	changed bool   // the last line is not as it was given
+	journal bool   // there are fields of journalctl -o verbose or export
 }
 
 // suspect marks the bytes that a carrier may have put into a line. They are rare in
@@ -40,6 +41,11 @@ func (cl *cleaner) clean(b []byte) (_ []byte, ok bool) {
 	for len(b) > 0 && b[len(b)-1] == '\r' {
 		b = b[:len(b)-1]
 		cl.changed = true
+	}
+	if t := TrimLeft(b); bytes.HasPrefix(t, []byte("MESSAGE=")) {
+		b, cl.changed, cl.journal = t[len("MESSAGE="):], true, true
+	} else if cl.journal && (len(t) == 0 || isField(t)) {
+		return nil, false
 	}
 	if n := len(b); n >= 70 && n < maxLine && b[n-1] == '=' { // quoted-printable
 		cl.soft = append(cl.soft[:0], b[:n-1]...)
@@ -76,6 +82,13 @@ func (cl *cleaner) message(b []byte) (text []byte, ok bool) {
 	return bytes.TrimRight([]byte(*s), "\r\n"), true
 }
 
+// isField reports whether a line of journalctl -o verbose or export is another field than
+// the message, or the first line of an entry.
+func isField(t []byte) bool {
+	name, _, ok := bytes.Cut(t, []byte("="))
+	return ok && (len(bytes.Trim(name, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")) == 0 || bytes.HasSuffix(name, []byte(" [s")))
+}
+
 // rest returns the line that should have gone on when the text ended.
 func (cl *cleaner) rest() []byte {
 	b := cl.soft
@@ -102,7 +115,7 @@ func firstSuspect(b []byte) int {
 // rewrite copies b, which is clean up to i.
 func (cl *cleaner) rewrite(b []byte, i int) []byte {
 	from, to := cl.subject.Verbatim(b)
-	escaped := bytes.Contains(b, []byte(cl.subject.Start[1:])) && bytes.Contains(b, []byte(`\n`))
+	escaped := bytes.Contains(b, []byte(cl.subject.Start[1:])) && bytes.Contains(b, []byte(`\n`)) || from == len(b) && bytes.Contains(b, []byte(`\"`))
 	out := append(cl.buf[:0], b[:min(i, from)]...)
 	for i = len(out); i < len(b); {
 		if i == from {
@@ -273,7 +286,7 @@ func unescapeJSON(out, b []byte) ([]byte, int) {
 var tags = map[string]bool{
 	"br": true, "p": true, "div": true, "pre": true, "tr": true, "li": true, "blockquote": true,
 	"span": false, "code": false, "td": false, "tt": false, "font": false, "a": false, "b": false, "i": false, "u": false, "table": false,
-	"tbody": false, "strong": false, "em": false, "th": false, "ul": false, "ol": false, "samp": false, "kbd": false, "o:p": false,
+	"tbody": false, "strong": false, "em": false, "th": false, "ul": false, "ol": false, "samp": false, "kbd": false, "o:p": false, "wbr": false,
 }
 
 // tagLen returns the length of an HTML tag at the start of b, or 0, and whether it

@@ -1,0 +1,102 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package kmemleak
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// What a careful reader sees of a report is in a record, or there is a doubt, or the text
+// says that it is another stack.
+func TestExtractLedger(t *testing.T) {
+	const (
+		head = "unreferenced object 0xffff888101a2b3c0 (size 64):\n"
+		comm = "  comm \"x\", pid 1, jiffies 2\n"
+		back = "  backtrace:\n"
+		one  = "    first+0x1/0x20\n"
+		two  = "    second+0x13/0x50 [m]\n"
+		all  = "1: x 1 2: first+0x1/0x20 second+0x13/0x50 [m]"
+	)
+	quoted := strings.NewReplacer("\n", "\n> ")
+	tests := []struct {
+		name, text, want string // want: number of leaks, comm, pid, jiffies, frames
+		cause            string // of the first error
+	}{
+		{"whole", head + comm + back + one + two, all, ""},
+		{"reply between frames", "> " + quoted.Replace(head + comm + back + one)[:len(quoted.Replace(head+comm+back+one))-2] + "\nThat is so,\nI think.\n\n> " + two, all, ""},
+		{"reply with a mark less", strings.ReplaceAll("\n"+head+comm+back+one, "\n", "\n>> ")[1:] + "\n> That is so.\n>\n>> " + two, all, ""},
+		{"reply without marks at all", head + comm + back + one + "\nThat is so,\nI think.\n\n" + two, "1: x 1 2: first+0x1/0x20", "what follows it is in no record"},
+		{"line end lost before a mark", "> " + head + "> " + comm + "> " + back + "> " + strings.TrimSuffix(one, "\n") + ">> " + two, all, ""},
+		{"header damaged", head + comm + back + one + "nreferenced object 0xffff888101a2b3d0 (size 64):\n", "1: x 1 2: first+0x1/0x20", "in no record"},
+		{"header lost", head + comm + back + one + "and\n" + comm + back + two, "1: x 1 2: first+0x1/0x20", "a second comm line"},
+		{"no header at all", comm + back + one, "0:", "a record without a header"},
+		{"header cut", "unreferenced object 0xffff888101a2b3c0 (size\nno\n" + head + comm + back + one + two, all, "a record without a header"},
+		{"row after it", head + comm + back + one + "so\n    00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f  ................\n", "1: x 1 2: first+0x1/0x20", "in no record"},
+		{"two frames in a line", head + comm + back + strings.TrimSuffix(one, "\n") + " == second+0x13/0x50 [m]\n", "1: x 1 2: first+0x1/0x20", "in no record"},
+		{"another stack", head + comm + back + one + "\nWorkqueue: events work\nworker+0x1/0x20\n", "1: x 1 2: first+0x1/0x20", ""},
+		{"a sentence about a frame", head + comm + back + one + "\nThe fault is in second+0x13/0x50 of m.\n", "1: x 1 2: first+0x1/0x20", ""},
+		{"number with dots", head + "  comm \"x\", pid 1, jiffies 2...\n" + back + one + two, all, "touches a number"},
+		{"size with a letter", head + comm + back + "    first+0x1/0x20q\n" + two, all, "touches a number"},
+		{"size that wraps", head + comm + back + "    first+0x1/0xfffffffffffd1520\n", "1: x 1 2: first+0x1/0xfffffffffffd1520", "no function is that large"},
+		{"no module in brackets", head + comm + back + "    first+0x1/0x20 [a,b]\n", "1: x 1 2: first+0x1/0x20", "no module is in the brackets"},
+		{"pager", head + comm + back + one + "...skipping...\n" + two, all, "lines are left out"},
+		{"snip", head + comm + back + one + "<snip>\n" + two, all, "lines are left out"},
+		{"name cut", head + comm + back + "    [<ffffffff81234567>] fir\nst+0x1/0x20\n", "1: x 1 2: fir st+0x1/0x20", "not of one form"},
+		{"elided numbers", head + comm + back + "    [<...>] first+0x...\n    [<ffffffff...>] second+0x13/0x50 [m]\n", "1: x 1 2: first second+0x13/0x50 [m]", "numbers of a frame are left out"},
+		{"positions of addr2line", head + comm + back + one + "    first at a/x.c:12\n    (inlined by) g at a/x.c:14\n" + "    second+0x13/0x50 [m]  h at a/y.c:3\n", all, ""},
+		{"decoded, filled anew", head + comm + back + "first (a/x.c:1\na/x.c:2) second (a/y.c:3) third\n(a/z.c:4 a/z.c:5)\n", "1: x 1 2: first a/x.c:2 second a/y.c:3 third a/z.c:5", ""},
+		{"no pid", head + "  comm \"x\", jiffies 2 (age 1.000s)\n" + back + one + two, "1: x 0 2: first+0x1/0x20 second+0x13/0x50 [m]", "the pid is missing"},
+		{"strings of a program", `"` + head + `",` + "\n" + `"  comm \"x\", pid 1, jiffies 2",` + "\n" + `"  backtrace:",` + "\n" + `"    first+0x1/0x20",` + "\n" + `"    second+0x13/0x50 [m]",` + "\n", all, ""},
+		{"escaped twice", head + `  comm \\\"x\\\", pid 1, jiffies 2` + "\n" + back + one + two, `1: \"x\" 1 2: first+0x1/0x20 second+0x13/0x50 [m]`, "marks of an escape"},
+		{"break in a word", head + comm + back + "    first+0x1/<wbr>0x20<br>" + two, all, ""},
+		{"mark in the header alone", "[ 1.000001] kmemleak: " + head + "[ 1.000002] " + comm + "[ 1.000002] " + back + "[ 1.000003] " + one + "[ 1.000003] " + two, all, ""},
+		{"syzkaller", strings.ReplaceAll("BUG: memory leak\n"+head+comm+back+one+two, "\n", "\n    ") + "BUG: memory leak\n    ---\n", all, ""},
+		{"characters touch bytes", head + comm + "  hex dump (first 16 bytes):\n    00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e ff.....\n" + back + one + two, all, ""},
+		{"journal", journal("kmemleak: ", head+comm+back+one+two), all, ""},
+	}
+	for _, tt := range tests {
+		var got strings.Builder
+		var first error
+		n := 0
+		for l, err := range Extract(strings.NewReader(tt.text)) {
+			if first == nil {
+				first = err
+			}
+			if l.Addr == 0 {
+				continue
+			}
+			n++
+			fmt.Fprintf(&got, " %s %d %d:", l.Comm, l.PID, l.Jiffies)
+			for _, f := range l.Backtrace {
+				f.Addr = 0
+				got.WriteString(" " + f.String())
+			}
+		}
+		if diff := cmp.Diff(tt.want, fmt.Sprintf("%d:%s", n, got.String())); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+		var pe *ParseError
+		switch {
+		case tt.cause == "" && first != nil:
+			t.Errorf("%s: %v", tt.name, first)
+		case tt.cause != "" && (!errors.As(first, &pe) || !strings.Contains(pe.Error(), tt.cause)):
+			t.Errorf("%s: error %v, want %q", tt.name, first, tt.cause)
+		}
+	}
+}
+
+// journal returns lines as journalctl -o verbose writes them.
+func journal(tag, text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString("Mon 2026-03-02 05:06:07.000000 CET [s=ab;i=1;b=d;m=e;t=f;x=1]\n    _TRANSPORT=kernel\n    MESSAGE=" + tag + line +
+			"    PRIORITY=4\n    _HOSTNAME=alpha\n")
+	}
+	return b.String()
+}
