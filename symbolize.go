@@ -40,8 +40,9 @@ type Symbolizer struct {
 	// with gzip, xz or zstd) and folders that hold such, at any depth. The name of a
 	// module is what its .modinfo says, else that of the file; '-' and '_' are equal. A stripped file and its debug file are used
 	// together, if their build IDs are the same. Of several builds of one module the
-	// one with the build ID of the frame, or of Modules, is used; if there is none,
-	// the first that is found, whichever kernel it is of.
+	// one with the build ID of the frame, or of Modules, is used; if there is none, one of
+	// Release, and of these the one that the frames of the backtrace fit best. A build that
+	// did not fit a backtrace, where another one did, is not tried for later ones.
 	Dirs []string
 
 	// Debuginfod says which servers are asked for files that are not found. nil is
@@ -237,6 +238,9 @@ func judge(found *resolve.Call) Call {
 		c.Reason = found.Evidence
 	case r.reason != nil:
 		c.Reason = r.reason(&found.Facts)
+	}
+	if c.Confidence >= Assumed && found.Chosen != "" {
+		c.Reason = strings.TrimPrefix(c.Reason+"; "+found.Chosen, "; ")
 	}
 	if len(found.Places) > 0 {
 		c.Pos = positions(found.Places[0])

@@ -36,6 +36,7 @@ type Facts struct {
 	Alone    bool   // of a function that was left by a jump: the frame below called it, and more may lie above it
 	InText   bool   // bare addresses were found in the file by its text
 	Text     *Text  // a bare address that was found by the text of files; nil if not
+	Chosen   string // in words, which build of the module was taken; "" if there is one only
 	Evidence string // in words, what speaks for the place of a bare address, or for a function that was left by a jump
 }
 

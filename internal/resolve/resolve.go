@@ -13,6 +13,7 @@ package resolve
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -93,6 +94,7 @@ type Resolver struct {
 	links  linker
 	frames cache[question, *resolution]
 	runs   cache[string, []*resolution]
+	builds builds
 }
 
 // New returns a Resolver. The caller closes it.
@@ -109,7 +111,15 @@ func New(c Config) *Resolver {
 
 // Close releases all files. Answers that were given stay valid. Later calls give
 // errors that match [io/fs.ErrClosed], but for frames that are remembered.
-func (r *Resolver) Close() error { return r.images.close() }
+func (r *Resolver) Close() error {
+	err := r.images.close()
+	r.builds.mu.Lock()
+	defer r.builds.mu.Unlock()
+	for _, v := range r.builds.with {
+		err = errors.Join(err, v.Close())
+	}
+	return err
+}
 
 // question is what is asked about a frame.
 type question struct {
@@ -148,7 +158,11 @@ func (r *Resolver) bits(bt []Frame, addr uint64) int {
 // Frame returns the distinct places that a frame may mean, by itself, as Places and Err
 // of a [Call] have them.
 func (r *Resolver) Frame(f Frame) ([][]Pos, error) {
-	x := r.resolve(question{frame: f})
+	if len(r.several(ModuleName(f.Module), r.bits([]Frame{f}, 0))) > 0 {
+		c := r.Backtrace([]Frame{f}, 0)[0]
+		return c.Places, c.Err
+	}
+	x := r.resolve(question{frame: f, bits: r.bits([]Frame{f}, 0)})
 	return x.places, x.err
 }
 
