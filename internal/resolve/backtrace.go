@@ -39,6 +39,7 @@ func (r *Resolver) backtrace(bt []Frame, addr uint64) []Call {
 		calls = slices.Insert(calls, len(calls)-1, hops...)
 	}
 	noteMisfits(calls)
+	r.learn(calls)
 	return calls
 }
 

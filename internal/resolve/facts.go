@@ -15,7 +15,8 @@ type Call struct {
 	Problem Problem // what Err is about
 	Err     error   // why there is no place, or why it is not to be trusted
 
-	by string // of a function that was left by a jump: path of the file that calls it
+	lay lay    // of a bare address that was found by its text
+	by  string // of a function that was left by a jump: path of the file that calls it
 }
 
 // Facts is what speaks for and against the places of a frame. What follows from
@@ -48,6 +49,7 @@ type Text struct {
 	Init       bool // it is in init code, whose memory is freed
 	Supports   int  // how many neighbours agree
 	Sole       bool // there is only one module that it may be in
+	Known      bool // another backtrace shows that the module's code lay there
 	Local      bool // it calls a function of its own module, or is known together with one that does
 }
 

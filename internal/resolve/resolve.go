@@ -95,6 +95,7 @@ type Resolver struct {
 	frames cache[question, *resolution]
 	runs   cache[string, []*resolution]
 	builds builds
+	lays   lays
 }
 
 // New returns a Resolver. The caller closes it.
