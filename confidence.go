@@ -43,6 +43,8 @@ import (
 //	Consistent   in the freed init code of a module that the backtrace names, and a neighbour agrees
 //	Assumed      both neighbours agree: the call is of the frame above, and the frame below calls this function;
 //	             and the module is the only one that is given, or one of the two is a function of the same module
+//	Assumed      a neighbour agrees, and a backtrace that the Symbolizer was asked for before shows that the
+//	             module's code lay there
 //	Ambiguous    there is less evidence than that
 //
 // Here Assumed relies on the right module being among those that are given. If
@@ -186,6 +188,7 @@ var rules = []rule{
 	{nameAlone, Assumed, evidence, ProblemNone},
 	{initText, Consistent, evidence, ProblemNone},
 	{firmText, Assumed, evidence, ProblemNone},
+	{knownText, Assumed, evidence, ProblemNone},
 	{notTheName, Assumed, nil, ProblemNone},
 
 	// Everything fits, and more.
@@ -202,16 +205,18 @@ func otherRelease(f *resolve.Facts) bool  { return f.Foreign == resolve.ForeignV
 func beyond(f *resolve.Facts) bool        { return f.Beyond }
 func afterNoCall(f *resolve.Facts) bool   { return f.Ends == resolve.EndsDenied }
 func severalPlaces(f *resolve.Facts) bool { return f.Fits > 1 }
-func weakText(f *resolve.Facts) bool      { return f.Text != nil && !initText(f) && !firmText(f) }
-func callsAnother(f *resolve.Facts) bool  { return f.Link == resolve.LinkDenied }
-func besideMisfit(f *resolve.Facts) bool  { return f.Misfit != nil }
-func partOfDebug(f *resolve.Facts) bool   { return f.Part }
-func nameAlone(f *resolve.Facts) bool     { return f.Alone }
-func notTheName(f *resolve.Facts) bool    { return !f.SameName || !f.SizeFits }
-func callsAbove(f *resolve.Facts) bool    { return f.Link == resolve.LinkDirect }
-func leadsAbove(f *resolve.Facts) bool    { return f.Link == resolve.LinkTail }
-func sameBuild(f *resolve.Facts) bool     { return f.Build == resolve.BuildSame }
-func always(*resolve.Facts) bool          { return true }
+func weakText(f *resolve.Facts) bool {
+	return f.Text != nil && !initText(f) && !firmText(f) && !knownText(f)
+}
+func callsAnother(f *resolve.Facts) bool { return f.Link == resolve.LinkDenied }
+func besideMisfit(f *resolve.Facts) bool { return f.Misfit != nil }
+func partOfDebug(f *resolve.Facts) bool  { return f.Part }
+func nameAlone(f *resolve.Facts) bool    { return f.Alone }
+func notTheName(f *resolve.Facts) bool   { return !f.SameName || !f.SizeFits }
+func callsAbove(f *resolve.Facts) bool   { return f.Link == resolve.LinkDirect }
+func leadsAbove(f *resolve.Facts) bool   { return f.Link == resolve.LinkTail }
+func sameBuild(f *resolve.Facts) bool    { return f.Build == resolve.BuildSame }
+func always(*resolve.Facts) bool         { return true }
 
 // textOfMisfit reports whether bare addresses were found by the text of a file that
 // another frame contradicts. Then only printed names can be trusted.
@@ -231,6 +236,13 @@ func initText(f *resolve.Facts) bool {
 func firmText(f *resolve.Facts) bool {
 	t := f.Text
 	return t != nil && t.Candidates == 1 && t.Supports >= 2 && (t.Sole || t.Local)
+}
+
+// knownText: its code lay where another backtrace of the same kernel shows it, and a
+// neighbour agrees: other modules may have had the memory of freed code before and after.
+func knownText(f *resolve.Facts) bool {
+	t := f.Text
+	return t != nil && t.Candidates == 1 && t.Known && t.Supports >= 1
 }
 
 func evidence(f *resolve.Facts) string {

@@ -42,8 +42,9 @@ type Symbolizer struct {
 	// The name of a module is what its .modinfo says, else that of the file; '-' and '_'
 	// are equal. A stripped file and its debug file are used together if their build IDs
 	// are the same. Of several builds of one module, the one with the build ID of the
-	// frame, or of Modules, is used; if there is none, the first that is found, of
-	// whichever kernel.
+	// frame, or of Modules, is used; if there is none, one of Release, and of these the
+	// one that the frames of the backtrace fit best. A build that did not fit a backtrace
+	// that another one fitted is not tried for later ones.
 	Dirs []string
 
 	// Debuginfod configures the servers that are asked for files that are not found.
@@ -241,6 +242,9 @@ func judge(found *resolve.Call) Call {
 		c.Reason = found.Evidence
 	case r.reason != nil:
 		c.Reason = r.reason(&found.Facts)
+	}
+	if c.Confidence >= Assumed && found.Chosen != "" {
+		c.Reason = strings.TrimPrefix(c.Reason+"; "+found.Chosen, "; ")
 	}
 	if len(found.Places) > 0 {
 		c.Pos = positions(found.Places[0])

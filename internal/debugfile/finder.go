@@ -57,6 +57,8 @@ type Finder struct {
 	names   map[string]string // of modules, as files have them, by path; "" if one has none
 
 	unpacked unpackedFiles
+
+	chosen map[string]Build // by the name of the module, see Choosing
 }
 
 // Object is an open file.
@@ -89,6 +91,9 @@ type Object struct {
 func (f *Finder) Open(ctx context.Context, module, wanted string, remote bool) (*Object, error) {
 	s := search{ctx: ctx, f: f, module: ModuleName(module), wanted: cleanID(wanted), remote: remote && f.Server != nil}
 	defer s.close()
+	if s.wanted == "" {
+		s.wanted = f.chosen[s.module].ID
+	}
 	if s.wanted == "" {
 		s.running = f.runningID(s.module)
 	}

@@ -203,6 +203,10 @@ func (s *search) try(path, expected string, source int) *part {
 		}
 		return nil
 	}
+	if file.HasCode() && s.passed(path) {
+		_ = file.Close()
+		return nil
+	}
 	p := &part{file: file, id: file.BuildID(), expected: expected, source: source}
 	p.other = source < len(s.f.Dirs) && s.f.foreign(file, s.module) != nil
 	for _, q := range slices.Clone(s.parts) {

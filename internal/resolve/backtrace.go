@@ -16,6 +16,12 @@ import (
 // An address of the same kernel, such as that of the leaked object, tells the size of its
 // addresses; 0 if there is none.
 func (r *Resolver) Backtrace(bt []Frame, addr uint64) []Call {
+	calls, _ := r.choose(bt, addr)
+	return calls
+}
+
+// backtrace is Backtrace with the first build of each module.
+func (r *Resolver) backtrace(bt []Frame, addr uint64) []Call {
 	rs := r.placed(bt, r.bits(bt, addr))
 	r.narrowAll(rs)
 	calls := make([]Call, 0, len(rs)+1)
@@ -33,6 +39,7 @@ func (r *Resolver) Backtrace(bt []Frame, addr uint64) []Call {
 		calls = slices.Insert(calls, len(calls)-1, hops...)
 	}
 	noteMisfits(calls)
+	r.learn(calls)
 	return calls
 }
 

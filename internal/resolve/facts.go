@@ -15,7 +15,8 @@ type Call struct {
 	Problem Problem // what Err is about
 	Err     error   // why there is no place, or why it is not to be trusted
 
-	by string // of a function that was left by a jump: path of the file that calls it
+	lay lay    // of a bare address that was found by its text
+	by  string // of a function that was left by a jump: path of the file that calls it
 }
 
 // Facts is the evidence for and against the places of a frame. The caller draws
@@ -36,6 +37,7 @@ type Facts struct {
 	Alone    bool   // of a function that was left by a jump: the frame below called it, and more may lie above it
 	InText   bool   // bare addresses were found in the file by its text
 	Text     *Text  // a bare address that was found by the text of files; nil if not
+	Chosen   string // in words, which build of the module was taken; "" if there is one only
 	Evidence string // in words, for the place of a bare address, or for a function that was left by a jump
 }
 
@@ -47,6 +49,7 @@ type Text struct {
 	Init       bool // it is in init code, whose memory is freed
 	Supports   int  // how many neighbours agree
 	Sole       bool // there is only one module that it may be in
+	Known      bool // another backtrace shows that the module's code lay there
 	Local      bool // it calls a function of its own module, or is known together with one that does
 }
 

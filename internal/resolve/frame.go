@@ -24,6 +24,7 @@ type resolution struct {
 	lost     string // the module that a bare address is in
 	exact    bool   // the address is that of an instruction, nothing returns to it
 	text     *Text  // set if it was found without the addresses of the module
+	lay      lay    // and where its code would have lain
 	evidence string // for the answer of a bare address
 	build    Build
 	foreign  Foreign
@@ -227,7 +228,7 @@ func (x *resolution) call() Call {
 		Fits: len(x.places), SameName: a.same, SizeFits: a.sized, Build: x.build, Foreign: x.foreign, Beyond: x.problem == ProblemBeyond, Part: a.part, Text: x.text,
 	}
 	if x.frame.Func == "" {
-		c.Kind, c.Evidence = Recovered, x.evidence
+		c.Kind, c.Evidence, c.lay = Recovered, x.evidence, x.lay
 	}
 	switch {
 	case a.ret != 0:

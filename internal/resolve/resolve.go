@@ -13,6 +13,7 @@ package resolve
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -93,6 +94,8 @@ type Resolver struct {
 	links  linker
 	frames cache[question, *resolution]
 	runs   cache[string, []*resolution]
+	builds builds
+	lays   lays
 }
 
 // New returns a Resolver. The caller must close it.
@@ -109,7 +112,15 @@ func New(c Config) *Resolver {
 
 // Close releases all files. Answers that were returned stay valid. Later calls return
 // errors that match [io/fs.ErrClosed], except for frames that are remembered.
-func (r *Resolver) Close() error { return r.images.close() }
+func (r *Resolver) Close() error {
+	err := r.images.close()
+	r.builds.mu.Lock()
+	defer r.builds.mu.Unlock()
+	for _, v := range r.builds.with {
+		err = errors.Join(err, v.Close())
+	}
+	return err
+}
 
 // question is a frame to resolve.
 type question struct {
@@ -148,7 +159,11 @@ func (r *Resolver) bits(bt []Frame, addr uint64) int {
 // Frame returns the distinct places that a frame may mean by itself, and the error,
 // like Places and Err of a [Call].
 func (r *Resolver) Frame(f Frame) ([][]Pos, error) {
-	x := r.resolve(question{frame: f})
+	if len(r.several(ModuleName(f.Module), r.bits([]Frame{f}, 0))) > 0 {
+		c := r.Backtrace([]Frame{f}, 0)[0]
+		return c.Places, c.Err
+	}
+	x := r.resolve(question{frame: f, bits: r.bits([]Frame{f}, 0)})
 	return x.places, x.err
 }
 

@@ -122,6 +122,9 @@ func (r *Resolver) recoverRun(run []*resolution, above, below *resolution, named
 		}
 	}
 	fmt.Fprint(&key, named)
+	if n := r.lays.count(); n > 0 {
+		fmt.Fprint(&key, n, run[0].frame.Addr)
+	}
 	known, ok := r.runs.get(key.String())
 	if !ok {
 		b := bareRun{r: r, run: run, above: above, below: below, named: named, sole: len(modules) == 1}
@@ -181,6 +184,7 @@ func (b *bareRun) recover(modules []string) []*resolution {
 	}
 	b.filter()
 	b.relate()
+	b.settle()
 	out := slices.Clone(b.run)
 	for i := 0; i < len(out); {
 		end := b.segment(i)

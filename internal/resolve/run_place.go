@@ -122,6 +122,20 @@ func (b *bareRun) filter() {
 	}
 }
 
+// settle keeps the places of an address whose code lay where another backtrace shows, if
+// there are such, and those that a neighbour speaks for: freed memory is used again.
+func (b *bareRun) settle() {
+	for i, all := range b.all {
+		if slices.ContainsFunc(all, func(p *possible) bool { return b.r.lays.has(p.lay()) }) {
+			b.all[i] = slices.DeleteFunc(all, func(p *possible) bool {
+				return p.up <= LinkSilent && p.down <= LinkSilent && !b.r.lays.has(p.lay())
+			})
+		}
+	}
+}
+
+func (p *possible) lay() lay { return lay{p.r.file, p.region(), p.base} }
+
 // together reports whether the i-th address may be p if the j-th one is q.
 func (b *bareRun) together(i int, p *possible, j int, q *possible) bool {
 	if p.r.file == q.r.file && p.region() == q.region() && p.base != q.base {
@@ -200,8 +214,10 @@ func (b *bareRun) local(i int) bool {
 // conclude makes the resolution of the i-th address.
 func (b *bareRun) conclude(i, supports int) *resolution {
 	all := b.all[i]
-	if !slices.ContainsFunc(all, func(p *possible) bool { return p.named || p.up > LinkSilent || p.down > LinkSilent }) && supports == 0 {
-		return b.run[i] // some place has this distance by chance
+	if !slices.ContainsFunc(all, func(p *possible) bool {
+		return p.named || p.up > LinkSilent || p.down > LinkSilent || b.r.lays.has(p.lay())
+	}) && supports == 0 {
+		return b.run[i] // some place has the distance by chance
 	}
 	// The best fit is first, and init functions are before others: their memory is
 	// the usual reason.
@@ -228,6 +244,7 @@ func (b *bareRun) conclude(i, supports int) *resolution {
 		return &x
 	}
 	x.text.Named, x.text.Init = all[0].named, all[0].region() == kobj.RegionInitText
+	x.lay, x.text.Known = all[0].lay(), b.r.lays.has(all[0].lay())
 	x.text.Supports, x.text.Sole, x.text.Local = supports, b.sole, b.local(i)
 	x.evidence = b.evidence(i)
 	x.trouble = x.answers[0].nopos
@@ -278,6 +295,9 @@ func (b *bareRun) evidence(i int) string {
 		s += "; it is of the function of the frame above"
 	case LinkTail:
 		s += fmt.Sprintf("; it is of %s, which leads to the frame above by jumps", p.r.answers[0].callee)
+	}
+	if b.r.lays.has(p.lay()) {
+		s += "; another backtrace shows that it lay there"
 	}
 	if p.down > LinkSilent {
 		s += "; the frame below calls this function"

@@ -38,6 +38,7 @@ type Field struct {
 // variables of the function that a frame of a backtrace is in. The likeliest come
 // first.
 func (r *Resolver) Types(bt []Frame, f Frame, size uint64, data []byte) ([]Guess, error) {
+	_, r = r.choose(bt, 0)
 	x := r.resolve(question{frame: f})
 	if len(x.answers) == 0 && f.Func == "" {
 		// Its neighbours recovered it: look for the place again.
