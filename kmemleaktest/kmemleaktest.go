@@ -25,7 +25,8 @@
 // [IgnoreCurrent], [VerifyTestMain] and [Suite], which hold the machine's lock from
 // beginning to end. Processes that the tests start meanwhile know it from the
 // environment variable KMEMLEAK_HELD_BY: they neither wait for the lock nor look for
-// leaks, and their parent finds what they lose.
+// leaks, and their parent finds what they lose. So it is with the command of kmemleak
+// find.
 //
 // No test passes because the search could not take place. If kmemleak is missing,
 // switched off or out of reach, tests fail, and the failure says what to do. With

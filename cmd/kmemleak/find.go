@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -31,10 +32,10 @@ of something, such as who controls kmemleak where fanotify is missing, it says
 so on standard error; the exit status stays the same.
 
 With a command, find runs it first, and finds what was allocated meanwhile and
-is leaked, whether by the command, an interrupt or another program. If
-kmemleak cannot look, or there is no such command, nothing is run. The
-command's standard output goes to standard error, so that standard output has
-only the leaks.
+is leaked, whether by the command, an interrupt or another program. Go tests in
+it that use package kmemleaktest leave the search to find. If kmemleak cannot
+look, or there is no such command, nothing is run. The command's standard
+output goes to standard error, so that standard output has only the leaks.
 
     kmemleak find -module hello_kernel -- insmod hello-kernel.ko
     kmemleak find -format junit -o leaks.xml -- make -C tests run
@@ -208,6 +209,9 @@ func (e commandError) Unwrap() error { return e.err }
 // commandError.
 func runCommand(ctx context.Context, std stdio, args []string) error {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	// As package kmemleaktest has it: tests that the command runs would wait for the lock
+	// that this process holds.
+	cmd.Env = append(os.Environ(), "KMEMLEAK_HELD_BY="+strconv.Itoa(os.Getpid()))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std.in, std.err, std.err
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second

@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,7 @@ func TestRunCommand(t *testing.T) {
 		failed    bool // the command itself failed
 	}{
 		{"success", []string{"sh", "-c", "echo on stdout; cat; echo on stderr >&2"}, "", "on stdout\non stdin\non stderr\n", false},
+		{"tests know who holds the lock", []string{"sh", "-c", "echo $KMEMLEAK_HELD_BY"}, "", fmt.Sprintln(os.Getpid()), false},
 		{"failure", []string{"sh", "-c", "exit 7"}, "sh: exit status 7", "", true},
 		{"no such program", []string{"./missing"}, "fork/exec ./missing: no such file or directory", "", false},
 	} {

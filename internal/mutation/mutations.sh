@@ -60,7 +60,7 @@ echo "| Rule that was broken | in | what failed |"
 echo "|---|---|---|"
 if [ -z "$kernel" ]; then
 	mutate "Objects are waited for until they are old enough" find.go 'if left <= 0 {' 'if true {' TestProtocol
-	mutate "The age counts from the end of the work, not from the call" find.go 's.options.ended.Add(' 'time.Now().Add(10*time.Millisecond+' TestProtocol
+	mutate "The age counts from the end of the work, not from the call" find_law.go 's.options.ended.Add(' 'time.Now().Add(10*time.Millisecond+' TestProtocol
 	mutate "As many scans as min_unref_scans asks for" find_law.go 'max(scansFor(n),' 'max(scansFor(1),' TestLaw
 	mutate "and enough that two may not see a leak" find_law.go 'hidings = 2' 'hidings = 1' TestLaw
 	mutate "Each scan that may report is read after" find_law.go 'if scan >= n {' 'if scan >= enough {' TestLaw
@@ -87,7 +87,6 @@ if [ -z "$kernel" ]; then
 	mutate "The last thing is a probe" find.go 'if err := machine.Probe(undo, m); err != nil {
 		return fmt.Errorf("kmemleak ended' 'if err := machine.Probe(undo, m); false {
 		return fmt.Errorf("kmemleak ended' TestProtocol
-	mutate "Nothing is cleared unasked" find.go 'if s.options.clear {' 'if true {' TestProtocol
 	mutate "The end of the context ends a scan" internal/machine/scan_linux.go 'unix.Tgkill(unix.Getpid(), thread, endScan)' '_ = thread' TestWriteUntil
 	mutate "and it is no success" internal/machine/scan_linux.go 'case <-written:
 			return context.Cause(ctx)' 'case <-written:
