@@ -64,8 +64,8 @@ func (l Leak) Fingerprint() string {
 type Group struct {
 	Fingerprint  string
 	Leaks        []Leak        // in the order in which they were given, never empty
-	Count        int           // objects
-	Bytes        uint64        // sum of their sizes
+	Count        int           // objects, with those that Leak.More counts
+	Bytes        uint64        // sum of their sizes as Leak.Bytes knows them
 	FirstJiffies uint64        // smallest and largest Jiffies
 	LastJiffies  uint64        //
 	Oldest       time.Duration // largest and smallest Age; both 0 if no age is known
@@ -101,8 +101,8 @@ func Groups(leaks []Leak) []Group {
 
 func (g *Group) add(l Leak) {
 	g.Leaks = append(g.Leaks, l)
-	g.Count++
-	if g.Bytes += l.Size; g.Bytes < l.Size {
+	g.Count += l.Objects()
+	if g.Bytes += l.Bytes(); g.Bytes < l.Bytes() {
 		g.Bytes = math.MaxUint64
 	}
 	g.FirstJiffies = min(g.FirstJiffies, l.Jiffies)

@@ -287,7 +287,7 @@ type Suppressions []Suppression
 type SuppressionUse struct {
 	Suppression
 	Expired bool   // it would have matched, but does not count any more
-	Count   int    // leaks that match it; 0: nothing needs it
+	Count   int    // objects that match it; 0: nothing needs it
 	Bytes   uint64 // sum of their sizes
 }
 
@@ -303,8 +303,8 @@ func (list Suppressions) Filter(leaks []Leak, now time.Time) (rest []Leak, uses 
 		suppressed, frames := false, l.callFrames()
 		for i := range uses {
 			if u := &uses[i]; u.match(l.Comm, frames) {
-				u.Count++
-				u.Bytes += l.Size
+				u.Count += l.Objects()
+				u.Bytes += l.Bytes()
 				suppressed = suppressed || !u.Expired
 			}
 		}

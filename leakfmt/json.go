@@ -146,7 +146,7 @@ func appendLeak(b []byte, l kmemleak.Leak, damage error, tails *memo[jsonTail]) 
 	}
 	head, err := kmemleak.Leak{ // without what is in the tail
 		Addr: l.Addr, Size: l.Size, PerCPU: l.PerCPU, CPU: l.CPU, Comm: l.Comm, PID: l.PID,
-		Jiffies: l.Jiffies, Age: l.Age, Data: l.Data, Checksum: l.Checksum,
+		Jiffies: l.Jiffies, Age: l.Age, Data: l.Data, Checksum: l.Checksum, More: l.More,
 	}.MarshalJSON()
 	if err != nil {
 		return b, err

@@ -24,7 +24,7 @@ type input struct {
 
 const inputText = `A file is a report, any other text that has reports in it, such as a log or a
 mail, or what -format json has written; "-" and no file at all are standard
-input.`
+input. An object that stands in it twice is counted once.`
 
 func (in *input) define(flags *flag.FlagSet) {
 	flags.BoolVar(&in.empty, "empty", false, "an input without a report means that there are no leaks")
@@ -62,7 +62,7 @@ func (in *input) read(std stdio, files []string) (leaks []kmemleak.Leak, err err
 			failed = append(failed, err)
 		}
 	}
-	return leaks, errors.Join(failed...)
+	return once(leaks), errors.Join(failed...)
 }
 
 func readFile(std stdio, name string) ([]kmemleak.Leak, []error) {
