@@ -24,7 +24,7 @@ type input struct {
 
 const inputText = `A file is a report, any other text that has reports in it, such as a log or a
 mail, or what -format json has written; "-" and no file at all are standard
-input. An object that stands in it twice is counted once.`
+input. It may be packed with gzip, xz or zstd. An object that stands in it twice is counted once.`
 
 func (in *input) define(flags *flag.FlagSet) {
 	flags.BoolVar(&in.empty, "empty", false, "an input without a report means that there are no leaks")
@@ -87,9 +87,9 @@ const maxComplaints = 8
 // so far.
 func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak, failed []error) {
 	progress(0)
-	const mark = "\ufeff" // some editors write it
-	if start, _ := r.Peek(len(mark)); string(start) == mark {
-		_, _ = r.Discard(len(mark))
+	r, err := plain(r)
+	if err != nil {
+		return nil, []error{err}
 	}
 	extract := kmemleak.Extract
 	if isJSON(r) {
