@@ -23,8 +23,7 @@ import (
 // A record that is cut or damaged is returned as far as it was read, with a
 // [*ParseError] beside it that names the line, and the iteration goes on. A record
 // is damaged, too, if a person has left out lines and written "...", if the log says
-// that it has lost some before the next record, if the kernel says that the record
-// stands for more objects than one, and if a thread's name goes over several lines
+// that it has lost some before the next record, and if a thread's name goes over several lines
 // and has what mail and terminals add. What has no header has no address and is not
 // returned as a leak; frames of such a record that follow another one directly are added to
 // that, which is damaged then. A cut that leaves well-formed lines cannot be seen.
@@ -371,7 +370,7 @@ func (x *extractor) end(r *record) {
 	if !r.closed {
 		r.close(x.now)
 	}
-	x.objects++
+	x.objects += r.leak.Objects()
 	x.stopped = x.stopped || !x.yield(r.result())
 	x.free = append(x.free, r)
 }

@@ -165,8 +165,13 @@ func (r *record) other(l *logtext.Line) verdict {
 	case direct && len(t.frames) > 0 && (bytes.HasPrefix(b, []byte("Call Trace:")) || bytes.HasPrefix(b, []byte("Call trace:"))):
 		return complete
 	case bytes.HasPrefix(b, []byte("... and ")) && bytes.Contains(b, []byte("more object")):
-		r.damageAt(l, "more objects with the same backtrace are not printed")
+		n, ok := parseMore(b)
 		r.lastLine = l.Number
+		if ok && direct && r.leak.More == 0 {
+			r.leak.More = n
+			return complete
+		}
+		r.damageAt(l, "how many objects have the same backtrace cannot be read")
 	case inTrace && isAt(b):
 		return taken
 	case isEllipsis(b):

@@ -43,7 +43,7 @@ func TestExtractDamage(t *testing.T) {
 		{"ends in a module", strings.Join(lines[:7], "") + "    [<ffffffffc0a011d3>] thing_alloc.isra.0+0x13/0x50 [thing_", 8, "a frame is cut"},
 		{"shortened", strings.Join(lines[:8], "") + "    ...\n", 9, "lines are left out"},
 		{"shortened otherwise", strings.Join(lines[:8], "") + "[snip]\n", 9, "lines are left out"},
-		{"stands for more", strings.Join(lines, "") + "    ... and 9 more object(s) with the same backtrace\n", 11, "more objects with the same backtrace are not printed"},
+		{"stands for more", strings.Join(lines, "") + "    ... and 99999999999 more object(s) with the same backtrace\n", 11, "how many objects have the same backtrace cannot be read"},
 		{"messages dropped", strings.Join(lines[:8], "") + "** 40 printk messages dropped **\n" + strings.Join(lines[8:], ""), 9, "lines of the log are lost after it"},
 		{"messages missed", strings.Join(lines, "") + "Nov 23 01:13:44 host1 systemd-journald[1]: Missed 12 kernel messages\n", 11, "lines of the log are lost after it"},
 		{"lines skipped", strings.Join(lines[:8], "") + "... 12 lines skipped ...\n", 9, "lines are left out"},

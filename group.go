@@ -68,8 +68,8 @@ func (l Leak) Fingerprint() string {
 type Group struct {
 	Fingerprint  string
 	Leaks        []Leak        // in their original order, never empty
-	Count        int           // objects
-	Bytes        uint64        // sum of their sizes
+	Count        int           // objects, with those that Leak.More counts
+	Bytes        uint64        // sum of their sizes, see Leak.Bytes
 	FirstJiffies uint64        // smallest Jiffies
 	LastJiffies  uint64        // largest Jiffies
 	Oldest       time.Duration // largest Age; 0 if no age is known
@@ -105,8 +105,8 @@ func Groups(leaks []Leak) []Group {
 
 func (g *Group) add(l Leak) {
 	g.Leaks = append(g.Leaks, l)
-	g.Count++
-	if g.Bytes += l.Size; g.Bytes < l.Size {
+	g.Count += l.Objects()
+	if g.Bytes += l.Bytes(); g.Bytes < l.Bytes() {
 		g.Bytes = math.MaxUint64
 	}
 	g.FirstJiffies = min(g.FirstJiffies, l.Jiffies)

@@ -30,6 +30,7 @@ type jsonLeak struct {
 	Data      jsonBytes     `json:"data,omitzero"`
 	Checksum  *jsonChecksum `json:"checksum,omitempty"`
 	Backtrace []Frame       `json:"backtrace,omitempty"`
+	More      int           `json:"more,omitempty"`
 	Calls     []Call        `json:"calls,omitempty"`
 }
 
@@ -64,6 +65,7 @@ type jsonFrame struct {
 //	    [func] [module] [build_id] [file]  string
 //	    [line]  number
 //	    [inlined]  bool
+//	[more]     number  further objects
 //	[calls]    array of objects as [Call.MarshalJSON] describes them
 //
 // Addresses are strings, because JSON numbers have only 53 bits in many programs.
@@ -73,7 +75,7 @@ func (l Leak) MarshalJSON() ([]byte, error) {
 	j := jsonLeak{
 		Addr: jsonHex(l.Addr), Size: l.Size, PerCPU: l.PerCPU, CPU: l.CPU,
 		Comm: l.Comm, PID: l.PID, Jiffies: l.Jiffies, AgeMillis: max(0, l.Age.Milliseconds()),
-		Data: l.Data, Checksum: (*jsonChecksum)(l.Checksum), Backtrace: l.Backtrace, Calls: l.Calls,
+		Data: l.Data, Checksum: (*jsonChecksum)(l.Checksum), Backtrace: l.Backtrace, More: l.More, Calls: l.Calls,
 	}
 	if !utf8.ValidString(l.Comm) {
 		j.CommHex = jsonBytes(l.Comm)
@@ -93,10 +95,13 @@ func (l *Leak) UnmarshalJSON(b []byte) error {
 	if j.AgeMillis < 0 || j.AgeMillis > math.MaxInt64/int64(time.Millisecond) {
 		return fmt.Errorf("age_ms in JSON: %d is out of range", j.AgeMillis)
 	}
+	if j.More < 0 || j.More > maxMore {
+		return fmt.Errorf("more in JSON: %d is out of range", j.More)
+	}
 	*l = Leak{
 		Addr: uint64(j.Addr), Size: j.Size, PerCPU: j.PerCPU, CPU: j.CPU,
 		Comm: j.Comm, PID: j.PID, Jiffies: j.Jiffies, Age: time.Duration(j.AgeMillis) * time.Millisecond,
-		Data: j.Data, Checksum: (*uint32)(j.Checksum), Backtrace: j.Backtrace, Calls: j.Calls,
+		Data: j.Data, Checksum: (*uint32)(j.Checksum), Backtrace: j.Backtrace, More: j.More, Calls: j.Calls,
 	}
 	if len(j.CommHex) > 0 {
 		l.Comm = string(j.CommHex)

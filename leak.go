@@ -5,6 +5,8 @@ package kmemleak
 
 import (
 	"fmt"
+	"math"
+	"math/bits"
 	"slices"
 	"strconv"
 	"time"
@@ -28,14 +30,15 @@ type Leak struct {
 	Data      []byte        // first bytes of the object, up to 32, at the time of printing; nil if not dumped
 	Checksum  *uint32       // crc of the object's content (not of the backtrace), nil if not printed (before 6.8)
 	Backtrace []Frame       // innermost first, as printed, at most 16 from a kernel; an all-ones terminator of old kernels is kept
+	More      int           // further objects with the same backtrace that are not printed (console since 7.2); nothing else is known of them
 	Calls     []Call        // result of [Symbolizer.Backtrace] for Backtrace, see [WithSymbolizer]; nil if it was not called
 }
 
 // String returns the leak in the kernel's layout, with a line end after each line.
 // [Parse] reads it as an equal Leak, but without Calls. The layout is that of the
 // kernel that prints everything that the Leak holds. Frames without a size get the
-// size 0. An offset beyond the size of the function, which no kernel prints, cannot
-// be read back.
+// size 0. What no kernel prints there cannot be read back: More, whose line only the
+// console has and only [Extract] reads, and an offset beyond the size of the function.
 //
 // Comm is printed unescaped, as the kernel prints it. Do not send the text of an
 // untrusted report to a terminal; print Comm there with %q.
@@ -77,7 +80,23 @@ func (l Leak) String() string {
 		}
 		b = append(f.appendAs(b, true), '\n')
 	}
+	if l.More > 0 {
+		b = fmt.Appendf(b, "    ... and %d more object(s) with the same backtrace\n", l.More)
+	}
 	return string(b)
+}
+
+// Objects returns the number of objects that a record stands for: 1 and More.
+func (l Leak) Objects() int { return 1 + max(0, l.More) }
+
+// Bytes returns their bytes as far as they are known: the kernel prints the size of the
+// first only, which the others are counted with. The largest number stands for more.
+func (l Leak) Bytes() uint64 {
+	high, bytes := bits.Mul64(l.Size, uint64(l.Objects()))
+	if high > 0 {
+		return math.MaxUint64
+	}
+	return bytes
 }
 
 // appendBracket appends a raw address as the kernel prints it before a symbol.

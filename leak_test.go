@@ -5,6 +5,8 @@ package kmemleak
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"math"
 	"regexp"
 	"strings"
@@ -73,5 +75,35 @@ func TestLeakStringRoundTrip(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A record of the console since 7.2 that stands for ten objects.
+func TestLeakMore(t *testing.T) {
+	const text = "unreferenced object 0xffff888101a2b3c0 (size 64):\n  comm \"x\", pid 1, jiffies 2\n  backtrace (crc 0):\n" +
+		"    f+0x1/0x20\n    ... and 9 more object(s) with the same backtrace\n"
+	for _, prefix := range []string{"", "[   12.345678] kmemleak: ", "> "} {
+		n := 0
+		for l, err := range Extract(strings.NewReader(prefix + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n"+prefix) + "\n")) {
+			n++
+			if err != nil || l.More != 9 || l.Objects() != 10 || l.Bytes() != 640 || l.String() != text {
+				t.Errorf("%q: %d more, %d objects, %d bytes, %v\n%v", prefix, l.More, l.Objects(), l.Bytes(), err, l)
+			}
+			g := Groups([]Leak{l, l})[0]
+			if g.Count != 20 || g.Bytes != 1280 {
+				t.Errorf("%d leaks, %d bytes in a group", g.Count, g.Bytes)
+			}
+			b, err := json.Marshal(l)
+			var again Leak
+			if err := errors.Join(err, json.Unmarshal(b, &again)); err != nil || again.More != 9 {
+				t.Errorf("%s: %d more, %v", b, again.More, err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%q: %d leaks", prefix, n)
+		}
+	}
+	if l := (Leak{Size: 1 << 63, More: 1}); l.Bytes() != math.MaxUint64 {
+		t.Errorf("%d bytes", l.Bytes())
 	}
 }

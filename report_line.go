@@ -270,6 +270,23 @@ func parseBacktraceHeader(b []byte) (crc uint32, hasCRC bool, rest []byte, ok, s
 	return uint32(v), true, s.Rest, true, false
 }
 
+// parseMore reads
+//
+//	... and 9 more object(s) with the same backtrace
+//
+// which the console has since 7.2 behind the backtrace that equal ones share.
+func parseMore(b []byte) (n int, ok bool) {
+	s := logtext.Scan{Rest: b}
+	if !s.Lit("... and ") {
+		return 0, false
+	}
+	v, ok := s.Dec()
+	return int(min(v, maxMore)), ok && v > 0 && v <= maxMore && s.Lit(" more object(s) with the same backtrace") && len(s.Rest) == 0
+}
+
+// maxMore bounds how many objects share a backtrace: more than any machine has shown.
+const maxMore = 1 << 24
+
 // isHeader reports whether a line of the kernel's file starts a record.
 func isHeader(b []byte) bool {
 	return len(b) > len(anchor) && b[0] == 'u' && bytes.HasPrefix(b[1:], []byte(anchor))

@@ -285,7 +285,7 @@ type Suppressions []Suppression
 type SuppressionUse struct {
 	Suppression
 	Expired bool   // it no longer suppresses anything
-	Count   int    // leaks that match it; with 0 it is not needed
+	Count   int    // objects that match it; with 0 it is not needed
 	Bytes   uint64 // sum of their sizes
 }
 
@@ -301,8 +301,8 @@ func (list Suppressions) Filter(leaks []Leak, now time.Time) (rest []Leak, uses 
 		suppressed, frames := false, l.callFrames()
 		for i := range uses {
 			if u := &uses[i]; u.match(l.Comm, frames) {
-				u.Count++
-				u.Bytes += l.Size
+				u.Count += l.Objects()
+				u.Bytes += l.Bytes()
 				suppressed = suppressed || !u.Expired
 			}
 		}

@@ -95,7 +95,7 @@ func (o *Options) series(leaks []kmemleak.Leak) []series {
 	for _, l := range leaks {
 		own := owners.get(l)
 		s := byOwner[own]
-		byOwner[own] = series{own, s.objects + 1, sum(s.bytes, l.Size)}
+		byOwner[own] = series{own, s.objects + l.Objects(), sum(s.bytes, l.Bytes())}
 	}
 	rest := byOwner[owner{}]
 	delete(byOwner, owner{})

@@ -70,10 +70,11 @@ func Owner(l kmemleak.Leak, o *Options) string {
 // headline returns the number of leaks, bytes and places.
 func headline(leaks []kmemleak.Leak, places int) string {
 	var bytes uint64
+	n := 0
 	for _, l := range leaks {
-		bytes = sum(bytes, l.Size)
+		n, bytes = n+l.Objects(), sum(bytes, l.Bytes())
 	}
-	s := amount(len(leaks), bytes) + " in all"
+	s := amount(n, bytes) + " in all"
 	if places > 1 {
 		s += fmt.Sprintf(", from %d places", places)
 	}
@@ -201,6 +202,9 @@ func (p *printer) object(g kmemleak.Group) {
 		s += " (percpu)"
 	}
 	s += fmt.Sprintf(" 0x%x (size %d), fingerprint %s", l.Addr, l.Size, g.Fingerprint)
+	if l.More > 0 {
+		s += fmt.Sprintf(", and %d more with the same backtrace, counted with its size", l.More)
+	}
 	if len(l.Data) > 0 {
 		s += fmt.Sprintf(", first %d bytes", len(l.Data))
 		if l.PerCPU {

@@ -103,8 +103,8 @@ func (b *builder) add(l kmemleak.Leak) {
 		b.samples[k] = sample
 		b.profile.Sample = append(b.profile.Sample, sample)
 	}
-	sample.Value[0] = sum(sample.Value[0], 1)
-	sample.Value[1] = sum(sample.Value[1], l.Size)
+	sample.Value[0] = sum(sample.Value[0], uint64(l.Objects()))
+	sample.Value[1] = sum(sample.Value[1], l.Bytes())
 }
 
 // stack returns the profile's form of a backtrace. Most leaks of a report share a few.

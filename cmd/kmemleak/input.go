@@ -24,7 +24,8 @@ type input struct {
 
 const inputText = `A file is a report, other text that contains reports, such as a log or a mail,
 or the output of -format json. Without files, and for "-", it is standard
-input.`
+input. It may be packed with gzip, xz or zstd. An object that stands in it
+twice is counted once.`
 
 func (in *input) define(flags *flag.FlagSet) {
 	flags.BoolVar(&in.empty, "empty", false, "an input without a report means no leaks")
@@ -63,7 +64,7 @@ func (in *input) read(std stdio, files []string) (leaks []kmemleak.Leak, err err
 			failed = append(failed, err)
 		}
 	}
-	return leaks, errors.Join(failed...)
+	return once(leaks), errors.Join(failed...)
 }
 
 func readFile(std stdio, name string) ([]kmemleak.Leak, []error) {
@@ -88,9 +89,9 @@ const maxComplaints = 8
 // so far.
 func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak, failed []error) {
 	progress(0)
-	const mark = "\ufeff" // some editors write it
-	if start, _ := r.Peek(len(mark)); string(start) == mark {
-		_, _ = r.Discard(len(mark))
+	r, err := plain(r)
+	if err != nil {
+		return nil, []error{err}
 	}
 	extract := kmemleak.Extract
 	if isJSON(r) {

@@ -38,7 +38,7 @@ func (f *Finder) open(path string) (*kobj.File, error) {
 	if _, err := io.ReadFull(file, magic); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	unpack := unpacker(magic)
+	unpack := Unpacker(magic)
 	if unpack == nil {
 		return kobj.Open(path)
 	}
@@ -66,9 +66,9 @@ const (
 	maxWindows  = 1 << 30
 )
 
-// unpacker returns a reader for data that begins with these bytes; nil if it is not
+// Unpacker returns a reader for data that begins with these bytes; nil if it is not
 // packed. The reader unpacks no more than limit bytes.
-func unpacker(magic []byte) func(r io.Reader, limit int64) (io.ReadCloser, error) {
+func Unpacker(magic []byte) func(r io.Reader, limit int64) (io.ReadCloser, error) {
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
 		return func(r io.Reader, _ int64) (io.ReadCloser, error) { return gzip.NewReader(r) }

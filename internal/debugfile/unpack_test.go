@@ -31,7 +31,7 @@ func pack(t testing.TB, b []byte, name string, args ...string) []byte {
 
 // unpackBytes unpacks bytes that may be packed.
 func unpackBytes(b []byte) ([]byte, error) {
-	return unpacked(bytes.NewReader(b), unpacker(b), int64(len(b)))
+	return unpacked(bytes.NewReader(b), Unpacker(b), int64(len(b)))
 }
 
 // TestUnpack unpacks the output of packing programs, in all forms that the kernel's
@@ -160,7 +160,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(pack(f, small, "xz", "-c"))
 	f.Add(pack(f, small, "xz", "--block-size=64", "--check=crc32", "-c"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if unpacker(b) == nil {
+		if Unpacker(b) == nil {
 			return
 		}
 		got, err := unpackBytes(b)
