@@ -17,7 +17,8 @@ import (
 )
 
 // TestMain is also the other processes of tests: one that stops and continues this
-// one, one that gives kmemleak a command without asking anybody, and one that asks.
+// one, one that gives kmemleak a command without asking anybody, one that asks, and one
+// that looks for leaks.
 func TestMain(m *testing.M) {
 	if victim := os.Getenv("KMEMLEAK_STOP"); victim != "" {
 		stopAndContinue(victim)
@@ -29,6 +30,13 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		time.Sleep(200 * time.Millisecond) // nobody can tell the name of a process that has ended
+		return
+	}
+	if os.Getenv("KMEMLEAK_FIND") != "" {
+		if _, err := new(kmemleak.Detector).Find(context.Background()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		return
 	}
 	if os.Getenv("KMEMLEAK_LOCK") != "" {

@@ -176,6 +176,36 @@ func TestIntegrationLock(t *testing.T) {
 	}
 }
 
+// TestIntegrationKilled kills another process while it looks for leaks: the next search
+// has the automatic scan run again, and says so.
+func TestIntegrationKilled(t *testing.T) {
+	needs(t, "find")
+	d := manualScans(t)
+	defer d.SetAutoScan(0)
+	if err := d.SetAutoScan(time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), "KMEMLEAK_FIND=1")
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for start := time.Now(); scanning(t); time.Sleep(10 * time.Millisecond) {
+		if time.Since(start) > time.Minute {
+			t.Fatal("the other process does not stop the automatic scan")
+		}
+	}
+	child.Process.Kill()
+	child.Wait()
+	f, err := d.Find(inTime(t), kmemleak.MinAge(0))
+	if err != nil || len(f.Doubts) != 1 || !strings.Contains(f.Doubts[0].Error(), "killed") || !scanning(t) {
+		t.Errorf("%v, doubts %v, the scanning thread runs: %v, want one doubt and that it does", err, f.Doubts, scanning(t))
+	}
+	if f, err := d.Find(inTime(t), kmemleak.MinAge(0)); err != nil || f.Doubts != nil {
+		t.Errorf("%v, doubts %v of the next search", err, f.Doubts)
+	}
+}
+
 // A storm of signals cuts scans short that are not protected from it.
 func TestIntegrationFindInStorm(t *testing.T) {
 	kernel := needs(t, "find")
