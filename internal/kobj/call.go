@@ -275,6 +275,10 @@ func (c *site) fixed(n uint64, kind func(uint32) CallKind, bits, scale uint) Cal
 			if call, ok := c.callee(8, 0, 0); ok {
 				return call
 			}
+			high := uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+			if high&0x1f == op>>5&0x1f {
+				return c.linked(c.s.Addr + c.off - 8 + uint64(int64(int32(high<<7)>>12)<<18) + uint64(int64(int32(op<<6)>>16)<<2))
+			}
 		}
 	}
 	if k != CallDirect {
@@ -284,11 +288,49 @@ func (c *site) fixed(n uint64, kind func(uint32) CallKind, bits, scale uint) Cal
 		return call
 	}
 	if bits == 0 {
-		return Call{Kind: CallIndirect}
+		return c.linked(c.target(op, n))
 	}
 	shift := 64 - bits
 	distance := uint64(int64(uint64(op)<<shift)>>shift) * uint64(scale)
 	return c.local(distance - n)
+}
+
+// target returns the address that a direct call in a linked file goes to, whose
+// instruction is n bytes before the return address.
+func (c *site) target(op uint32, n uint64) uint64 {
+	at := c.s.Addr + c.off - n
+	switch c.f.Machine {
+	case elf.EM_PPC64, elf.EM_PPC: // words in 24 bits, signed
+		return at + uint64(int64(int32(op<<6))>>6&^3)
+	case elf.EM_MIPS, elf.EM_MIPS_RS3_LE: // words in 26 bits, within the 256 MB of the delay slot
+		return (at+4)&^0xfffffff | uint64(op&0x3ffffff)<<2
+	case elf.EM_LOONGARCH: // words in 26 bits, signed, the high ones last
+		return at + uint64(int64(int32(op<<22|op>>10&0xffff<<6))>>6*4)
+	}
+	return 0
+}
+
+// linked returns the direct call of an address in a linked file. If no function begins
+// there, the linker may have put in a stub, and the callee is not known.
+func (c *site) linked(addr uint64) Call {
+	if c.f.AddrSize() == 4 {
+		addr = uint64(uint32(addr))
+	}
+	if s, off := c.f.SectionAt(addr); c.f.Linked() && s != nil && s.executable() {
+		entries := []uint64{0}
+		if c.f.Machine == elf.EM_PPC64 {
+			entries = []uint64{0, 8, 4, 16} // behind the setting of r2 (local entry point in the ELFv2 ABI)
+		}
+		for _, skip := range entries {
+			if skip > off {
+				continue
+			}
+			if name := c.f.nameAt(s, off-skip); name != "" {
+				return Call{Kind: CallDirect, Callee: name, Section: s, Offset: off - skip}
+			}
+		}
+	}
+	return Call{Kind: CallIndirect}
 }
 
 // nop returns the instruction that does nothing, on machines with instructions of four
@@ -356,7 +398,10 @@ func (c *site) riscv() Call {
 			if call, ok := c.callee(8, 0, 0); ok {
 				return call
 			}
-			return Call{Kind: CallIndirect}
+			if auipc>>7&0x1f != jalr>>15&0x1f {
+				return Call{Kind: CallIndirect}
+			}
+			return c.linked(c.s.Addr + c.off - 8 + uint64(int64(int32(auipc&^0xfff))+int64(int32(jalr)>>20)))
 		}
 	}
 	if b := c.back(4); b != nil {
@@ -366,7 +411,8 @@ func (c *site) riscv() Call {
 			if call, ok := c.callee(4, 0, 0); ok {
 				return call
 			}
-			return Call{Kind: CallIndirect}
+			distance := int32(op)>>31<<20 | int32(op&0xff000|op>>9&0x800|op>>20&0x7fe)
+			return c.linked(c.s.Addr + c.off - 4 + uint64(int64(distance)))
 		}
 		if op == 0x00000013 { // nop
 			return Call{}

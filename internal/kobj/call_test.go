@@ -42,6 +42,7 @@ func TestCallBefore(t *testing.T) {
 	riscv := objectSpec{class: elf.ELFCLASS64, order: little, machine: elf.EM_RISCV}
 	riscv32 := objectSpec{class: elf.ELFCLASS32, order: little, machine: elf.EM_RISCV}
 	loong := objectSpec{class: elf.ELFCLASS64, order: little, machine: elf.EM_LOONGARCH}
+	loongExec := objectSpec{class: elf.ELFCLASS64, order: little, machine: elf.EM_LOONGARCH, typ: elf.ET_EXEC}
 	ppc64 := objectSpec{class: elf.ELFCLASS64, order: little, machine: elf.EM_PPC64}
 	s390 := objectSpec{class: elf.ELFCLASS64, order: big, machine: elf.EM_S390}
 	mips := objectSpec{class: elf.ELFCLASS32, order: big, machine: elf.EM_MIPS}
@@ -77,6 +78,10 @@ func TestCallBefore(t *testing.T) {
 		{"jump", amd64, "\xff\xe0", 0, nil, "none"},
 		{"direct jump", amd64, "\xe9\x00\x00\x00\x00", 0, []relocSpec{{1, callee, 4, -4}}, "none"},
 		{"return", amd64, "\x5b\xc3", 0, nil, "none"},
+		{"LoongArch call, linked", loongExec, "\x00\x00\x40\x03\xff\xff\xff\x57", 0, nil, "direct start .text+0x0"},
+		{"LoongArch call by two instructions, of no function's start, linked", loongExec, "\x00\x00\x40\x03\x00\x00\x40\x03\x01\x00\x00\x1e\x21\xfc\xff\x4f", 0, nil, "indirect"},
+		{"LoongArch call by two instructions, linked", loongExec, "\x00\x00\x40\x03\x01\x00\x00\x1e\x21\xfc\xff\x4f", 0, nil, "direct start .text+0x0"},
+		{"LoongArch call of no function's start, linked", loongExec, "\x00\x00\x40\x03\x00\x00\x40\x03\xff\xff\xff\x57", 0, nil, "indirect"},
 		{"nop", amd64, "\xf3\x0f\x1e\xfa\x0f\x1f\x44\x00\x00", 0, nil, "unknown"},
 		{"linked", linked, "\x90\x90\xe8\xf9\xff\xff\xff", 0, nil, "direct start .text+0x0"},
 		{"linked, elsewhere", linked, "\x90\x90\xe8\x09\x10\x00\x00", 0, nil, "direct local .other+0x10"},

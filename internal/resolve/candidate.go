@@ -127,6 +127,9 @@ func (img *image) findCall(c *candidate, first bool) {
 		}
 	default:
 		c.pc = before.Addr + at
+		if m := img.file.Machine; (m == elf.EM_MIPS || m == elf.EM_MIPS_RS3_LE) && at >= 7 && c.pc-7 >= c.entry {
+			c.pc -= 7 // in front of the delay slot, which may be of another line
+		}
 	}
 }
 

@@ -272,6 +272,12 @@ var interruptEntries = map[string]bool{
 	// powerpc and mips
 	"hardware_interrupt_common": true, "hardware_interrupt_common_virt": true, "decrementer_common": true,
 	"decrementer_common_virt": true, "interrupt_return": true, "handle_int": true,
+	"handle_adel": true, "handle_ades": true, "handle_tlbl": true, "handle_tlbs": true, "handle_tlbm": true,
+	"rollback_handle_int": true,
+	// loongarch
+	"handle_vint": true, "handle_ade": true, "handle_ale": true, "handle_bce": true, "handle_tlb_load": true,
+	"handle_tlb_store": true, "handle_tlb_modify": true, "handle_tlb_protect": true,
+	"tlb_do_page_fault_0": true, "tlb_do_page_fault_1": true,
 	// s390
 	"ext_int_handler": true, "io_int_handler": true, "pgm_check_handler": true,
 }

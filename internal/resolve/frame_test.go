@@ -32,6 +32,11 @@ func TestInterrupts(t *testing.T) {
 		{Func: "common_interrupt", Offset: 0xf, Size: 0xf}:                  true,
 		{Func: "common_interrupt", Offset: 0x80, Size: 0xa0}:                false,
 		{Func: "xen_hvm_callback_vector", Offset: 0xf, Size: 0x20}:          true,
+		{Func: "el1h_64_irq", Offset: 0x64, Size: 0x68}:                     true,
+		{Func: "handle_vint", Offset: 4, Size: 8}:                           true, // LoongArch
+		{Func: "handle_tlb_load", Offset: 4, Size: 8}:                       true,
+		{Func: "handle_tlbl", Offset: 4, Size: 8}:                           true, // MIPS
+		{Func: "do_vint", Offset: 4, Size: 8}:                               false,
 		{Func: "do_IRQ", Offset: 0x50, Size: 0xe0}:                          false,
 	} {
 		if got := interrupts(f); got != want {

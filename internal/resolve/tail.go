@@ -265,14 +265,64 @@ func (img *image) functionAt(module string, addr uint64, name string) (function,
 	}
 	fn.entry, fn.name = sym.Addr(), sym.Name
 	// The cold part of a function has a symbol of its own.
-	if f, err := img.debug.Function(addr); err == nil && f.Entry != 0 && f.Entry != fn.entry {
+	if f, err := img.function(addr); err == nil && f.Entry != 0 && f.Entry != fn.entry {
 		if sec, off := img.file.SectionAt(f.Entry); sec != nil {
-			if sym, ok := img.file.SymbolAt(sec, off); ok && sym.Addr() == f.Entry {
+			if sym, ok := img.file.SymbolAt(sec, off); ok && (sym.Addr() == f.Entry || img.patchable(sym.Addr(), f.Entry)) {
 				fn.entry, fn.name = sym.Addr(), sym.Name
 			}
 		}
 	}
 	return fn, true
+}
+
+// maxPatchable is how many bytes of nops there may be in front of a function's code.
+const maxPatchable = 64
+
+// function returns the function at an address. Compilers leave the nops that
+// -fpatchable-function-entry asks for, which are at the function's symbol, out of its
+// range: then the range is made to begin with them.
+func (img *image) function(addr uint64) (dwarf.Function, error) {
+	f, err := img.debug.Function(addr)
+	if err == nil {
+		return f, nil
+	}
+	sec, off := img.file.SectionAt(addr)
+	if sec == nil {
+		return f, err
+	}
+	sym, ok := img.file.SymbolAt(sec, off)
+	if !ok || addr-sym.Addr() > maxPatchable {
+		return f, err
+	}
+	for at := addr + 2; at <= sym.Addr()+maxPatchable; at += 2 {
+		if next, ok := img.file.SymbolAt(sec, at-sec.Addr); !ok || next.Addr() != sym.Addr() {
+			break
+		}
+		g, failed := img.debug.Function(at)
+		if failed != nil {
+			continue
+		}
+		if g.Entry != at {
+			break
+		}
+		g.Entry = sym.Addr()
+		g.Ranges = append([]dwarf.Range{{Low: sym.Addr(), High: at}}, g.Ranges...)
+		return g, nil
+	}
+	return f, err
+}
+
+// patchable reports whether the code of the function at a symbol begins at an address, and
+// there are only nops in front of it.
+func (img *image) patchable(symbol, entry uint64) bool {
+	if entry <= symbol || entry-symbol > maxPatchable {
+		return false
+	}
+	if _, err := img.debug.Function(symbol); err == nil {
+		return false
+	}
+	f, err := img.debug.Function(entry)
+	return err == nil && f.Entry == entry
 }
 
 // is reports whether fn is the wanted function.
@@ -312,7 +362,7 @@ func (w *tailWalk) examine(fn function) *exits {
 	if img.path != fn.path {
 		return unknown
 	}
-	f, err := img.debug.Function(fn.entry)
+	f, err := img.function(fn.entry)
 	if assembler(f, err) || f.Entry != fn.entry || len(f.Ranges) == 0 {
 		// Not from a compiler: it may do anything, for example continue in the
 		// function behind it.
@@ -389,5 +439,5 @@ func (w *tailWalk) assembler(fn function) bool {
 		return true
 	}
 	defer w.images.release(img)
-	return img.path != fn.path || assembler(img.debug.Function(fn.entry))
+	return img.path != fn.path || assembler(img.function(fn.entry))
 }
