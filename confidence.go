@@ -4,8 +4,10 @@
 package kmemleak
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/kmemleak/kmemleak/internal/resolve"
 )
@@ -83,27 +85,28 @@ func (c *Confidence) UnmarshalText(b []byte) error {
 type Problem uint8
 
 const (
-	ProblemNone         Problem = iota // nothing is wrong
-	ProblemNoFile                      // there is no object file of the module, or of the kernel image
-	ProblemNoDebug                     // the file has no debugging information, or none for the place
-	ProblemNoFunction                  // the file has no function of this name
-	ProblemOtherBuild                  // the file is of another build than what was running
-	ProblemNotAfterCall                // no call ends at the place
-	ProblemBeyond                      // the offset is beyond the size, or beyond the function in the file
-	ProblemOtherCallee                 // the call is of a function that does not lead to that of the frame above
-	ProblemAmbiguous                   // see Others
-	ProblemWeak                        // one place fits, with too little evidence
-	ProblemNoMemory                    // a bare address, and it is not known where modules were
-	ProblemOutside                     // a bare address, and it is in none of the modules
-	ProblemHidden                      // a bare address, and the kernel has hidden where modules were
-	ProblemPart                        // not all functions at the place could be read
-	ProblemSuspect                     // the file may be of another build: another frame does not fit it
-	ProblemClosed                      // the Symbolizer was closed
-	ProblemOther                       // anything else: a damaged file, for example
+	ProblemNone        Problem = iota // nothing is wrong
+	ProblemNoFile                     // there is no object file of the module, or of the kernel image
+	ProblemNoDebug                    // the file has no debugging information for the place, or not all of it
+	ProblemNoFunction                 // the file has no function of this name
+	ProblemOtherBuild                 // the file is, or may be, of another build than what was running
+	ProblemNoCall                     // no call ends at the place, or it is beyond the function
+	ProblemOtherCallee                // the call is of a function that does not lead to that of the frame above
+	ProblemAmbiguous                  // several places fit, see Others, or one with too little evidence
+	ProblemNoModule                   // a bare address, and it is not known which module was there
+	ProblemOther                      // anything else: a damaged file, a closed Symbolizer
 )
 
-// The values of both packages are the same.
-var _ = [1]int{}[ProblemOther-Problem(resolve.ProblemOther)]
+// problemOf has the problems that package resolve tells apart.
+var problemOf = map[resolve.Problem]Problem{
+	resolve.ProblemNone: ProblemNone, resolve.ProblemNoFile: ProblemNoFile, resolve.ProblemNoFunction: ProblemNoFunction,
+	resolve.ProblemNoDebug: ProblemNoDebug, resolve.ProblemPart: ProblemNoDebug,
+	resolve.ProblemOtherBuild: ProblemOtherBuild, resolve.ProblemSuspect: ProblemOtherBuild,
+	resolve.ProblemNotAfterCall: ProblemNoCall, resolve.ProblemBeyond: ProblemNoCall, resolve.ProblemOtherCallee: ProblemOtherCallee,
+	resolve.ProblemAmbiguous: ProblemAmbiguous, resolve.ProblemWeak: ProblemAmbiguous,
+	resolve.ProblemNoMemory: ProblemNoModule, resolve.ProblemOutside: ProblemNoModule, resolve.ProblemHidden: ProblemNoModule,
+	resolve.ProblemClosed: ProblemOther, resolve.ProblemOther: ProblemOther,
+}
 
 // String returns a few words, such as "no file".
 func (p Problem) String() string { return name(int(p), problems...) }
@@ -114,17 +117,10 @@ var problems = []string{
 	"no debugging information",
 	"no such function",
 	"other build",
-	"not after a call",
-	"beyond the function",
+	"no call ends there",
 	"calls another function",
-	"several places fit",
-	"too little evidence",
-	"unknown memory",
-	"in no known module",
-	"hidden addresses",
-	"incomplete debugging information",
-	"doubtful file",
-	"closed",
+	"ambiguous",
+	"unknown module",
 	"other",
 }
 
@@ -160,42 +156,55 @@ type rule struct {
 	when    func(f *resolve.Facts) bool
 	is      Confidence
 	reason  func(f *resolve.Facts) string // nil if there is nothing to say
-	problem Problem                       // in addition to what package resolve found
+	problem *ruleProblem                  // in place of what package resolve found; nil: that counts
 }
+
+// A ruleProblem is a problem that follows from facts.
+type ruleProblem struct {
+	problem Problem
+	err     func(*resolve.Call) error
+}
+
+var (
+	noChoice = &ruleProblem{ProblemAmbiguous, ambiguity}
+	doubtful = &ruleProblem{ProblemOtherBuild, func(found *resolve.Call) error {
+		return fmt.Errorf("%s: found in a file that may be of another build", Frame(found.Frame))
+	}}
+)
 
 // rules is the table. The first rule that fits counts.
 var rules = []rule{
-	{noPlace, Unresolved, nil, ProblemNone},
+	{noPlace, Unresolved, nil, nil},
 
 	// The frame cannot mean the place.
-	{otherBuild, Contradicted, nil, ProblemNone},
-	{otherTarget, Contradicted, nil, ProblemNone},
-	{beyond, Contradicted, nil, ProblemNone},
-	{afterNoCall, Contradicted, nil, ProblemNone},
+	{otherBuild, Contradicted, nil, nil},
+	{otherTarget, Contradicted, nil, nil},
+	{beyond, Contradicted, nil, nil},
+	{afterNoCall, Contradicted, nil, nil},
 
 	// There are several places, or there is too little evidence.
-	{otherRelease, Ambiguous, nil, ProblemNone},
-	{severalPlaces, Ambiguous, evidence, ProblemAmbiguous},
-	{weakText, Ambiguous, evidence, ProblemWeak},
+	{otherRelease, Ambiguous, nil, nil},
+	{severalPlaces, Ambiguous, evidence, noChoice},
+	{weakText, Ambiguous, evidence, noChoice},
 
 	// The neighbours contradict it, or other frames do.
-	{callsAnother, Contradicted, nil, ProblemNone},
-	{textOfMisfit, Ambiguous, misfit, ProblemSuspect},
-	{besideMisfit, Assumed, misfit, ProblemNone},
+	{callsAnother, Contradicted, nil, nil},
+	{textOfMisfit, Ambiguous, misfit, doubtful},
+	{besideMisfit, Assumed, misfit, nil},
 
 	// Nothing contradicts it, but something is missing.
-	{partOfDebug, Assumed, nil, ProblemNone},
-	{nameAlone, Assumed, evidence, ProblemNone},
-	{initText, Consistent, evidence, ProblemNone},
-	{firmText, Assumed, evidence, ProblemNone},
-	{knownText, Assumed, evidence, ProblemNone},
-	{notTheName, Assumed, nil, ProblemNone},
+	{partOfDebug, Assumed, nil, nil},
+	{nameAlone, Assumed, evidence, nil},
+	{initText, Consistent, evidence, nil},
+	{firmText, Assumed, evidence, nil},
+	{knownText, Assumed, evidence, nil},
+	{notTheName, Assumed, nil, nil},
 
 	// Everything fits, and more.
-	{callsAbove, Proved, calls, ProblemNone},
-	{leadsAbove, Proved, leads, ProblemNone},
-	{sameBuild, Proved, builds, ProblemNone},
-	{always, Consistent, nil, ProblemNone},
+	{callsAbove, Proved, calls, nil},
+	{leadsAbove, Proved, leads, nil},
+	{sameBuild, Proved, builds, nil},
+	{always, Consistent, nil, nil},
 }
 
 func noPlace(f *resolve.Facts) bool       { return f.Fits == 0 }
@@ -246,7 +255,7 @@ func knownText(f *resolve.Facts) bool {
 }
 
 func evidence(f *resolve.Facts) string {
-	if f.Part {
+	if f.Part && f.Kind != resolve.Elided {
 		return ""
 	}
 	return f.Evidence
@@ -264,14 +273,41 @@ func leads(f *resolve.Facts) string {
 	return afterBuilds(f, fmt.Sprintf("the call is of %s, which leads to the frame above by jumps", f.Lead))
 }
 
-func builds(*resolve.Facts) string { return "the build IDs agree" }
+func builds(f *resolve.Facts) string { return afterBuilds(f, "") }
 
-// afterBuilds adds a reason to that of a bare address.
+// afterBuilds adds a reason to that of a bare address. For a function that was left by a
+// jump the evidence says more.
 func afterBuilds(f *resolve.Facts, why string) string {
-	if f.Kind == resolve.Recovered && sameBuild(f) {
-		return builds(f) + "; " + why
+	const same = "the build IDs agree"
+	switch {
+	case f.Kind == resolve.Elided:
+		return f.Evidence
+	case why == "":
+		return same
+	case f.Kind == resolve.Recovered && sameBuild(f):
+		return same + "; " + why
 	}
 	return why
+}
+
+// ambiguity returns the error for a frame with several places, or with one that has
+// too little evidence.
+func ambiguity(found *resolve.Call) error {
+	f, places := Frame(found.Frame), found.Places
+	var b strings.Builder
+	if len(places) == 1 {
+		fmt.Fprintf(&b, "%s: one place fits, and too little speaks for it", f)
+	} else {
+		fmt.Fprintf(&b, "%s: ambiguous: %d places fit", f, len(places))
+	}
+	for i, pos := range places {
+		if i == 8 {
+			b.WriteString("; …")
+			break
+		}
+		fmt.Fprintf(&b, "; %s", pos[0])
+	}
+	return errors.New(b.String())
 }
 
 // ruleFor returns the first rule that fits.

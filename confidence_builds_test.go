@@ -75,7 +75,7 @@ func TestBuildsEqual(t *testing.T) {
 			[]string{"vmalloc+0x3c/0x50", "hello_init+0x17/0x1000 [hello_kernel]"},
 			[]string{"printed unresolved no file 0", "elided ambiguous several places fit 1", "printed ambiguous several places fit 1"}},
 		{"no such function in one", again("myfunc\x00", "mxfunc\x00"), []string{"myfunc+0xa/0x1e [hello_kernel]"}, []string{"printed consistent none 0"}},
-		{"none fits", again(), []string{"myfunc+0xb/0x1e [hello_kernel]"}, []string{"printed contradicted not after a call 0"}},
+		{"none fits", again(), []string{"myfunc+0xb/0x1e [hello_kernel]"}, []string{"printed contradicted no call ends there 0"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()

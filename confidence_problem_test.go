@@ -59,8 +59,8 @@ func TestProblemLaw(t *testing.T) {
 	defer outside.Close()
 	check(outside.Backtrace([]Frame{{Addr: 0xffffffffc0300017}}))
 	for _, p := range []Problem{
-		ProblemNone, ProblemNoFile, ProblemNoFunction, ProblemOtherBuild, ProblemNotAfterCall, ProblemBeyond, ProblemOtherCallee,
-		ProblemNoMemory, ProblemOutside, ProblemHidden, ProblemSuspect, ProblemClosed, ProblemOther,
+		ProblemNone, ProblemNoFile, ProblemNoFunction, ProblemOtherBuild, ProblemNoCall, ProblemNoCall, ProblemOtherCallee,
+		ProblemNoModule, ProblemOther,
 	} {
 		if seen[p] == 0 {
 			t.Errorf("no Call has the problem %v", p)
@@ -79,13 +79,13 @@ func TestProblem(t *testing.T) {
 	for text, want := range map[string]Problem{
 		"myfunc+0xa/0x1e [hello_kernel]":              ProblemNone,
 		"myfunc+0xa/0x1e [hello_kernel 0123456789ab]": ProblemOtherBuild,
-		"myfunc+0xb/0x1e [hello_kernel]":              ProblemNotAfterCall,
-		"myfunc+0x1f/0x1e [hello_kernel]":             ProblemBeyond,
-		"myfunc+0xffff/0x10000 [hello_kernel]":        ProblemBeyond,
+		"myfunc+0xb/0x1e [hello_kernel]":              ProblemNoCall,
+		"myfunc+0x1f/0x1e [hello_kernel]":             ProblemNoCall,
+		"myfunc+0xffff/0x10000 [hello_kernel]":        ProblemNoCall,
 		"nothing+0xa/0x1e [hello_kernel]":             ProblemNoFunction,
 		"myfunc+0xa/0x1e [none]":                      ProblemNoFile,
 		"myfunc+0xa/0x1e [bad]":                       ProblemOther,
-		"0xffffffffc0300017":                          ProblemNoMemory,
+		"0xffffffffc0300017":                          ProblemNoModule,
 	} {
 		f, err := ParseFrame(text)
 		if err != nil {
@@ -104,7 +104,7 @@ func TestProblemText(t *testing.T) {
 			t.Errorf("%d: %s, %v, back %v", p, b, err, back)
 		}
 	}
-	if p := ProblemPart; p.UnmarshalText([]byte("new")) == nil || p != ProblemPart || Problem(200).String() != "unknown" {
+	if p := ProblemNoDebug; p.UnmarshalText([]byte("new")) == nil || p != ProblemNoDebug || Problem(200).String() != "unknown" {
 		t.Errorf("a text that is not known: %v", p)
 	}
 }

@@ -105,7 +105,7 @@ func TestCallJSON(t *testing.T) {
 			},
 			`{"frame":{"func":"f","offset":"0x1","size":"0x2"},"kind":"elided","confidence":"ambiguous","module":"m",` +
 				`"pos":[{"func":"g","file":"a.c","raw_file":"./a.c","line":1,"column":2,"inlined":true},{}],` +
-				`"others":[[{"func":"h"}]],"object":"m.ko","reason":"why","problem":"several places fit","error":"why not"}`,
+				`"others":[[{"func":"h"}]],"object":"m.ko","reason":"why","problem":"ambiguous","error":"why not"}`,
 		},
 	}
 	for k := range KindElided + 1 {

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"strings"
 	"sync"
@@ -100,7 +99,7 @@ func (s *Symbolizer) Resolve(f Frame) ([]Pos, error) {
 		return nil, err
 	}
 	if err == nil && len(places) > 1 {
-		err = ambiguity(f, places)
+		err = ambiguity(&resolve.Call{Frame: resolve.Frame(f), Places: places})
 	}
 	return positions(places[0]), err
 }
@@ -233,15 +232,14 @@ func positions(found []resolve.Pos) []Pos {
 func judge(found *resolve.Call) Call {
 	c := Call{
 		Frame: Frame(found.Frame), Kind: Kind(found.Kind), Module: found.Module, ObjectFile: found.File, BuildID: found.BuildID,
-		Problem: Problem(found.Problem), Err: found.Err,
+		Problem: problemOf[found.Problem], Err: found.Err,
 	}
 	r := ruleFor(&found.Facts)
 	c.Confidence = r.is
-	switch {
-	case found.Kind == resolve.Elided && found.Misfit == nil:
-		c.Reason = found.Evidence
-	case r.reason != nil:
+	if r.reason != nil {
 		c.Reason = r.reason(&found.Facts)
+	} else if found.Kind == resolve.Elided {
+		c.Reason = found.Evidence
 	}
 	if c.Confidence >= Assumed && found.Chosen != "" {
 		c.Reason = strings.TrimPrefix(c.Reason+"; "+found.Chosen, "; ")
@@ -249,35 +247,15 @@ func judge(found *resolve.Call) Call {
 	if len(found.Places) > 0 {
 		c.Pos = positions(found.Places[0])
 	}
-	switch r.problem {
-	case ProblemAmbiguous, ProblemWeak:
-		c.Problem, c.Err = r.problem, ambiguity(c.Frame, found.Places)
+	if r.problem != nil {
+		c.Problem, c.Err = r.problem.problem, r.problem.err(found)
+	}
+	if c.Problem == ProblemAmbiguous {
 		for _, other := range found.Places[1:] {
 			c.Others = append(c.Others, positions(other))
 		}
-	case ProblemSuspect:
-		c.Problem, c.Err = r.problem, fmt.Errorf("%s: found in a file that may be of another build", c.Frame)
 	}
 	return c
-}
-
-// ambiguity returns the error for a frame with several places, or with one that has
-// too little evidence.
-func ambiguity(f Frame, places [][]resolve.Pos) error {
-	var b strings.Builder
-	if len(places) == 1 {
-		fmt.Fprintf(&b, "%s: one place fits, and too little speaks for it", f)
-	} else {
-		fmt.Fprintf(&b, "%s: ambiguous: %d places fit", f, len(places))
-	}
-	for i, pos := range places {
-		if i == 8 {
-			b.WriteString("; …")
-			break
-		}
-		fmt.Fprintf(&b, "; %s", pos[0])
-	}
-	return errors.New(b.String())
 }
 
 // ObjectGuess is a type that a leaked object may have.
