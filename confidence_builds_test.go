@@ -73,7 +73,7 @@ func TestBuildsEqual(t *testing.T) {
 		{"other places", again("hello.c\x00", "hullo.c\x00"), []string{"myfunc+0xa/0x1e [hello_kernel]"}, []string{"printed ambiguous ambiguous 1"}},
 		{"other places, a function left by a jump", again("hello.c\x00", "hullo.c\x00"),
 			[]string{"vmalloc+0x3c/0x50", "hello_init+0x17/0x1000 [hello_kernel]"},
-			[]string{"printed unresolved no file 0", "elided ambiguous ambiguous 1", "printed ambiguous several places fit 1"}},
+			[]string{"printed unresolved no file 0", "elided ambiguous ambiguous 1", "printed ambiguous ambiguous 1"}},
 		{"no such function in one", again("myfunc\x00", "mxfunc\x00"), []string{"myfunc+0xa/0x1e [hello_kernel]"}, []string{"printed consistent none 0"}},
 		{"none fits", again(), []string{"myfunc+0xb/0x1e [hello_kernel]"}, []string{"printed contradicted no call ends there 0"}},
 	} {

@@ -45,6 +45,8 @@ func TestExtractLedger(t *testing.T) {
 		{"size with a letter", head + comm + back + "    first+0x1/0x20q\n" + two, all, "touches a number"},
 		{"size that wraps", head + comm + back + "    first+0x1/0xfffffffffffd1520\n", "1: x 1 2: first+0x1/0xfffffffffffd1520", "no function is that large"},
 		{"no module in brackets", head + comm + back + "    first+0x1/0x20 [a,b]\n", "1: x 1 2: first+0x1/0x20", "no module is in the brackets"},
+		{"number of jiffies cut", head + "  comm \"x\", pid 1, jiffies 2\n33 (age 1.000s)\n" + back + one + two, all, "goes on with digits"},
+		{"size cut in quoted text", strings.ReplaceAll("\n"+head+comm+back+"    first+0x1/0x20\nc\n"+strings.TrimSuffix(two, "\n"), "\n", "\n> ")[1:] + "\n", all, "goes on with digits"},
 		{"pager", head + comm + back + one + "...skipping...\n" + two, all, "lines are left out"},
 		{"snip", head + comm + back + one + "<snip>\n" + two, all, "lines are left out"},
 		{"name cut", head + comm + back + "    [<ffffffff81234567>] fir\nst+0x1/0x20\n", "1: x 1 2: fir st+0x1/0x20", "not of one form"},

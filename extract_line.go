@@ -174,6 +174,8 @@ func (r *record) other(l *logtext.Line) verdict {
 		r.damageAt(l, "how many objects have the same backtrace cannot be read")
 	case inTrace && isAt(b):
 		return taken
+	case (r.part == partComm || direct && len(t.frames) > 0) && r.lastLine == l.Number-1 && !r.left && isDigits(b):
+		r.damageAt(l, "it goes on with digits of a number")
 	case isEllipsis(b):
 		r.damageAt(l, "lines are left out")
 		r.lastLine = l.Number
@@ -205,6 +207,15 @@ func (r *record) other(l *logtext.Line) verdict {
 // maxOthers is the number of lines of others, not told apart by their carriers,
 // that may stand between two lines of a record.
 const maxOthers = 32
+
+// isDigits reports whether b starts with what may be the rest of a number.
+func isDigits(b []byte) bool {
+	n := logtext.IndexBlank(b)
+	s := logtext.Scan{Rest: b[:n]}
+	_, _, ok := s.Hex()
+	rest := logtext.TrimLeft(b[n:])
+	return ok && len(s.Rest) == 0 && (len(rest) == 0 || rest[0] == '[' || rest[0] == '(')
+}
 
 func isEllipsis(b []byte) bool {
 	t := bytes.Trim(b, "[]<>(){}*~-/ \t")
@@ -299,7 +310,7 @@ func (r *record) cutAt(cut, now *logtext.Line) {
 		return
 	}
 	_, form, _, err := parseFrame(cut.Text)
-	if err == nil && !form.offset && !form.bracket && cut.Indent < frameIndent {
+	if err == nil && !form.offset && !form.bracket && cut.Indent < frameIndent && !isDigits(cut.Text) {
 		return // a word after the record
 	}
 	r.damageAt(cut, "a frame is cut")

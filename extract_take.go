@@ -155,7 +155,7 @@ func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 		r.another(l, what)
 		return nil, true
 	}
-	r.part, r.comm.read, r.carrier.Quotes = partComm, true, l.Carrier.Quotes
+	r.part, r.comm.read, r.carrier.Quotes = partComm, true, min(r.carrier.Quotes, l.Carrier.Quotes)
 	r.leak.Comm = r.intern.bytesName(c.comm)
 	r.leak.PID, r.leak.Jiffies, r.leak.Age = c.pid, c.jiffies, c.age
 	return rest, true

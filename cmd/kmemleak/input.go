@@ -51,20 +51,26 @@ func (in *input) read(std stdio, files []string) (leaks []kmemleak.Leak, err err
 	for _, name := range files {
 		more, errs := readFile(std, name)
 		leaks = append(leaks, more...)
-		if name == "-" {
-			name = "standard input"
-		}
-		if len(errs) == 0 && len(more) == 0 && !in.empty {
-			errs = []error{errNoReport}
-		}
-		for _, err := range errs {
-			if !errors.As(err, new(*os.PathError)) {
-				err = fmt.Errorf("%s: %w", name, err)
-			}
-			failed = append(failed, err)
-		}
+		failed = append(failed, in.failure(name, more, errs))
 	}
 	return once(leaks), errors.Join(failed...)
+}
+
+// failure returns the reason why a file may have more leaks, nil if there is none.
+func (in *input) failure(name string, leaks []kmemleak.Leak, errs []error) error {
+	if name == "-" {
+		name = "standard input"
+	}
+	if len(errs) == 0 && len(leaks) == 0 && !in.empty {
+		errs = []error{errNoReport}
+	}
+	failed := make([]error, len(errs))
+	for i, err := range errs {
+		if failed[i] = err; !errors.As(err, new(*os.PathError)) {
+			failed[i] = fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return errors.Join(failed...)
 }
 
 func readFile(std stdio, name string) ([]kmemleak.Leak, []error) {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"flag"
 
+	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/leakfmt"
 )
 
@@ -17,7 +18,11 @@ var symbolize = command{
 	text: inputText + `
 
     dmesg | kmemleak symbolize
+    dmesg -w | kmemleak symbolize
     kmemleak symbolize -dir hello-kernel.ko -snapshot snapshot.json report.txt
+
+From a pipe that stays open, leaks are written whenever it has been silent for
+a second.
 
 ` + symbolsText,
 	define: func(flags *flag.FlagSet) action {
@@ -36,6 +41,15 @@ var symbolize = command{
 				return 0, err
 			}
 			defer s.Close()
+			if (len(args) == 0 || len(args) == 1 && args[0] == "-") && to.file == "" && (to.format.value == "text" || to.format.value == "json") {
+				n := 0
+				err := in.readLive(std, func(leaks []kmemleak.Leak, err error) error {
+					n += len(leaks)
+					_, err = to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s})
+					return err
+				})
+				return n, err
+			}
 			leaks, err := in.read(std, args)
 			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s})
 		}
