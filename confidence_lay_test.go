@@ -38,6 +38,8 @@ func TestLay(t *testing.T) {
 			[]string{"printed unresolved ", elided, "recovered assumed hello.c:64"}},
 		{"it lay elsewhere", []string{hello, addresses}, [][]string{{named, distant, entry}, {alloc, bare, entry}}, []string{"printed unresolved ", weak}},
 		{"after one that shows nothing", []string{hello, addresses}, [][]string{{unknown, bare, entry}, {alloc, bare, entry}}, []string{"printed unresolved ", weak}},
+		{"a frame does not fit the file", []string{hello, addresses}, [][]string{{named, bare, entry}, {"greet.constprop.0+0x19/0x60 [hello_kernel]"}, {alloc, bare, entry}},
+			[]string{"printed unresolved ", weak}},
 		{"no neighbour agrees", []string{hello, addresses}, [][]string{{named, bare, entry}, {unknown, bare, unknown}}, []string{"printed unresolved ", weak}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -95,6 +95,7 @@ func junitCases(leaks []kmemleak.Leak, o *Options) []junitCase {
 	groups := kmemleak.Groups(leaks)
 	shown := bound(len(groups), o.MaxGroups)
 	var cases []junitCase
+	o.ask(groups[:shown])
 	same := make(map[owner]int) // GitLab ignores a second test case of the same name
 	for _, g := range groups[:shown] {
 		var b bytes.Buffer

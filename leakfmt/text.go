@@ -44,6 +44,7 @@ func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 		}
 	}
 	shown := bound(len(groups), p.MaxGroups)
+	o.ask(groups[:shown])
 	for _, g := range groups[:shown] {
 		if p.Detail != Brief {
 			p.line(plain, "")
@@ -65,6 +66,17 @@ func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 func Owner(l kmemleak.Leak, o *Options) string {
 	options := o.get()
 	return ownerText(options.Symbolizer.Calls(l))
+}
+
+// ask looks up the calls of groups before any is written: what one shows of where a
+// module lay, or of a file that does not fit, counts in the others.
+func (o *Options) ask(groups []kmemleak.Group) {
+	if o == nil || o.Symbolizer == nil || len(groups) < 2 {
+		return
+	}
+	for _, g := range groups {
+		o.Symbolizer.Calls(g.Leaks[0])
+	}
 }
 
 // headline returns the number of leaks, bytes and places.
