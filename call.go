@@ -49,7 +49,8 @@ type Call struct {
 	// Problem says what Err is about; it is ProblemNone if and only if Err is nil.
 	Problem Problem
 
-	// Err says why there is no position, or why it is not to be trusted.
+	// Err says why there is no position, or why it is not to be trusted. Where a file is
+	// missing, [errors.Unwrap] returns the error that lists the places.
 	Err error
 }
 

@@ -135,7 +135,9 @@ func (s *Symbolizer) backtrace(bt []Frame, addr uint64) []Call {
 			continue
 		}
 		if d := decoded[i]; len(d.Pos) > 0 && (c.Confidence == Unresolved || c.ObjectFile == "") {
-			d.Problem, d.Err = c.Problem, c.Err
+			if c.Problem != ProblemNoFile { // it has its place
+				d.Problem, d.Err = c.Problem, c.Err
+			}
 			*c = d
 		}
 		i++
@@ -231,6 +233,10 @@ func judge(found *resolve.Call) Call {
 		Frame: Frame(found.Frame), Kind: Kind(found.Kind), Module: found.Module, ObjectFile: found.File, BuildID: found.BuildID,
 		Problem: Problem(found.Problem), Err: found.Err,
 	}
+	var long briefer
+	if errors.As(found.Err, &long) {
+		c.Err = briefError{found.Err, strings.Replace(found.Err.Error(), long.Error(), long.Brief(), 1)}
+	}
 	r := ruleFor(&found.Facts)
 	c.Confidence = r.is
 	switch {
@@ -256,6 +262,22 @@ func judge(found *resolve.Call) Call {
 	}
 	return c
 }
+
+// briefer is an error that lists the places where a file was looked for. They are the same
+// for most frames of a backtrace, which have their number only.
+type briefer interface {
+	error
+	Brief() string
+}
+
+// briefError is such an error of a Call. It unwraps to the one with the list.
+type briefError struct {
+	error
+	text string
+}
+
+func (e briefError) Error() string { return e.text }
+func (e briefError) Unwrap() error { return e.error }
 
 // ambiguity is the error of a frame with several places, or one that too little
 // speaks for.
