@@ -49,7 +49,9 @@ type Call struct {
 	// Problem is the class of Err; it is ProblemNone if and only if Err is nil.
 	Problem Problem
 
-	// Err is the reason why there is no position, or why it must not be trusted.
+	// Err is the reason why there is no position, or why it must not be trusted. If a
+	// file is missing, [errors.Unwrap] returns the error that lists the places where it
+	// was looked for.
 	Err error
 }
 

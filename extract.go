@@ -133,13 +133,18 @@ func (x *extractor) read() (b []byte, header bool) {
 			return x.now.Text, true
 		}
 	}
-	b, at, weak := anyHeader(x.now.Text)
+	b = x.now.Text
+	at, weak := -1, false
+	rare := bytes.IndexByte(b, 'j') >= 0 // it is in "object" and "jiffies"
+	if rare {
+		b, at, weak = anyHeader(b)
+	}
 	if at < 0 {
 		if len(x.open) > 0 && !x.interrupted(b) {
 			x.body(b)
 		}
 		x.firstWord(b)
-		return b, bytes.IndexByte(b, 'j') >= 0
+		return b, rare
 	}
 	start := headerStart{Line: *x.now, weak: weak}
 	start.Text = b[at:]

@@ -207,6 +207,8 @@ func (r *record) push(i uint32, l *logtext.Line) {
 	case form.size && f.beyond():
 		r.damageAt(&logtext.Line{Text: f.append(nil), Number: l.Number}, "the offset is beyond the size")
 	}
+	t.named = t.named || !form.offset && !form.number && !form.file
+	t.bare = t.bare || !form.bracket
 	t.form.offset = t.form.offset || form.offset
 	t.form.size = t.form.size || form.size
 	t.frames = append(t.frames, i)

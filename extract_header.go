@@ -27,9 +27,6 @@ func (h headerStart) clone() headerStart {
 // the first words one. weak says that no more than the address can be read. Without
 // a header the index is -1.
 func anyHeader(b []byte) (_ []byte, at int, weak bool) {
-	if bytes.IndexByte(b, 'j') < 0 { // rare, and quick to find
-		return b, -1, false
-	}
 	b = oneBlank(b)
 	if at = findHeader(b); at < 0 {
 		at, weak = findAddress(b), true

@@ -337,7 +337,7 @@ func (r *record) close(now *logtext.Line) {
 		r.damageAt(last, "the hex dump is cut")
 	case r.part != partBacktrace:
 		r.damageAt(last, "the backtrace is missing")
-	case !r.agree():
+	case (r.trace.named && r.trace.form.size || r.trace.bare && r.trace.form.bracket) && !r.agree():
 		r.damageAt(last, "the frames are not of one form")
 	}
 }

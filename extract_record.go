@@ -83,6 +83,8 @@ type trace struct {
 	form    frameForm // of the first, with what others have of offset and size
 	indent  int       // of the first
 	gap     bool      // something else stood after the last
+	named   bool      // one was a name alone when it was taken
+	bare    bool      // one has no address
 }
 
 // between is what stands between the lines of the record.

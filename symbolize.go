@@ -137,7 +137,9 @@ func (s *Symbolizer) backtrace(bt []Frame, addr uint64) []Call {
 			continue
 		}
 		if d := decoded[i]; len(d.Pos) > 0 && (c.Confidence == Unresolved || c.ObjectFile == "") {
-			d.Problem, d.Err = c.Problem, c.Err
+			if c.Problem != ProblemNoFile { // it has its place
+				d.Problem, d.Err = c.Problem, c.Err
+			}
 			*c = d
 		}
 		i++
@@ -234,6 +236,10 @@ func judge(found *resolve.Call) Call {
 		Frame: Frame(found.Frame), Kind: Kind(found.Kind), Module: found.Module, ObjectFile: found.File, BuildID: found.BuildID,
 		Problem: problemOf[found.Problem], Err: found.Err,
 	}
+	var long briefer
+	if errors.As(found.Err, &long) {
+		c.Err = briefError{found.Err, strings.Replace(found.Err.Error(), long.Error(), long.Brief(), 1)}
+	}
 	r := ruleFor(&found.Facts)
 	c.Confidence = r.is
 	if r.reason != nil {
@@ -257,6 +263,22 @@ func judge(found *resolve.Call) Call {
 	}
 	return c
 }
+
+// briefer is an error that lists the places where a file was looked for. They are the same
+// for most frames of a backtrace, whose errors have their number only.
+type briefer interface {
+	error
+	Brief() string
+}
+
+// briefError is the error of a Call. It unwraps to the one with the list.
+type briefError struct {
+	error
+	text string
+}
+
+func (e briefError) Error() string { return e.text }
+func (e briefError) Unwrap() error { return e.error }
 
 // ObjectGuess is a type that a leaked object may have.
 type ObjectGuess struct {

@@ -85,7 +85,11 @@ func (p *printer) rows(calls []kmemleak.Call) []row {
 			add(faint, []string{"      " + clean(clip(c.Reason, maxError))})
 		}
 		if c.Err != nil && c.Confidence != kmemleak.Ambiguous && (p.Detail == Verbose || own && p.Detail == Normal) {
-			if why := errorText(c.Err); !p.told[why] {
+			err := c.Err
+			if p.Detail == Verbose {
+				err = atLength(err)
+			}
+			if why := errorText(err); !p.told[why] {
 				p.told[why] = true // without vmlinux, most frames of a kernel have the same error
 				add(faint, []string{"      " + why})
 			}

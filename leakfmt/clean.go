@@ -5,6 +5,7 @@ package leakfmt
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,6 +62,19 @@ func text(s string) string { return clean(clip(s, maxText)) }
 // errorText is clean for the text of an error, which may have several lines.
 func errorText(err error) string {
 	return clean(strings.ReplaceAll(clip(cmp.Or(err.Error(), noText), maxError), "\n", "; "))
+}
+
+// atLength returns an error with the list of places that were searched for a file, which
+// that of a call has only the number of.
+func atLength(err error) error {
+	var long interface {
+		error
+		Brief() string
+	}
+	if !errors.As(err, &long) {
+		return err
+	}
+	return errors.New(strings.Replace(err.Error(), long.Brief(), long.Error(), 1))
 }
 
 // noText replaces the text of an error that has none, so that the error is not

@@ -16,28 +16,36 @@ type missing struct {
 	what    string
 	looked  []string // places
 	because []error  // the reasons for rejecting what was found; nil ones do not count
-	remedy  string   // "" if none is known
+	remedy  string   // what to do
 }
 
 var _ error = (*missing)(nil)
 
 // Error says what is missing, where the Finder looked for it and what to do.
 func (m *missing) Error() string {
-	var b strings.Builder
-	b.WriteString(m.what)
-	if len(m.looked) == 0 {
-		b.WriteString(": no place to look in")
-	} else {
-		fmt.Fprintf(&b, " in %s", strings.Join(m.looked, ", "))
+	places := ": no place to look in"
+	if len(m.looked) > 0 {
+		places = " in " + strings.Join(m.looked, ", ")
 	}
+	return m.text(places)
+}
+
+// Brief is Error with the number of places only: they are the same for all files of one
+// kernel.
+func (m *missing) Brief() string {
+	if len(m.looked) < 2 {
+		return m.Error()
+	}
+	return m.text(fmt.Sprintf(" in %d places", len(m.looked)))
+}
+
+// text is the text of the error with the places where the Finder looked.
+func (m *missing) text(places string) string {
+	text := m.what + places
 	if err := errors.Join(m.because...); err != nil {
-		fmt.Fprintf(&b, "; %s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		text += "; " + strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
-	fmt.Fprintf(&b, ": %v", fs.ErrNotExist)
-	if m.remedy != "" {
-		fmt.Fprintf(&b, " (%s)", m.remedy)
-	}
-	return b.String()
+	return fmt.Sprintf("%s: %v (%s)", text, fs.ErrNotExist, m.remedy)
 }
 
 // Unwrap returns the reasons.
@@ -52,7 +60,14 @@ func (m *missing) Unwrap() []error {
 // missing returns the error for what the search did not find, "file" or "debugging
 // information". The part that was chosen is nil if there is none.
 func (s *search) missing(what string, chosen *part) error {
-	m := &missing{what: fmt.Sprintf("no %s of the kernel image (vmlinux)", what), looked: s.looked, remedy: s.f.remedy()}
+	m := &missing{what: fmt.Sprintf("no %s of the kernel image (vmlinux)", what), looked: s.looked}
+	m.remedy = "give the file or its folder with -dir, or the kernel's release with -release"
+	if chosen != nil {
+		m.remedy = fmt.Sprintf("%s is stripped, or was built without CONFIG_DEBUG_INFO: give one that was not, or its debug file, with -dir", chosen.file.Name)
+	}
+	if remedy := s.f.remedy(); remedy != "" {
+		m.remedy = remedy + "; or " + m.remedy
+	}
 	if s.module != "" {
 		m.what = fmt.Sprintf("no %s of module %s", what, s.module)
 	}
