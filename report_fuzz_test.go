@@ -7,6 +7,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -103,9 +105,80 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// What a line of the kernel's own layout has of a report, found without Extract's code.
+var (
+	plainHeader = regexp.MustCompile(`(?m)^unreferenced object 0x[0-9a-f]{8,16} \(size [0-9]{1,9}\):$`)
+	plainComm   = regexp.MustCompile(`(?m)^  comm "[a-z]+", pid [0-9]{1,6}, jiffies [0-9]{1,10}$`)
+	plainRow    = regexp.MustCompile(`(?m)^    ([0-9a-f]{2} ){16} [ -~]{16}$`)
+	plainFrame  = regexp.MustCompile(`(?m)^    [a-z_][a-z_0-9]*\+0x[0-9a-f]{1,4}/0x[0-9a-f]{1,4}( \[[a-z_]+\])?$`)
+)
+
+// checkLaws fails if something of a report is lost without a word.
+func checkLaws(t *testing.T, text []byte) {
+	var objects, named, frames, data int
+	for l, err := range Extract(bytes.NewReader(text)) {
+		if err != nil {
+			return // a doubt
+		}
+		objects++
+		if l.Comm != "" || l.Jiffies != 0 {
+			named++
+		}
+		data += len(l.Data)
+		for _, f := range l.Backtrace {
+			if f.Size != 0 || f.Offset != 0 || f.Func != "" {
+				frames++
+			}
+		}
+	}
+	first := plainHeader.FindIndex(text)
+	if first == nil || announces(text) || bytes.ContainsAny(text, "\x1b\b\r\x00\\<=&{") {
+		return // there are other stacks, or marks of carriers
+	}
+	count := func(r *regexp.Regexp) int { return len(r.FindAll(text[first[0]:], -1)) }
+	want := []int{count(plainHeader), count(plainComm), count(plainFrame), 16 * count(plainRow)}
+	got := []int{min(want[0], objects), min(want[1], named), min(want[2], frames), min(want[3], data)}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("leaks, threads, frames, bytes, without an error (-want +got):\n%s\n%s", diff, text)
+	}
+}
+
+// A line of a text is lost, cut, repeated, indented, quoted or wrapped, or two texts are
+// mixed.
+func TestExtractLaws(t *testing.T) {
+	texts := []string{strings.ReplaceAll(string(largeReport(3, 2, nil)), "[driver_0]", "[driver]"), tutorialReport}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 4000 {
+		lines := strings.SplitAfter(texts[r.IntN(2)], "\n")
+		at := r.IntN(len(lines) - 1)
+		line := lines[at]
+		cut := r.IntN(len(line))
+		switch r.IntN(7) {
+		case 0:
+			lines = slices.Delete(lines, at, at+1)
+		case 1:
+			lines[at] = line[:cut] + "\n"
+		case 2:
+			lines = slices.Insert(lines, at, line)
+		case 3:
+			lines[at] = strings.Repeat(" ", 1+r.IntN(8)) + line
+		case 4:
+			lines[at] = "> " + line
+		case 5:
+			lines[at] = line[:cut] + "\n" + line[cut:]
+		case 6:
+			other := strings.SplitAfter(texts[r.IntN(2)], "\n")
+			from := r.IntN(len(other))
+			lines = slices.Insert(lines, at, other[from:min(len(other), from+1+r.IntN(8))]...)
+		}
+		checkLaws(t, []byte(strings.Join(lines, "")))
+	}
+}
+
 func FuzzExtract(f *testing.F) {
 	addReports(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
+		checkLaws(t, text)
 		for l, err := range Extract(bytes.NewReader(text)) {
 			var pe *ParseError
 			var n *Notice
