@@ -141,7 +141,7 @@ func (d *Detector) Leaks() iter.Seq2[Leak, error] {
 			return
 		}
 		defer file.Close()
-		for leak, err := range Leaks(file) {
+		for leak, err := range ParseSeq(file) {
 			if !yield(leak, err) {
 				return
 			}
@@ -214,6 +214,31 @@ func (d *Detector) Disable() error {
 		return fmt.Errorf("disable: %w", err)
 	}
 	return nil
+}
+
+// Jiffies reads the kernel's tick counter, with which [Leak.Jiffies] is to be
+// compared. It takes root: the counter is in /proc/timer_list.
+//
+// The counter starts 300 s before its lower 32 bits overflow. On 32-bit kernels
+// it then begins anew from 0, so that later does not always mean greater: see
+// [Window].
+func (d *Detector) Jiffies() (uint64, error) {
+	now, err := d.machine().Jiffies(context.Background())
+	if err != nil {
+		return 0, fmt.Errorf("read jiffies: %w", err)
+	}
+	return now, nil
+}
+
+// Mark waits for the kernel's next tick, 10 ms at most on a running system, and
+// returns its number: what was allocated before the call has other [Leak.Jiffies],
+// what is allocated after it has these or later ones. It begins a [Window].
+func (d *Detector) Mark() (uint64, error) {
+	now, err := machine.Mark(context.Background(), d.machine())
+	if err != nil {
+		return 0, fmt.Errorf("read jiffies: %w", err)
+	}
+	return now, nil
 }
 
 // MountDebugfs mounts debugfs on the folder dir; "" means /sys/kernel/debug, the

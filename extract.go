@@ -36,7 +36,7 @@ import (
 //
 // Leaks come in the order in which their records end. The iterator can be used
 // once; its memory does not depend on the length of the text. Leaks may share
-// Backtraces as with [Leaks].
+// Backtraces as with [ParseSeq].
 func Extract(r io.Reader) iter.Seq2[Leak, error] {
 	return func(yield func(Leak, error) bool) {
 		x := &extractor{in: logtext.NewText(r, &subject), intern: newInternTable(), now: new(logtext.Line), yield: yield}

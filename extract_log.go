@@ -5,6 +5,8 @@ package kmemleak
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"math"
 	"regexp"
 	"slices"
@@ -106,4 +108,53 @@ func startsBoot(b []byte) bool {
 	_, text := subject.Strip(b)
 	version, ok := bytes.CutPrefix(logtext.TrimLeft(text), []byte(start))
 	return ok && len(version) > 0 && version[0] >= '0' && version[0] <= '9'
+}
+
+// ErrNoReport means that a text has no record of a leak and no [Notice]. That is not the
+// same as no leaks: nothing in the text shows that the kernel has looked. [Extract] ends
+// with it.
+var ErrNoReport = errors.New("no kmemleak report found")
+
+// Notice is what a kernel or a log says about itself that contradicts an answer of "no
+// leaks". [Extract] yields it as the error beside the zero Leak.
+type Notice struct {
+	Kind  NoticeKind
+	Count int    // for NoticeSuspected: leaks that the kernel has counted and the text has no record of; for NoticeLost: lines, if the log says how many
+	Line  int    // number of the line in the input, from 1; of NoticeSuspected the last of several
+	Text  string // that line; long lines are cut
+}
+
+// NoticeKind is what a [Notice] says.
+type NoticeKind uint8
+
+// The kinds of a notice, with words of the kernel's mm/kmemleak.c.
+const (
+	NoticeSuspected NoticeKind = iota + 1 // "8 new suspected memory leaks", and the text has fewer records
+	NoticeDisabled                        // "Kernel memory leak detector disabled", or stopped: later leaks are not reported
+	NoticeMemory                          // "Cannot allocate a kmemleak_object structure", "Memory pool empty": objects are not tracked
+	NoticeLost                            // "printk messages dropped" and the like: the log has lost lines
+)
+
+// String returns "suspected", "disabled", "memory" or "lost".
+func (k NoticeKind) String() string {
+	if int(k) < len(noticeNames) {
+		return noticeNames[k]
+	}
+	return fmt.Sprintf("NoticeKind(%d)", uint8(k))
+}
+
+var noticeNames = [...]string{"", "suspected", "disabled", "memory", "lost"}
+
+var _ error = (*Notice)(nil)
+
+// Error returns the line number, what the notice means and the line.
+func (n *Notice) Error() string {
+	what := [...]string{
+		"", "the kernel has found leaks that are not in the text", "kmemleak was switched off", "kmemleak had not enough memory",
+		"lines of the log are lost",
+	}[min(int(n.Kind), len(noticeNames)-1)]
+	if n.Kind == NoticeSuspected {
+		what = fmt.Sprintf("the kernel has found %d leaks more than are in the text", n.Count)
+	}
+	return fmt.Sprintf("line %d: %s: %q", n.Line, what, n.Text)
 }

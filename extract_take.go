@@ -156,8 +156,7 @@ func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 		return nil, true
 	}
 	r.part, r.comm.read, r.carrier.Quotes = partComm, true, min(r.carrier.Quotes, l.Carrier.Quotes)
-	r.leak.Comm = r.intern.bytesName(c.comm)
-	r.leak.PID, r.leak.Jiffies, r.leak.Age = c.pid, c.jiffies, c.age
+	c.store(&r.leak, r.intern.bytesName(c.comm))
 	return rest, true
 }
 

@@ -50,7 +50,7 @@ func (s *search) pass(ctx context.Context, all map[identity]bool) (found []Leak,
 	}
 	defer file.Close()
 	n := 0
-	for l, err := range Leaks(file) {
+	for l, err := range ParseSeq(file) {
 		if err != nil {
 			return found, fmt.Errorf("report: %w", err)
 		}

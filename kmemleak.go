@@ -7,10 +7,10 @@
 // From a kernel to a line of code:
 //
 //	var d kmemleak.Detector                   // finds the control file by itself
-//	leaks, err := d.During(ctx, func() { … }) // what was lost meanwhile
+//	found, err := d.During(ctx, func() { … }) // what was lost meanwhile
 //	modules, _ := kmemleak.LoadedModules()    // where modules are, for bare addresses
 //	s := kmemleak.Symbolizer{Modules: modules} // finds vmlinux and .ko files by itself
-//	leakfmt.Text(os.Stdout, leaks, &leakfmt.Options{Symbolizer: &s, Err: err})
+//	leakfmt.Text(os.Stdout, found.Leaks, &leakfmt.Options{Symbolizer: &s, Err: err})
 //
 // [Detector.During] and [Detector.Find] follow kmemleak's rules: how old objects have
 // to be, how often to scan, and what spoils a result. Each step is also available by

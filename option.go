@@ -67,6 +67,26 @@ const (
 	defaultLimit = 1 << 20
 )
 
+// A Window is a span of a kernel's time, by its tick counter: from the tick From to
+// the tick To, both included. A tick is 1 to 10 ms, as the kernel was built.
+//
+// To may be less than From: the counter of a 32-bit kernel began anew meanwhile,
+// as it does five minutes after boot and again after 50 days or more.
+type Window struct {
+	Name string // of what went on, for people
+	From uint64 // as Detector.Mark returns it
+	To   uint64 // as Detector.Jiffies returns it
+}
+
+// Contains reports whether an object with this [Leak.Jiffies] was allocated in the
+// window.
+func (w Window) Contains(jiffies uint64) bool {
+	if w.From <= w.To {
+		return w.From <= jiffies && jiffies <= w.To
+	}
+	return w.From <= jiffies || jiffies <= w.To
+}
+
 // IgnoreFunc ignores leaks whose owner, see [Leak.Owner], is one of these functions, or a
 // function that was inlined into it. Names are compared without the compiler's suffixes
 // such as .isra.0.

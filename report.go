@@ -31,7 +31,7 @@ import (
 // or the end of a size it may not.
 //
 // For an empty report, Parse returns no leaks and no error. Leaks may share
-// backtraces, see [Leaks].
+// backtraces, see [ParseSeq].
 func Parse(r io.Reader) ([]Leak, error) {
 	var leaks []Leak
 	p := newParser(r)
@@ -46,13 +46,13 @@ func Parse(r io.Reader) ([]Leak, error) {
 	}
 }
 
-// Leaks is [Parse] as a stream: it needs the same small memory for a report of any
+// ParseSeq is [Parse] as a stream: it needs the same small memory for a report of any
 // length. The iterator can be used once. An error ends it. The leak that comes with
 // the error is the record in which the error occurred, as far as it was read, or the
 // zero Leak if the error is between records.
 //
 // Leaks with equal backtraces may share one Backtrace, which must not be modified.
-func Leaks(r io.Reader) iter.Seq2[Leak, error] {
+func ParseSeq(r io.Reader) iter.Seq2[Leak, error] {
 	return func(yield func(Leak, error) bool) {
 		p := newParser(r)
 		for {
@@ -138,8 +138,7 @@ func (p *parser) record(l *Leak) error {
 	if err != nil {
 		return err
 	}
-	l.Comm = p.intern.bytesName(c.comm)
-	l.PID, l.Jiffies, l.Age = c.pid, c.jiffies, c.age
+	c.store(l, p.intern.bytesName(c.comm))
 	p.advance()
 
 	n, perCPU, cpu, rest, ok, _ := parseHexHeader(p.line)

@@ -43,7 +43,7 @@ func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		n := 0
-		for _, err := range Leaks(bytes.NewReader(text)) {
+		for _, err := range ParseSeq(bytes.NewReader(text)) {
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -98,8 +98,8 @@ func TestMemory(t *testing.T) {
 		{"no paths", 1_000, frames("    f+0x1/0x2 %d_%s.c:12\n", strings.Repeat("x", 50_000)), true},
 	} {
 		for reader, leaks := range map[string]iter.Seq2[Leak, error]{
-			"Leaks":   Leaks(&endless{n: tt.n, record: tt.record}),
-			"Extract": Extract(&endless{n: tt.n, record: tt.record}),
+			"ParseSeq": ParseSeq(&endless{n: tt.n, record: tt.record}),
+			"Extract":  Extract(&endless{n: tt.n, record: tt.record}),
 		} {
 			before := heap()
 			n := 0

@@ -117,6 +117,12 @@ type commLine struct {
 	age     time.Duration
 }
 
+// store puts what the line says into a leak. comm is the name, which leaks may share.
+func (c *commLine) store(l *Leak, comm string) {
+	l.Comm = comm
+	l.PID, l.Jiffies, l.Age = c.pid, c.jiffies, c.age
+}
+
 // parseCommEnd reads the line from the quote that ends the name.
 func parseCommEnd(s *logtext.Scan, quote bool) (c commLine, ok bool) {
 	if quote {

@@ -234,7 +234,7 @@ func TestParseReadError(t *testing.T) {
 func TestLeaksBreak(t *testing.T) {
 	text := captures(t)["testdata/reports/hello_kernel-6.12-x86_64"]
 	n := 0
-	for l, err := range Leaks(bytes.NewReader(text)) {
+	for l, err := range ParseSeq(bytes.NewReader(text)) {
 		if err != nil || l.Addr == 0 {
 			t.Fatalf("%v, %v", l, err)
 		}
