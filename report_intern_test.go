@@ -112,7 +112,7 @@ func TestMemory(t *testing.T) {
 					held = max(held, heap()-min(before, heap()))
 				}
 			}
-			if n != tt.n && !(tt.errors && reader == "Leaks") || held > 24<<20 {
+			if n != tt.n && !(tt.errors && reader == "ParseSeq") || held > 24<<20 {
 				t.Errorf("%s, %s: %d leaks, %d KiB held", reader, tt.name, n, held>>10)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"hash/crc32"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,7 +46,7 @@ func TestUnpack(t *testing.T) {
 		"gzip -c", "gzip -9nc",
 		"zstd -c", "zstd -T0 --rm -f -q -19 -c", "zstd --long=26 -c", "zstd --no-check -c",
 		"xz -c", "xz --check=crc32 --lzma2=dict=1MiB -c", "xz --check=crc32 --lzma2=dict=2MiB -c", "xz --check=none -c",
-		"xz -9e -c", "xz --block-size=4096 -c", "xz -T2 --block-size=10000 -c",
+		"xz -9e -c", "xz --check=sha256 -c", "xz --check=sha256 --block-size=4096 -c", "xz --block-size=4096 -c", "xz -T2 --block-size=10000 -c",
 	} {
 		args := strings.Fields(command)
 		got, err := unpackBytes(pack(t, want, args[0], args[1:]...))
@@ -77,7 +78,6 @@ func TestUnpackRefuses(t *testing.T) {
 		{"xz with a large window", "xz window of 1073741824 bytes", pack(t, module, "xz", "--lzma2=dict=1GiB", "-c")},
 		{"zstd with a large window", "window size exceeded", pack(t, module, "zstd", "--ultra", "-22", "-c")},
 		{"xz with a filter for code", "xz filters", pack(t, module, "xz", "--x86", "--lzma2", "-c")},
-		{"xz with SHA-256", "xz check 10", pack(t, module, "xz", "--check=sha256", "-c")},
 		{"xz, a bit flipped", "", flipped},
 		{"xz, cut off", "unexpected EOF", xz[:len(xz)/2]},
 		{"xz, header only", "EOF", xz[:12]},
@@ -196,5 +196,45 @@ func TestUnpackedAgain(t *testing.T) {
 	}
 	if len(f.unpacked.files) != 2 || f.unpacked.size > maxKept {
 		t.Errorf("%d files of %d bytes kept", len(f.unpacked.files), f.unpacked.size)
+	}
+}
+
+// TestXZStreams unpacks files of several streams, with padding between them, and what is
+// behind the last one.
+func TestXZStreams(t *testing.T) {
+	need(t, "xz-utils", "xz")
+	b, err := os.ReadFile(hello)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := len(b) / 2
+	first := pack(t, b[:half], "xz", "--check=sha256", "--block-size=1000", "-c")
+	second, none := pack(t, b[half:], "xz", "--check=none", "-c"), pack(t, nil, "xz", "-c")
+	zeros := make([]byte, 8)
+	flipped := bytes.Clone(first)
+	flipped[len(flipped)/2] ^= 1
+	for _, tt := range []struct {
+		name   string
+		pieces [][]byte
+		want   []byte
+		ok     bool
+	}{
+		{"two", [][]byte{first, second}, b, true},
+		{"with padding", [][]byte{first, zeros, second, zeros}, b, true},
+		{"with an empty one", [][]byte{none, first, none, second}, b, true},
+		{"something else behind", [][]byte{first, second, []byte("module")}, b, true},
+		{"index cut off", [][]byte{first, second[:len(second)-14]}, b, true},
+		{"second cut off", [][]byte{first, second[:len(second)/2]}, nil, false},
+		{"header of the second cut off", [][]byte{first, second[:8]}, nil, false},
+		{"first flipped", [][]byte{flipped, second}, nil, false},
+	} {
+		r, err := newXZReader(bytes.NewReader(bytes.Join(tt.pieces, nil)), 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if (err == nil) != tt.ok || tt.ok && !bytes.Equal(got, tt.want) {
+			t.Errorf("%s: %d bytes, %v; want %d", tt.name, len(got), err, len(tt.want))
+		}
 	}
 }

@@ -6,6 +6,7 @@ package debugfile
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"hash/crc32"
 	"hash/crc64"
 	"io"
+	"slices"
 
 	"github.com/ulikunitz/xz/lzma"
 
@@ -39,23 +41,34 @@ var xzMagic = []byte{0xfd, '7', 'z', 'X', 'Z', 0}
 // newXZReader reads the header of an .xz file.
 func newXZReader(r io.Reader, limit int64) (io.ReadCloser, error) {
 	x := &xzReader{r: bufio.NewReader(r), limit: limit}
-	head := make([]byte, 12)
-	if _, err := io.ReadFull(x.r, head); err != nil {
+	if err := x.stream(); err != nil {
 		return nil, err
 	}
+	return x, nil
+}
+
+// stream reads the header of a stream.
+func (x *xzReader) stream() error {
+	head := make([]byte, 12)
+	if _, err := io.ReadFull(x.r, head); err != nil {
+		return err
+	}
 	if !bytes.HasPrefix(head, xzMagic) || binary.LittleEndian.Uint32(head[8:]) != crc32.ChecksumIEEE(head[6:8]) || head[6] != 0 {
-		return nil, fmt.Errorf("%w: xz header", kobj.ErrFormat)
+		return fmt.Errorf("%w: xz header", kobj.ErrFormat)
 	}
 	switch head[7] {
 	case 0:
+		x.check = nil
 	case 1:
 		x.check = func() hash.Hash { return crc32.NewIEEE() }
 	case 4:
 		x.check = func() hash.Hash { return crc64.New(crc64.MakeTable(crc64.ECMA)) }
+	case 10:
+		x.check = sha256.New
 	default:
-		return nil, fmt.Errorf("xz check %d: %w", head[7], errors.ErrUnsupported)
+		return fmt.Errorf("xz check %d: %w", head[7], errors.ErrUnsupported)
 	}
-	return x, nil
+	return nil
 }
 
 func (x *xzReader) Close() error { return nil }
@@ -95,16 +108,18 @@ func cutOff(err error) error {
 	return err
 }
 
-// open reads the header of the next block. If the index follows, there is none. The
-// index and the rest behind it add nothing that is not known by then.
+// open reads the header of the next block. If the index follows, there is none in this
+// stream.
 func (x *xzReader) open() error {
 	size, err := x.r.ReadByte()
 	if err != nil {
 		return err
 	}
 	if size == 0 {
-		x.done = true
-		return nil
+		if x.done = !x.next(); x.done {
+			return nil
+		}
+		return x.stream()
 	}
 	head := make([]byte, (int(size)+1)*4)
 	head[0] = size
@@ -148,6 +163,49 @@ func (x *xzReader) open() error {
 	return err
 }
 
+// next skips the index, whose first byte was read, the footer and the padding behind it.
+// It reports whether another stream follows: one file may have several, as `cat` makes
+// it. They add nothing else that is not known by then, so that one that is cut off or
+// followed by something else is no error.
+func (x *xzReader) next() bool {
+	n := 1 // bytes of the index
+	number := func() (uint64, error) {
+		v, err := binary.ReadUvarint(counted{x.r, &n})
+		return v, err
+	}
+	records, err := number()
+	for i := uint64(0); err == nil && i < 2*records; i++ {
+		_, err = number()
+	}
+	if err != nil {
+		return false
+	}
+	if _, err := x.r.Discard(-n&3 + 4 + 12); err != nil { // padding, checksum, footer
+		return false
+	}
+	for {
+		b, err := x.r.Peek(4)
+		if err != nil || !bytes.Equal(b, make([]byte, 4)) {
+			break
+		}
+		_, _ = x.r.Discard(4)
+	}
+	b, _ := x.r.Peek(len(xzMagic))
+	return bytes.Equal(b, xzMagic)
+}
+
+// counted counts the bytes that are read.
+type counted struct {
+	r *bufio.Reader
+	n *int
+}
+
+// ReadByte implements [io.ByteReader].
+func (c counted) ReadByte() (byte, error) {
+	*c.n++
+	return c.r.ReadByte()
+}
+
 // packed is the input of a block, and counts it.
 type packed struct{ x *xzReader }
 
@@ -167,16 +225,15 @@ func (x *xzReader) end() error {
 	if x.sum == nil {
 		return nil
 	}
-	// The format has the bytes of its checks in little-endian order.
 	want := make([]byte, x.sum.Size())
 	if _, err := io.ReadFull(x.r, want); err != nil {
 		return err
 	}
-	got := x.sum.Sum(nil)
-	for i := range got {
-		if got[i] != want[len(want)-1-i] {
-			return fmt.Errorf("%w: xz checksum", kobj.ErrFormat)
-		}
+	if len(want) <= 8 {
+		slices.Reverse(want) // the format has CRCs in little-endian order
+	}
+	if !bytes.Equal(x.sum.Sum(nil), want) {
+		return fmt.Errorf("%w: xz checksum", kobj.ErrFormat)
 	}
 	return nil
 }

@@ -96,6 +96,8 @@ type Resolver struct {
 	runs   cache[string, []*resolution]
 	builds builds
 	lays   lays
+
+	moduleBits int // what the addresses of Modules tell, see bits
 }
 
 // New returns a Resolver. The caller must close it.
@@ -105,6 +107,11 @@ func New(c Config) *Resolver {
 		images: images{files: c.Files},
 		memory: memory{modules: c.Modules},
 		source: sources{release: c.Files.Kernel, trees: c.Sources, prefixes: c.Paths},
+	}
+	for i := range c.Modules {
+		for _, at := range c.Modules[i].Sections {
+			r.moduleBits = max(r.moduleBits, bitsOf(at, true))
+		}
 	}
 	r.links = linker{images: &r.images, memory: &r.memory, source: &r.source, allocates: c.Allocates}
 	return r
@@ -132,28 +139,25 @@ type question struct {
 // bits returns the size of the addresses of the kernel that a backtrace and another
 // address are of, 0 if they do not tell.
 func (r *Resolver) bits(bt []Frame, addr uint64) int {
-	// Low addresses may be something else: that of an object an offset in per-CPU memory,
-	// and that of a name a hash of 32 bits (%p since Linux 4.15).
-	const lowest = 1 << 30
-	bits := 0
-	see := func(addr uint64, real bool) {
-		switch {
-		case addr>>32 != 0:
-			bits = 64
-		case real && addr >= lowest && bits == 0:
-			bits = 32
-		}
-	}
-	see(addr, true)
-	for _, f := range bt {
-		see(f.Addr, f.Func == "")
-	}
-	for i := range r.Modules {
-		for _, at := range r.Modules[i].Sections {
-			see(at, true)
-		}
+	bits := max(r.moduleBits, bitsOf(addr, true))
+	for i := range bt {
+		bits = max(bits, bitsOf(bt[i].Addr, bt[i].Func == ""))
 	}
 	return bits
+}
+
+// bitsOf returns the size that an address tells, or 0. Low ones may be something else:
+// that of an object an offset in per-CPU memory, and that of a name a hash of 32 bits (%p
+// since Linux 4.15), which is not real.
+func bitsOf(addr uint64, real bool) int {
+	const lowest = 1 << 30
+	switch {
+	case addr>>32 != 0:
+		return 64
+	case real && addr >= lowest:
+		return 32
+	}
+	return 0
 }
 
 // Frame returns the distinct places that a frame may mean by itself, and the error,
