@@ -64,7 +64,7 @@ boots and builds of a kernel.
 
 // writeDiff writes the differences as text for people.
 func writeDiff(w io.Writer, added, gone []kmemleak.Leak, s *kmemleak.Symbolizer) error {
-	if _, err := fmt.Fprintf(w, "%d new, %d gone\n", len(added), len(gone)); err != nil || len(added) == 0 {
+	if _, err := fmt.Fprintf(w, "%d new, %d gone\n", objects(added), objects(gone)); err != nil || len(added) == 0 {
 		return err
 	}
 	return leakfmt.Text(w, added, &leakfmt.Options{Symbolizer: s})
@@ -87,4 +87,12 @@ func without(leaks, others []kmemleak.Leak) (rest []kmemleak.Leak) {
 		}
 	}
 	return rest
+}
+
+// objects counts those that leaks stand for.
+func objects(leaks []kmemleak.Leak) (n int) {
+	for _, l := range leaks {
+		n += l.Objects()
+	}
+	return n
 }
