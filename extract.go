@@ -21,18 +21,21 @@ import (
 // hosts in the lines tell them apart.
 //
 // A record that is cut or damaged is returned as far as it was read, with a
-// [*ParseError] beside it that names the line, and the iteration goes on. A record
-// is damaged, too, if a person has left out lines and written "...", if the log says
-// that it has lost some before the next record, and if a thread's name goes over several lines
-// and has what mail and terminals add. What has no header has no address and is not
-// returned as a leak; frames of such a record that follow another one directly are added to
-// that, which is damaged then. A cut that leaves well-formed lines cannot be seen.
-// A record is damaged as well if a line behind it has something of a report that is in
-// no record and in no other stack that the text announces.
+// [*ParseError] beside it that names the line, and the iteration goes on. A record is
+// also damaged if a person left out lines and wrote "...", if the log says that it lost
+// lines before the next record, if a thread's name goes over several lines and has what
+// mail and terminals add, and if a line behind it belongs to a report but to no record
+// and to no other stack that the text announces. A cut that leaves well-formed lines
+// cannot be seen.
 //
-// Beside a zero Leak, the error is a ParseError for a line of a record whose header is
-// lost, a [*Notice] of what the text says against an answer of "no leaks", [ErrNoReport]
-// at the end of a text that has nothing of kmemleak, or the error of r, at the end.
+// A record without a header is dropped. If its lines directly follow another record, they
+// are attached to that one and it is marked damaged; otherwise they are an error of their
+// own.
+//
+// With an error beside the zero Leak there is no leak to use. The error is a *ParseError
+// for lines of a record whose header is lost, a [*Notice] if the text contradicts an answer
+// of "no leaks", [ErrNoReport] at the end of a text that has nothing of kmemleak, or the
+// error of r, at the end.
 //
 // Leaks come in the order in which their records end. The iterator can be used
 // once; its memory does not depend on the length of the text. Leaks may share

@@ -30,11 +30,11 @@ import (
 // Nothing is destroyed: leaks stay in the kernel's report. Options tell old ones from new
 // ones ([Within], [Since], [Baseline]). While Find is at work the kernel's own scanning
 // thread is stopped; afterwards it runs again if it did before, at the same period. If
-// Find is killed meanwhile, the next one on this machine has the thread run again.
+// Find is killed meanwhile, the next Find on this machine starts the thread again.
 //
-// Find has scans look at stacks, which cannot be read back and stays so:
-// without, see [Detector.SetStackScan], objects that only a running function knows would
-// be taken for leaks.
+// Find makes scans look at stacks, and leaves it so, since the setting cannot be read back.
+// Otherwise objects that only a running function points to would be taken for leaks, see
+// [Detector.SetStackScan].
 //
 // One Find is at work at a time on a machine. Others wait for it, in this process or
 // another: Find holds a flock on the control file. Commands that others give
@@ -56,7 +56,7 @@ func (d *Detector) Find(ctx context.Context, opts ...Option) (Finding, error) {
 // do not run into each other. Objects of other origin that were allocated at the
 // same time are among them: the whole kernel is one.
 //
-// Whoever else gives kmemleak commands while f runs is an [ErrInterfered], other
+// Commands that anybody else gives kmemleak while f runs are an [ErrInterfered], those of
 // processes that f starts among them.
 //
 // If kmemleak cannot be used, f is not called. What is said of [Detector.Find] holds for

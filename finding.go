@@ -11,19 +11,19 @@ import (
 // Errors of [Detector.Find] and [Detector.During]: kmemleak works, and still its answer
 // cannot be trusted. The Finding beside them has the leaks that were found.
 var (
-	// ErrInterfered: somebody else gave kmemleak commands meanwhile. Leaks may be
-	// missing for good.
+	// ErrInterfered means that somebody else gave kmemleak commands meanwhile. Leaks
+	// may be missing for good.
 	ErrInterfered = errors.New("kmemleak was interfered with")
 
-	// ErrTruncated: there are more leaks than were to be read, see [MaxLeaks].
+	// ErrTruncated means that there are more leaks than [MaxLeaks] allows.
 	ErrTruncated = errors.New("more leaks than the limit")
 
-	// ErrUnsettled: scan after scan reported other leaks, up to the last one that was
-	// made. The Finding has those of the last reading, and the others as Vanished.
+	// ErrUnsettled means that each scan reported other leaks, up to the last one. The
+	// Finding has those of the last reading, and the others as Vanished.
 	ErrUnsettled = errors.New("what is leaked did not settle")
 
-	// ErrNoProof: the leak that [ProofOfLife] made was not found, so that finding
-	// no others says nothing.
+	// ErrNoProof means that the leak that [ProofOfLife] made was not found. That no
+	// others were found then means nothing.
 	ErrNoProof = errors.New("the leak made as a proof of life was not found")
 )
 
@@ -60,7 +60,7 @@ const (
 	FateUnknown    Fate = iota // the kernel did not tell, or there were too many to ask for
 	FateFreed                  // it was freed; another object may have its place
 	FateReferenced             // it is there, and a pointer to it was found or its content changed
-	FateCleared                // somebody had the kernel forget it
+	FateCleared                // somebody made the kernel forget it
 )
 
 // String returns the fate in lower case.

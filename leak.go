@@ -89,8 +89,9 @@ func (l Leak) String() string {
 // Objects returns the number of objects that a record stands for: 1 and More.
 func (l Leak) Objects() int { return 1 + max(0, l.More) }
 
-// Bytes returns their bytes as far as they are known: the kernel prints the size of the
-// first only, which the others are counted with. The largest number stands for more.
+// Bytes returns the size of the objects that a record stands for. The kernel prints the
+// size of the first only; the others are counted with the same. Sums that 64 bits do not
+// hold become the largest number.
 func (l Leak) Bytes() uint64 {
 	high, bytes := bits.Mul64(l.Size, uint64(l.Objects()))
 	if high > 0 {

@@ -164,12 +164,11 @@ func SuppressFile(name string) Option {
 	})
 }
 
-// Baseline does not report these leaks, which were found before, unless an object
-// was freed and another one took its place.
+// Baseline does not report these leaks, which were found before. A leak is reported all
+// the same if its object was freed and another one took its place.
 //
-// It is only as good as the finding: a leak that was hidden then by a stale pointer
-// somewhere and turns up now is reported. [Within] and [Since] rest on the time of
-// the allocation instead.
+// A leak that a stale pointer hid from the earlier search, and that is found now, is
+// reported too. [Within] and [Since] go by the time of the allocation instead.
 func Baseline(leaks []Leak) Option {
 	return optionFunc(func(o *options) error {
 		if o.baseline == nil {
@@ -182,9 +181,8 @@ func Baseline(leaks []Leak) Option {
 	})
 }
 
-// MinAge says how old an object must be for the kernel to report it, if that is not
-// the 5 s of every kernel so far. With 0 Find does not wait for young objects, and
-// misses them.
+// MinAge is how old an object must be for the kernel to report it. The default is 5 s, as
+// in every kernel so far. With 0 Find does not wait for young objects, and misses them.
 func MinAge(age time.Duration) Option {
 	return optionFunc(func(o *options) error {
 		if age < 0 {
@@ -195,9 +193,9 @@ func MinAge(age time.Duration) Option {
 	})
 }
 
-// Ended says when the work whose leaks are looked for had ended, if that was before
-// the call of [Detector.Find]: less of the minimum age is left to wait for.
-// [Detector.During] knows by itself.
+// Ended is the time at which the work under test ended, if that was before the call of
+// [Detector.Find]. Find then waits less for objects to be old enough. [Detector.During]
+// knows the time by itself.
 func Ended(t time.Time) Option {
 	return optionFunc(func(o *options) error {
 		if o.ended.IsZero() || t.Before(o.ended) {
@@ -207,10 +205,8 @@ func Ended(t time.Time) Option {
 	})
 }
 
-// Scans asks for at least n scans, counting all. Find makes as many as the kernel
-// Scans asks for at least n scans, counting all. Find makes as many as docs/guarantees.md
-// derives, 4 in most kernels, however small n is. More of them find more of what stale
-// pointers hide.
+// Scans asks for at least n scans in all. Find makes as many as docs/guarantees.md derives,
+// 4 in most kernels, however small n is. More scans find more of what stale pointers hide.
 func Scans(n int) Option {
 	return optionFunc(func(o *options) error {
 		o.scans = n
@@ -218,9 +214,9 @@ func Scans(n int) Option {
 	})
 }
 
-// MaxLeaks has Find read at most n leaks of the kernel's report, counting those that
-// options ignore, and fail with [ErrTruncated] if there are more. Without, the limit
-// is 1,048,576, which takes up to a gigabyte of memory.
+// MaxLeaks limits the leaks that Find reads of the kernel's report to n, those that options
+// ignore among them. If there are more, the error is [ErrTruncated]. The default is
+// 1,048,576, which takes up to a gigabyte of memory.
 func MaxLeaks(n int) Option {
 	return optionFunc(func(o *options) error {
 		if n <= 0 {
@@ -231,9 +227,9 @@ func MaxLeaks(n int) Option {
 	})
 }
 
-// ProofOfLife has Find load a module that leaks when it is loaded, given as its .ko
-// file, and fail with [ErrNoProof] unless its leaks are found. They are not
-// reported, and the module is unloaded in the end; the memory remains lost. The
+// ProofOfLife makes Find load a module that leaks when it is loaded, given as its .ko
+// file. If its leaks are not found, the error is [ErrNoProof]. They are not reported, and
+// the module is unloaded in the end; the memory remains lost. The
 // kernel's own kmemleak-test.ko serves (CONFIG_SAMPLE_KMEMLEAK, up to Linux 6.2
 // CONFIG_DEBUG_KMEMLEAK_TEST).
 func ProofOfLife(module string) Option {
@@ -243,8 +239,8 @@ func ProofOfLife(module string) Option {
 	})
 }
 
-// WithSymbolizer has the leaks come with [Leak.Calls], as [Symbolizer.Backtrace] finds
-// them. Options that look at a leak's owner then know the names that the kernel had lost.
+// WithSymbolizer sets [Leak.Calls] of the leaks to what [Symbolizer.Backtrace] returns.
+// Options that look at a leak's owner then know the names that the kernel had lost.
 func WithSymbolizer(s *Symbolizer) Option {
 	return optionFunc(func(o *options) error {
 		o.symbolizer = s
@@ -252,8 +248,8 @@ func WithSymbolizer(s *Symbolizer) Option {
 	})
 }
 
-// WithProgress has f called when Find enters a stage, about once a second in long
-// ones, and at every thousandth leak. Calls do not overlap.
+// WithProgress calls f when Find enters a stage, about once a second in long ones, and at
+// every thousandth leak. Calls do not overlap.
 func WithProgress(f func(Progress)) Option {
 	return optionFunc(func(o *options) error {
 		o.progress = f

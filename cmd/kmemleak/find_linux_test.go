@@ -27,12 +27,21 @@ func simulated(t *testing.T) *kerneltest.Kernel {
 	return k
 }
 
+// heed makes a signal count that was ignored, as nohup and shells do for what they start
+// in the background. signal.Reset would leave it ignored.
+func heed(sig os.Signal) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, sig)
+	signal.Stop(c)
+}
+
 // TestInterrupted stops find and watch in all ways that leave time for the end: the
 // kernel's own scan is on again then.
 func TestInterrupted(t *testing.T) {
 	for _, command := range []string{"find", "watch"} {
 		for _, sig := range []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM} {
 			t.Run(command+": "+sig.String(), func(t *testing.T) {
+				heed(sig)
 				k := simulated(t)
 				k.Write("scan=on", "")
 				k.SetScanTime(time.Minute)
@@ -61,6 +70,7 @@ func TestInterrupted(t *testing.T) {
 
 // The kernel and the shell both tell of a lost terminal, while the search ends in order.
 func TestHangupTwice(t *testing.T) {
+	heed(unix.SIGHUP)
 	ctx, stop := untilInterrupted(t.Context())
 	defer stop()
 	const delivery = 50 * time.Millisecond
@@ -73,12 +83,9 @@ func TestHangupTwice(t *testing.T) {
 
 // What was ignored at the start, as by nohup, ends nothing.
 func TestIgnored(t *testing.T) {
+	heed(unix.SIGTERM)
 	signal.Ignore(unix.SIGHUP)
-	defer func() { // Reset would leave it ignored
-		c := make(chan os.Signal, 1)
-		signal.Notify(c, unix.SIGHUP)
-		signal.Stop(c)
-	}()
+	defer heed(unix.SIGHUP)
 	ctx, stop := untilInterrupted(context.Background())
 	defer stop()
 	unix.Kill(os.Getpid(), unix.SIGHUP)
