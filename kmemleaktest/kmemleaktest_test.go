@@ -163,6 +163,7 @@ func TestVerifyNoneKernel(t *testing.T) {
 // TestVerifyCleanup wants what is lost from the call to the cleanup, as parallel
 // subtests do.
 func TestVerifyCleanup(t *testing.T) {
+	t.Setenv("KMEMLEAK", "")
 	t.Setenv("TMPDIR", t.TempDir())
 	synctest.Test(t, func(t *testing.T) {
 		k := kerneltest.New(t)
