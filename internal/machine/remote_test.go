@@ -37,7 +37,7 @@ func (s shell) Run(ctx context.Context, script string, stdout io.Writer) error {
 		s.t.Errorf("the script is not one line: %q", script)
 	}
 	c := exec.CommandContext(ctx, "sh", "-c", script)
-	c.WaitDelay = time.Millisecond
+	c.WaitDelay = 500 * time.Millisecond
 	out, err := c.Output()
 	noisy := "[    1.0] a message\r\n" + strings.ReplaceAll(string(out), "\n", "\r\n[    2.0] another one\r\n")
 	if _, err := io.WriteString(stdout, noisy); err != nil {
@@ -107,7 +107,7 @@ func TestRemoteEnded(t *testing.T) {
 		interrupted := errors.New("interrupted")
 		time.AfterFunc(20*time.Millisecond, func() { cancel(interrupted) })
 		start := time.Now()
-		if err := tt.run(ctx, remote{transport: newShell(t)}); !errors.Is(err, interrupted) || time.Since(start) > 2*time.Second {
+		if err := tt.run(ctx, remote{transport: newShell(t)}); !errors.Is(err, interrupted) || time.Since(start) > 4*time.Second {
 			t.Errorf("%s: %v after %v, want the cause of ctx's end", tt.name, err, time.Since(start))
 		}
 	}

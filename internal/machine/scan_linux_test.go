@@ -38,8 +38,9 @@ func TestWriteUntil(t *testing.T) {
 			cancel(interrupted)
 		})
 		err := writeUntil(ctx, w, word)
-		if took := time.Since(ended); err != interrupted || took > 100*time.Millisecond {
-			t.Fatalf("%v, %v after the end of ctx; want its cause within 100 ms", err, took)
+		// Without the end of ctx it would take for ever; emulators take their time.
+		if took := time.Since(ended); err != interrupted || took > 10*time.Second {
+			t.Fatalf("%v, %v after the end of ctx; want its cause", err, took)
 		}
 	}
 }
