@@ -94,7 +94,7 @@ func ExampleGroups() {
 		log.Fatal(err)
 	}
 	for _, g := range kmemleak.Groups(leaks) {
-		fmt.Printf("%d leaks, %d bytes, %s, %v\n", g.Count, g.Bytes, g.Fingerprint, g.Leaks[0].Owner().Call.Frame)
+		fmt.Printf("%d leaks, %d bytes, %s, %v\n", g.Count, g.Bytes, g.Fingerprint, g.Example.Owner().Call.Frame)
 	}
 	// Output:
 	// 2 leaks, 8192 bytes, 7a2b3f2db5b8094b, myfunc+0xa/0x20 [hello_kernel]

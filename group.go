@@ -67,7 +67,8 @@ func (l Leak) Fingerprint() string {
 // A Group holds the leaks from one place: those with the same fingerprint.
 type Group struct {
 	Fingerprint  string
-	Leaks        []Leak        // in their original order, never empty
+	Example      Leak          // the first of them
+	Index        []int         // where they are in the argument of Groups, ascending, never empty
 	Count        int           // objects, with those that Leak.More counts
 	Bytes        uint64        // sum of their sizes, see Leak.Bytes
 	FirstJiffies uint64        // smallest Jiffies
@@ -83,19 +84,20 @@ func Groups(leaks []Leak) []Group {
 	byPrint := make(map[string]int)
 	// Leaks from one report share equal backtraces, so most need no fingerprint.
 	known := make(map[stackkey.Key]int)
-	for _, l := range leaks {
+	for n, l := range leaks {
 		key := stackkey.Of(l.Backtrace, l.Calls)
 		i, ok := known[key]
 		if !ok || key == (stackkey.Key{}) {
 			print := l.Fingerprint()
 			if i, ok = byPrint[print]; !ok {
 				i = len(groups)
-				groups = append(groups, Group{Fingerprint: print, FirstJiffies: l.Jiffies, LastJiffies: l.Jiffies, Youngest: l.Age})
+				groups = append(groups, Group{Fingerprint: print, Example: l, FirstJiffies: l.Jiffies, LastJiffies: l.Jiffies, Youngest: l.Age})
 				byPrint[print] = i
 			}
 			known[key] = i
 		}
-		groups[i].add(l)
+		groups[i].Index = append(groups[i].Index, n)
+		groups[i].add(&l)
 	}
 	slices.SortStableFunc(groups, func(a, b Group) int {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Count, a.Count))
@@ -103,8 +105,7 @@ func Groups(leaks []Leak) []Group {
 	return groups
 }
 
-func (g *Group) add(l Leak) {
-	g.Leaks = append(g.Leaks, l)
+func (g *Group) add(l *Leak) {
 	g.Count += l.Objects()
 	if g.Bytes += l.Bytes(); g.Bytes < l.Bytes() {
 		g.Bytes = math.MaxUint64

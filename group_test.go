@@ -84,7 +84,7 @@ func TestFingerprintStable(t *testing.T) {
 		}
 		var got []string
 		for _, g := range Groups(leaks) {
-			got = append(got, fmt.Sprint(g.Count, " ", g.Fingerprint, " ", g.Leaks[0].Owner().Func()))
+			got = append(got, fmt.Sprint(g.Count, " ", g.Fingerprint, " ", g.Example.Owner().Func()))
 		}
 		if diff := cmp.Diff(want[filepath.Base(name)], got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -103,12 +103,12 @@ func TestGroups(t *testing.T) {
 		{Addr: 6, Size: math.MaxUint64, Jiffies: 70},
 	}
 	want := []Group{
-		{Leaks: leaks[4:], Count: 2, Bytes: math.MaxUint64, FirstJiffies: 70, LastJiffies: 70},
-		{Leaks: leaks[1:2], Count: 1, Bytes: 100, FirstJiffies: 60, LastJiffies: 60},
-		{Leaks: []Leak{leaks[0], leaks[2], leaks[3]}, Count: 3, Bytes: 24, FirstJiffies: 40, LastJiffies: 70, Oldest: 7 * time.Second, Youngest: 2 * time.Second},
+		{Example: leaks[4], Index: []int{4, 5}, Count: 2, Bytes: math.MaxUint64, FirstJiffies: 70, LastJiffies: 70},
+		{Example: leaks[1], Index: []int{1}, Count: 1, Bytes: 100, FirstJiffies: 60, LastJiffies: 60},
+		{Example: leaks[0], Index: []int{0, 2, 3}, Count: 3, Bytes: 24, FirstJiffies: 40, LastJiffies: 70, Oldest: 7 * time.Second, Youngest: 2 * time.Second},
 	}
 	for i := range want {
-		want[i].Fingerprint = want[i].Leaks[0].Fingerprint()
+		want[i].Fingerprint = want[i].Example.Fingerprint()
 	}
 	if diff := cmp.Diff(want, Groups(leaks)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

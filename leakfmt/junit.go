@@ -100,7 +100,7 @@ func junitCases(leaks []kmemleak.Leak, o *Options) []junitCase {
 	for _, g := range groups[:shown] {
 		var b bytes.Buffer
 		p := newPrinter(&b, o)
-		calls := p.Symbolizer.Calls(g.Leaks[0])
+		calls := p.Symbolizer.Calls(g.Example)
 		p.group(g, calls)
 		p.legend()
 		p.out.Flush() // a buffer has no errors

@@ -49,7 +49,7 @@ func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 		if p.Detail != Brief {
 			p.line(plain, "")
 		}
-		p.group(g, p.Symbolizer.Calls(g.Leaks[0]))
+		p.group(g, p.Symbolizer.Calls(g.Example))
 		if _, err := p.out.Write(nil); err != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func (o *Options) ask(groups []kmemleak.Group) {
 		return
 	}
 	for _, g := range groups {
-		o.Symbolizer.Calls(g.Leaks[0])
+		o.Symbolizer.Calls(g.Example)
 	}
 }
 
@@ -163,7 +163,7 @@ func (p *printer) table(indent string, rows []row) {
 
 // group writes the leaks of one place, with the calls of the first.
 func (p *printer) group(g kmemleak.Group, calls []kmemleak.Call) {
-	l := g.Leaks[0]
+	l := g.Example
 	p.line(bold, "  %s: %s", amount(g.Count, g.Bytes), ownerText(calls))
 	by, when := fmt.Sprintf("allocated by thread %d (%q)", l.PID, clip(l.Comm, maxText)), p.when(g)
 	if l.Comm == "" && l.PID == 0 && l.Jiffies == 0 { // a damaged record
@@ -205,7 +205,7 @@ func (p *printer) when(g kmemleak.Group) string {
 
 // object writes what is known about the first object of a group.
 func (p *printer) object(g kmemleak.Group) {
-	l := g.Leaks[0]
+	l := g.Example
 	s := "object"
 	if g.Count > 1 {
 		s = "first object"

@@ -110,7 +110,7 @@ func pick(leaks []kmemleak.Leak, which string) (picked []kmemleak.Leak) {
 func writeObjects(w io.Writer, leaks []kmemleak.Leak) error {
 	var d kmemleak.Detector
 	for _, g := range kmemleak.Groups(leaks) {
-		l := g.Leaks[0]
+		l := g.Example
 		text := objectText(l, d.Dump)
 		if _, err := fmt.Fprintf(w, "now 0x%x: %s\n", l.Addr, text); err != nil {
 			return err

@@ -25,7 +25,7 @@ type site struct {
 func sites(leaks []kmemleak.Leak) []site {
 	var s []site
 	for _, g := range kmemleak.Groups(leaks) { // largest first
-		owner := g.Leaks[0].Owner()
+		owner := g.Example.Owner()
 		module, _ := owner.Module()
 		s = append(s, site{owner.Func(), module, g.Count, g.Bytes})
 	}

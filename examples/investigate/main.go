@@ -59,7 +59,7 @@ func investigate(runs int, command []string) error {
 		return err
 	}
 	for _, g := range kmemleak.Groups(found.Leaks) {
-		fmt.Printf("%.1f times a run: %s\n", float64(g.Count)/float64(runs), leakfmt.Owner(g.Leaks[0], &o))
+		fmt.Printf("%.1f times a run: %s\n", float64(g.Count)/float64(runs), leakfmt.Owner(g.Example, &o))
 	}
 	return err
 }
