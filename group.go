@@ -68,7 +68,6 @@ func (l Leak) Fingerprint() string {
 type Group struct {
 	Fingerprint  string
 	Example      Leak          // the first of them
-	Index        []int         // where they are in the argument of Groups, ascending, never empty
 	Count        int           // objects, with those that Leak.More counts
 	Bytes        uint64        // sum of their sizes, see Leak.Bytes
 	FirstJiffies uint64        // smallest Jiffies
@@ -84,20 +83,20 @@ func Groups(leaks []Leak) []Group {
 	byPrint := make(map[string]int)
 	// Leaks from one report share equal backtraces, so most need no fingerprint.
 	known := make(map[stackkey.Key]int)
-	for n, l := range leaks {
+	for n := range leaks {
+		l := &leaks[n]
 		key := stackkey.Of(l.Backtrace, l.Calls)
 		i, ok := known[key]
 		if !ok || key == (stackkey.Key{}) {
 			print := l.Fingerprint()
 			if i, ok = byPrint[print]; !ok {
 				i = len(groups)
-				groups = append(groups, Group{Fingerprint: print, Example: l, FirstJiffies: l.Jiffies, LastJiffies: l.Jiffies, Youngest: l.Age})
+				groups = append(groups, Group{Fingerprint: print, Example: *l, FirstJiffies: l.Jiffies, LastJiffies: l.Jiffies, Youngest: l.Age})
 				byPrint[print] = i
 			}
 			known[key] = i
 		}
-		groups[i].Index = append(groups[i].Index, n)
-		groups[i].add(&l)
+		groups[i].add(l)
 	}
 	slices.SortStableFunc(groups, func(a, b Group) int {
 		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Count, a.Count))
@@ -107,7 +106,8 @@ func Groups(leaks []Leak) []Group {
 
 func (g *Group) add(l *Leak) {
 	g.Count += l.Objects()
-	if g.Bytes += l.Bytes(); g.Bytes < l.Bytes() {
+	bytes := l.Bytes()
+	if g.Bytes += bytes; g.Bytes < bytes {
 		g.Bytes = math.MaxUint64
 	}
 	g.FirstJiffies = min(g.FirstJiffies, l.Jiffies)

@@ -103,9 +103,9 @@ func TestGroups(t *testing.T) {
 		{Addr: 6, Size: math.MaxUint64, Jiffies: 70},
 	}
 	want := []Group{
-		{Example: leaks[4], Index: []int{4, 5}, Count: 2, Bytes: math.MaxUint64, FirstJiffies: 70, LastJiffies: 70},
-		{Example: leaks[1], Index: []int{1}, Count: 1, Bytes: 100, FirstJiffies: 60, LastJiffies: 60},
-		{Example: leaks[0], Index: []int{0, 2, 3}, Count: 3, Bytes: 24, FirstJiffies: 40, LastJiffies: 70, Oldest: 7 * time.Second, Youngest: 2 * time.Second},
+		{Example: leaks[4], Count: 2, Bytes: math.MaxUint64, FirstJiffies: 70, LastJiffies: 70},
+		{Example: leaks[1], Count: 1, Bytes: 100, FirstJiffies: 60, LastJiffies: 60},
+		{Example: leaks[0], Count: 3, Bytes: 24, FirstJiffies: 40, LastJiffies: 70, Oldest: 7 * time.Second, Youngest: 2 * time.Second},
 	}
 	for i := range want {
 		want[i].Fingerprint = want[i].Example.Fingerprint()

@@ -83,7 +83,8 @@ func (o *Options) ask(groups []kmemleak.Group) {
 func headline(leaks []kmemleak.Leak, places int) string {
 	var bytes uint64
 	n := 0
-	for _, l := range leaks {
+	for i := range leaks {
+		l := &leaks[i]
 		n, bytes = n+l.Objects(), sum(bytes, l.Bytes())
 	}
 	s := amount(n, bytes) + " in all"

@@ -23,7 +23,7 @@ func pty(t *testing.T) (outside, inside *os.File) {
 	t.Helper()
 	outside, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
 	if err != nil {
-		t.Skipf("needs a pseudo-terminal: %v", err)
+		t.Skipf("needs a pseudo-terminal: %v (try: mount -t devpts -o ptmxmode=666 devpts /dev/pts)", err)
 	}
 	t.Cleanup(func() { outside.Close() })
 	n, err := unix.IoctlGetInt(int(outside.Fd()), unix.TIOCGPTN)
@@ -35,7 +35,7 @@ func pty(t *testing.T) (outside, inside *os.File) {
 	}
 	inside, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("needs a pseudo-terminal: %v", err)
+		t.Skipf("needs a pseudo-terminal: %v (try: mount -t devpts -o ptmxmode=666 devpts /dev/pts)", err)
 	}
 	t.Cleanup(func() { inside.Close() })
 	return outside, inside
