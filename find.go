@@ -99,7 +99,7 @@ func (d *Detector) find(ctx context.Context, o *options, w *watch) (f Finding, e
 	}
 	s := &search{
 		machine: d.machine(), watch: w, options: o, finding: &f,
-		begun: begun, seen: make(map[identity]sighting), calls: make(map[stackkey.Key][]Call),
+		begun: begun, seen: make(map[identity]sighting), calls: make(map[stackkey.Key[Frame, Call]][]Call),
 	}
 	if err := s.begin(ctx, d); err != nil {
 		return f, fmt.Errorf("find: %w", err)

@@ -82,12 +82,12 @@ func Groups(leaks []Leak) []Group {
 	var groups []Group
 	byPrint := make(map[string]int)
 	// Leaks from one report share equal backtraces, so most need no fingerprint.
-	known := make(map[stackkey.Key]int)
+	known := make(map[stackkey.Key[Frame, Call]]int)
 	for n := range leaks {
 		l := &leaks[n]
 		key := stackkey.Of(l.Backtrace, l.Calls)
 		i, ok := known[key]
-		if !ok || key == (stackkey.Key{}) {
+		if !ok || key == (stackkey.Key[Frame, Call]{}) {
 			print := l.Fingerprint()
 			if i, ok = byPrint[print]; !ok {
 				i = len(groups)

@@ -22,7 +22,7 @@ type search struct {
 
 	seen     map[identity]sighting // every relevant leak of any reading
 	readings int
-	calls    map[stackkey.Key][]Call
+	calls    map[stackkey.Key[Frame, Call]][]Call
 	proof    proof
 	pace     pace
 }

@@ -28,7 +28,7 @@ func ownerOf(calls []kmemleak.Call) owner {
 // report share a few hundred backtraces.
 type memo[T any] struct {
 	of     func(l kmemleak.Leak) T
-	shared map[stackkey.Key]T
+	shared map[stackkey.Key[kmemleak.Frame, kmemleak.Call]]T
 	equal  map[string]T
 	key    []byte
 }
@@ -37,7 +37,7 @@ type memo[T any] struct {
 const maxMemo = 4096
 
 func newMemo[T any](of func(kmemleak.Leak) T) *memo[T] {
-	return &memo[T]{of: of, shared: make(map[stackkey.Key]T), equal: make(map[string]T)}
+	return &memo[T]{of: of, shared: make(map[stackkey.Key[kmemleak.Frame, kmemleak.Call]]T), equal: make(map[string]T)}
 }
 
 func (m *memo[T]) get(l kmemleak.Leak) T {

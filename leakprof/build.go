@@ -21,7 +21,7 @@ import (
 type builder struct {
 	Options
 	profile   *profile.Profile
-	shared    map[stackkey.Key]stack
+	shared    map[stackkey.Key[kmemleak.Frame, kmemleak.Call]]stack
 	stacks    map[string]stack
 	samples   map[sampleKey]*profile.Sample
 	locations map[string]*profile.Location
@@ -61,7 +61,7 @@ func newBuilder(o *Options) *builder {
 			PeriodType:        &profile.ValueType{Type: "leaked_space", Unit: "bytes"},
 			Period:            1,
 		},
-		shared:    make(map[stackkey.Key]stack),
+		shared:    make(map[stackkey.Key[kmemleak.Frame, kmemleak.Call]]stack),
 		stacks:    make(map[string]stack),
 		samples:   make(map[sampleKey]*profile.Sample),
 		locations: make(map[string]*profile.Location),

@@ -117,7 +117,7 @@ func lookUp(ctx context.Context, std stdio, s *kmemleak.Symbolizer, leaks []kmem
 // backtraces yields those of leaks, once if leaks of one place share it.
 func backtraces(leaks []kmemleak.Leak) iter.Seq[[]kmemleak.Frame] {
 	return func(yield func([]kmemleak.Frame) bool) {
-		done := make(map[stackkey.Key]bool)
+		done := make(map[stackkey.Key[kmemleak.Frame, kmemleak.Call]]bool)
 		for _, l := range leaks {
 			key := stackkey.Of(l.Backtrace, l.Calls)
 			if !done[key] && !yield(l.Backtrace) {

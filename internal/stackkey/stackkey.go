@@ -10,14 +10,15 @@ package stackkey
 // Equal keys stand for equal backtraces, but equal backtraces may have different keys.
 // The zero Key stands for those without frames. A Key keeps the backtrace in memory, and
 // says nothing of one that is modified later.
-type Key struct {
-	frame, call any // pointers to the first ones
-	n           int // frames
+type Key[Frame, Call any] struct {
+	frame *Frame // the first one
+	call  *Call  // the first one
+	n     int    // frames
 }
 
 // Of returns the key of a backtrace with these frames and calls.
-func Of[Frame, Call any](frames []Frame, calls []Call) Key {
-	k := Key{n: len(frames)}
+func Of[Frame, Call any](frames []Frame, calls []Call) Key[Frame, Call] {
+	k := Key[Frame, Call]{n: len(frames)}
 	if len(frames) > 0 {
 		k.frame = &frames[0]
 	}

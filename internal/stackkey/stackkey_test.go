@@ -10,7 +10,7 @@ func TestOf(t *testing.T) {
 	calls := make([]string, 1)
 	for _, tt := range []struct {
 		name  string
-		a, b  Key
+		a, b  Key[int, string]
 		equal bool
 	}{
 		{"the same", Of(first, calls), Of(first, calls), true},
@@ -18,7 +18,7 @@ func TestOf(t *testing.T) {
 		{"a part", Of(first, calls), Of(first[:2], calls), false},
 		{"other calls", Of(first, calls), Of[int, string](first, nil), false},
 		{"empty and nil", Of(first[:0], calls[:0]), Of[int, string](nil, nil), true},
-		{"nothing", Of[int, string](nil, nil), Key{}, true},
+		{"nothing", Of[int, string](nil, nil), Key[int, string]{}, true},
 	} {
 		if got := tt.a == tt.b; got != tt.equal {
 			t.Errorf("%s: equal is %v, want %v", tt.name, got, tt.equal)
