@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/kmemleak/kmemleak/internal/machine"
@@ -82,8 +83,11 @@ func (d *Detector) During(ctx context.Context, f func(), opts ...Option) (Findin
 	if w.From, err = machine.Mark(ctx, m); err != nil {
 		return Finding{}, fmt.Errorf("find: read jiffies: %w", err)
 	}
+	release := sync.OnceFunc(m.TurnOver(ctx))
+	defer release() // f may end the goroutine
 	f()
 	o.ended = time.Now()
+	release()
 	if w.To, err = m.Jiffies(ctx); err != nil {
 		return Finding{}, fmt.Errorf("find: read jiffies: %w", err)
 	}
@@ -200,6 +204,8 @@ func (s *search) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.proof.unmake(undo, m)) }()
 
+	// Objects whose freeing was put off would be reported.
+	m.Barrier(ctx)
 	err = s.protocol(ctx)
 	if interfered := s.interference(undo); interfered != nil && !errors.Is(err, ErrDisabled) {
 		err = interfered

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -22,7 +23,10 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	// The kernel counts in ticks of up to 10 ms.
 	const tick = 20 * time.Millisecond
 	enough := max(scansFor(n), s.options.scans-1)
-	s.pace = pace{scans: 1 + enough}
+	s.pace = pace{scans: 1 + enough, thoroughness: thoroughness}
+	if s.options.thorough {
+		s.pace.scans, s.pace.thoroughness = s.pace.scans+n+1, moreThoroughness
+	}
 	if s.options.minAge > 0 {
 		s.pace.aged = s.options.ended.Add(s.options.minAge + tick)
 	}
@@ -32,6 +36,10 @@ func (s *search) protocol(ctx context.Context) (err error) {
 		return err
 	}
 	if err := s.age(ctx); err != nil {
+		return err
+	}
+	suspects, err := s.suspects(ctx, n)
+	if err != nil {
 		return err
 	}
 	aged := time.Now()
@@ -51,7 +59,7 @@ func (s *search) protocol(ctx context.Context) (err error) {
 				break
 			}
 			bound := scan >= enough+maxRounds
-			if (agreed || bound) && scan >= enough && time.Since(aged) >= thoroughness {
+			if (agreed || bound) && scan >= enough && time.Since(aged) >= s.pace.thoroughness {
 				s.settle(ctx, now)
 				if err = context.Cause(ctx); err == nil && !agreed && s.proof.found {
 					err = fmt.Errorf("%w in %d scans: %d leaks, and %d that were reported before (see Finding.Vanished; look for less with During, Since or InModule, or again when less goes on)",
@@ -68,7 +76,44 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	f.Known = now.known
 	f.Leaks, f.Suppressions = s.options.suppress.Filter(now.leaks, time.Now())
 	f.Ignored = now.ignored + len(now.leaks) - len(f.Leaks)
+	suspects, _ = s.options.suppress.Filter(suspects, time.Now())
+	f.Suspects = slices.DeleteFunc(suspects, func(l Leak) bool {
+		id := identityOf(l)
+		return slices.ContainsFunc(now.leaks, func(l Leak) bool { return identityOf(l) == id }) || s.fate(ctx, l) == FateFreed
+	})
 	return err
+}
+
+// suspects returns what scans report that do not look at stacks, if the options ask for
+// it. Later scans show which of it are leaks.
+func (s *search) suspects(ctx context.Context, n int) (suspects []Leak, err error) {
+	if !s.options.thorough {
+		return nil, nil
+	}
+	defer func() {
+		if onErr := s.machine.Command(context.WithoutCancel(ctx), "stack=on"); err == nil && onErr != nil {
+			err = fmt.Errorf("have scans look at stacks again: %w", onErr)
+		}
+	}()
+	if err := s.machine.Command(ctx, "stack=off"); err != nil {
+		return nil, fmt.Errorf("have scans leave out stacks: %w", err)
+	}
+	// The first of them computes the checksums of what stacks hid until now.
+	for range n + 1 {
+		if err := s.scan(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s.machine.Apart(func() {
+		var r *reading
+		if r, err = s.read(ctx, new(reading)); err == nil {
+			suspects = r.leaks
+		}
+	})
+	// Nothing of this has been reported by a scan that counts.
+	clear(s.seen)
+	s.readings, s.proof.found = 0, s.options.proof == ""
+	return suspects, err
 }
 
 // minUnrefScans is how many scans in a row must find an object unreferenced: 1, but

@@ -40,6 +40,8 @@ type options struct {
 	limit  int
 	proof  string
 
+	thorough bool
+
 	symbolizer *Symbolizer
 	progress   func(Progress)
 	suppress   Suppressions
@@ -210,6 +212,17 @@ func Ended(t time.Time) Option {
 func Scans(n int) Option {
 	return optionFunc(func(o *options) error {
 		o.scans = n
+		return nil
+	})
+}
+
+// Thorough makes Find look for 10 s at least, and also find what only values on kernel
+// stacks point to: see [Finding.Suspects]. It makes some scans that leave out stacks, and
+// sees to it that the last ones do not. If the kernel has CONFIG_VMAP_STACK, scans look at
+// stacks in any case, and there are no Suspects. docs/guarantees.md has numbers.
+func Thorough() Option {
+	return optionFunc(func(o *options) error {
+		o.thorough = true
 		return nil
 	})
 }

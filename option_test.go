@@ -161,6 +161,32 @@ var behaving = map[string]func(t *testing.T, k *kerneltest.Kernel){
 			t.Errorf("%+v, want proved calls beside the backtrace as printed", l)
 		}
 	},
+	// Some objects only stacks know: for good, up to the last scans, and until they are freed.
+	"Thorough": func(t *testing.T, k *kerneltest.Kernel) {
+		leaks := alloc(k, 5)
+		for _, l := range leaks[1:] {
+			k.ReferenceFromStack(l.Addr, true)
+		}
+		start := time.Now()
+		f, err := examine(t, k, kmemleak.Thorough(), kmemleak.Ignore(func(l kmemleak.Leak) bool { return l.Addr == leaks[4].Addr }),
+			atStage(kmemleak.StageScanning, func(scan int) {
+				if scan == 4 {
+					k.ReferenceFromStack(leaks[2].Addr, false)
+					k.Free(leaks[3].Addr)
+				}
+			}))
+		addrs := func(leaks []kmemleak.Leak) (addrs []uint64) {
+			for _, l := range leaks {
+				addrs = append(addrs, l.Addr)
+			}
+			return addrs
+		}
+		got := []any{addrs(f.Leaks), addrs(f.Suspects), k.Commands()[:6], len(f.Vanished), time.Since(start) > 15*time.Second}
+		want := []any{addrs([]kmemleak.Leak{leaks[0], leaks[2]}), addrs(leaks[1:2]), []string{"stack=on", "scan", "stack=off", "scan", "scan", "stack=on"}, 0, true}
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+	},
 	"WithProgress": func(t *testing.T, k *kerneltest.Kernel) {
 		population(k)
 		k.SetScanTime(2500 * time.Millisecond)

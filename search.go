@@ -51,6 +51,9 @@ const (
 	// mostly of an interrupt, hides an object for a while. One scan more takes
 	// 20 ms where Find is used for tests.
 	thoroughness = time.Second
+
+	// moreThoroughness is the same with the option Thorough.
+	moreThoroughness = 10 * time.Second
 )
 
 // scansFor returns how many scans of objects that are old enough there must be where n
@@ -143,6 +146,8 @@ type pace struct {
 	scans int       // that the search takes, if nothing changes meanwhile
 	aged  time.Time // when all objects are old enough; zero: at once
 
+	thoroughness time.Duration
+
 	begun time.Time     // of the scan that goes on; zero if none does
 	last  time.Duration // that a scan has taken; 0 if none has ended
 }
@@ -158,7 +163,7 @@ func (p *pace) left(scans int) time.Duration {
 	}
 	left := time.Duration(max(p.scans-scans, 0)) * p.last
 	if scans <= 1 {
-		left = max(left, thoroughness) + max(time.Until(p.aged), 0)
+		left = max(left, p.thoroughness) + max(time.Until(p.aged), 0)
 	}
 	if !p.begun.IsZero() {
 		left += max(p.last-time.Since(p.begun), 0)

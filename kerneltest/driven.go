@@ -237,6 +237,10 @@ func (d driven) Setting(ctx context.Context, _ string) (string, error) {
 	return strconv.Itoa(d.k.minUnrefScans), nil
 }
 
+func (d driven) TurnOver(context.Context) (release func()) { return func() {} }
+
+func (d driven) Barrier(context.Context) {}
+
 func (d driven) ScanThread(ctx context.Context) (bool, error) {
 	leave, err := d.enter(ctx, AutoScan)
 	if err != nil {

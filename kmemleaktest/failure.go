@@ -25,6 +25,9 @@ func report(t T, o *options, f kmemleak.Finding, err error) {
 	if note := vanishedNote(f.Vanished); note != "" {
 		t.Logf("kmemleak: %s", note)
 	}
+	if n := len(f.Suspects); n > 0 {
+		t.Logf("kmemleak: %d objects that only kernel stacks point to may be leaks, and count as none; one is of %s", n, leakfmt.Owner(f.Suspects[0], shown))
+	}
 	// After a scan it is certain that the kernel had kmemleak. That it is off now is not
 	// for SkipIfUnavailable.
 	if err != nil && f.Scans == 0 {

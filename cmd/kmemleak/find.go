@@ -40,6 +40,10 @@ output goes to standard error, so that standard output has only the leaks.
     kmemleak find -module hello_kernel -- insmod hello-kernel.ko
     kmemleak find -format junit -o leaks.xml -- make -C tests run
 
+Old values in the kernel's memory can hide leaks. Boot it with init_on_alloc=1 to
+find nearly all at the first time; -thorough looks longer and names suspects,
+which are leaks only if a later search finds them.
+
 No leaks may mean that something hides them all. The kernel's kmemleak-test.ko
 leaks when it is loaded. With -proof kmemleak-test.ko, the search fails (2)
 unless that leak is found.
@@ -62,6 +66,7 @@ type search struct {
 	to                        output
 	modules                   list
 	suppress, baseline, proof string
+	thorough                  bool
 }
 
 func (s *search) define(flags *flag.FlagSet) {
@@ -70,6 +75,7 @@ func (s *search) define(flags *flag.FlagSet) {
 	flags.Var(&s.modules, "module", "find only the leaks of this `module` and of unknown owners (repeatable)")
 	flags.StringVar(&s.suppress, "suppress", "", "leave out the leaks that match this `file` of suppressions")
 	flags.StringVar(&s.baseline, "baseline", "", "leave out the leaks in this `file`, found earlier on the same boot")
+	flags.BoolVar(&s.thorough, "thorough", false, "look for 10 s at least, and name what only kernel stacks point to")
 	flags.StringVar(&s.proof, "proof", "", "load this `module` (.ko), which leaks, to prove that leaks are found")
 }
 
@@ -118,6 +124,10 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 	for _, doubt := range found.Doubts {
 		fmt.Fprintf(std.err, "kmemleak find: not sure: %v\n", doubt)
 	}
+	for _, g := range kmemleak.Groups(found.Suspects) {
+		fmt.Fprintf(std.err, "kmemleak find: suspect, not counted: %d bytes in %d objects that only kernel stacks point to, of %s\n",
+			g.Bytes, g.Count, leakfmt.Owner(g.Example, &leakfmt.Options{Symbolizer: symbolizer}))
+	}
 	if failed != nil && !errors.As(failed, new(commandError)) {
 		err = errors.Join(failed, err)
 	}
@@ -147,6 +157,9 @@ func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []
 			return nil, err
 		}
 		options = append(options, kmemleak.Baseline(leaks))
+	}
+	if s.thorough {
+		options = append(options, kmemleak.Thorough())
 	}
 	if s.proof != "" {
 		options = append(options, kmemleak.ProofOfLife(s.proof))

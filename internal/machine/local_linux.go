@@ -32,6 +32,13 @@ func (local) Setting(_ context.Context, name string) (string, error) {
 	return strings.TrimSpace(string(data)), err
 }
 
+func (local) Barrier(context.Context) {
+	if file, err := os.OpenFile(rcuBarrier, os.O_WRONLY, 0); err == nil {
+		_, _ = file.WriteString("1")
+		_ = file.Close()
+	}
+}
+
 func (local) ScanThread(context.Context) (bool, error) {
 	processes, err := os.ReadDir("/proc")
 	if err != nil {

@@ -68,6 +68,14 @@ type Machine interface {
 	Jiffies(ctx context.Context) (uint64, error)
 	// Setting reads a small file of /proc or /sys, without the blanks around it.
 	Setting(ctx context.Context, name string) (string, error)
+	// TurnOver sees to it that what is allocated next is not hidden by stale pointers of the
+	// slab allocator, as far as that can be had. The caller releases what that takes before
+	// scans that count.
+	TurnOver(ctx context.Context) (release func())
+	// Barrier waits until all that RCU was to free by now is free, if the kernel lets
+	// others ask for that. It has no error: objects that are not free yet are rarely
+	// reported, and never confirmed.
+	Barrier(ctx context.Context)
 	// ScanThread reports whether the kernel's own scanning thread runs. The error is
 	// ErrHidden if it could not be seen.
 	ScanThread(ctx context.Context) (bool, error)
@@ -148,6 +156,10 @@ func ModuleName(file string) string {
 	name, _, _ := strings.Cut(filepath.Base(file), ".ko")
 	return strings.ReplaceAll(name, "-", "_")
 }
+
+// rcuBarrier is the parameter that makes the kernel wait for RCU's callbacks
+// (do_rcu_barrier in kernel/rcu/tree.c; not in Linux 6.1).
+const rcuBarrier = "/sys/module/rcutree/parameters/do_rcu_barrier"
 
 // notMounted is the error where no debugfs could hold the control file.
 func notMounted(where, remedy string) error {

@@ -274,6 +274,13 @@ func (r remote) Setting(ctx context.Context, name string) (string, error) {
 	return strings.TrimSpace(text), err
 }
 
+// TurnOver does nothing: shells have no means for it.
+func (remote) TurnOver(context.Context) (release func()) { return func() {} }
+
+func (r remote) Barrier(ctx context.Context) {
+	_, _ = r.output(ctx, fmt.Sprintf("[ ! -e %[1]s ] || echo 1 >%[1]s", rcuBarrier))
+}
+
 func (r remote) ScanThread(ctx context.Context) (bool, error) {
 	// Processes end while they are listed.
 	text, err := r.output(ctx, "cat /proc/[0-9]*/stat 2>/dev/null || true")
