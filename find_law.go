@@ -22,7 +22,14 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	}
 	// The kernel counts in ticks of up to 10 ms.
 	const tick = 20 * time.Millisecond
-	enough := max(scansFor(n), s.options.scans-1)
+	enough := scansFor(n)
+	if k := s.options.scans - 1; k >= 0 {
+		enough = max(k, n)
+	}
+	hurried := enough < scansFor(n)
+	if hurried {
+		s.doubt("%d scans were made, as the option Scans has it: leaks that stale values hid from one of them may be missing (%d scans make sure)", 1+enough, 1+scansFor(n))
+	}
 	s.pace = pace{scans: 1 + enough, thoroughness: thoroughness}
 	if s.options.thorough {
 		s.pace.scans, s.pace.thoroughness = s.pace.scans+n+1, moreThoroughness
@@ -59,9 +66,9 @@ func (s *search) protocol(ctx context.Context) (err error) {
 				break
 			}
 			bound := scan >= enough+maxRounds
-			if (agreed || bound) && scan >= enough && time.Since(aged) >= s.pace.thoroughness {
+			if scan >= enough && (hurried || (agreed || bound) && time.Since(aged) >= s.pace.thoroughness) {
 				s.settle(ctx, now)
-				if err = context.Cause(ctx); err == nil && !agreed && s.proof.found {
+				if err = context.Cause(ctx); err == nil && !hurried && !agreed && s.proof.found {
 					err = fmt.Errorf("%w in %d scans: %d leaks, and %d that were reported before (see Finding.Vanished; look for less with During, Since or InModule, or again when less goes on)",
 						ErrUnsettled, s.finding.Scans, len(now.leaks), len(s.finding.Vanished))
 				}

@@ -50,6 +50,7 @@ type Finding struct {
 	//     noticed only if it removes leaks that had been read.
 	//   - The kernel's threads cannot be seen, so that its scanning thread was not stopped.
 	//   - A search that was killed had left the automatic scan off.
+	//   - [Scans] asked for fewer scans than it takes to be sure.
 	Doubts []error
 }
 

@@ -207,8 +207,11 @@ func Ended(t time.Time) Option {
 	})
 }
 
-// Scans asks for at least n scans in all. Find makes as many as docs/guarantees.md derives,
-// 4 in most kernels, however small n is. More scans find more of what stale pointers hide.
+// Scans asks for n scans in all, and a few more if these do not agree. The default is
+// what docs/guarantees.md derives, 4 in most kernels. More scans find more of what stale
+// pointers hide. Fewer take less time on big machines: Find then ends after the n-th, of
+// which there are at least 2, and [Finding.Doubts] says that leaks may be missing. The
+// default stays if n is not positive.
 func Scans(n int) Option {
 	return optionFunc(func(o *options) error {
 		o.scans = n

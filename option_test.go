@@ -108,10 +108,22 @@ var behaving = map[string]func(t *testing.T, k *kerneltest.Kernel){
 		}
 	},
 	"Scans": func(t *testing.T, k *kerneltest.Kernel) {
-		for n, atLeast := range map[int]int{-1: 3, 2: 3, 40: 40} {
-			if f, err := examine(t, k, kmemleak.Scans(n)); err != nil || f.Scans < atLeast || f.Scans > atLeast+10 {
-				t.Errorf("%d: %d scans, %v, want %d and a few", n, f.Scans, err, atLeast)
+		leak := alloc(k, 1)[0]
+		for _, tt := range []struct{ n, minUnref, atLeast, more, doubts int }{
+			{-1, 1, 4, 60, 0}, {0, 1, 4, 60, 0}, {1, 1, 2, 0, 1}, {2, 1, 2, 0, 1}, {3, 1, 3, 0, 1}, {4, 1, 4, 60, 0}, {80, 1, 80, 10, 0},
+			{2, 3, 4, 0, 1}, {9, 3, 9, 0, 1}, {10, 3, 10, 60, 0},
+		} {
+			k.SetMinUnrefScans(tt.minUnref)
+			f, err := examine(t, k, kmemleak.Scans(tt.n))
+			if err != nil || f.Scans < tt.atLeast || f.Scans > tt.atLeast+tt.more || len(f.Doubts) != tt.doubts || len(f.Leaks) != 1 {
+				t.Errorf("%+v: %d scans, %d leaks, %v, doubts %v", tt, f.Scans, len(f.Leaks), err, f.Doubts)
 			}
+		}
+		// What one of few scans does not see is missing, and that is said.
+		k.SetMinUnrefScans(1)
+		k.HideFrom(leak.Addr, k.Scans()+2)
+		if f, err := examine(t, k, kmemleak.Scans(2)); err != nil || len(f.Leaks) != 0 || len(f.Doubts) != 1 {
+			t.Errorf("%d leaks, %v, doubts %v, want none and a doubt", len(f.Leaks), err, f.Doubts)
 		}
 	},
 	"MaxLeaks": func(t *testing.T, k *kerneltest.Kernel) {

@@ -18,7 +18,7 @@ import (
 // too.
 //
 // The test case "search" has an error if [Options.Err] is not nil, and passes
-// otherwise. Each group of leaks is a failed test case beside it. Its class is the
+// otherwise. Its output has [Options.Doubts]. Each group of leaks is a failed test case beside it. Its class is the
 // module, or "kernel" for the kernel image. Its name is the owner, see
 // [kmemleak.OwnerOf], followed by the fingerprint if several groups have the same
 // owner. Its text is that of [Text]. All groups beyond Options.MaxGroups are one test
@@ -34,6 +34,9 @@ func JUnit(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	if options.Err != nil {
 		suite.Errors = 1
 		search.Error = newProblem("error", errorText(options.Err), "")
+	}
+	for _, doubt := range options.Doubts {
+		search.Output += "not sure: " + errorText(doubt) + "\n"
 	}
 	suite.Cases = append([]junitCase{search}, junitCases(leaks, &options)...)
 	suite.Tests = len(suite.Cases)
@@ -76,6 +79,7 @@ type junitCase struct {
 	Name    string        `xml:"name,attr"`
 	Error   *junitProblem `xml:"error"`
 	Failure *junitProblem `xml:"failure"`
+	Output  string        `xml:"system-out,omitempty"`
 }
 
 type junitProblem struct {

@@ -49,6 +49,9 @@ func readJUnit(t testing.TB, text []byte) (cases []string) {
 				t.Errorf("%s: %q is not the beginning of %q", name, c.Failure.Message, c.Failure.Text)
 			}
 		}
+		if c.Output != "" {
+			result += ", says " + c.Output
+		}
 		cases = append(cases, name+" "+result)
 	}
 	for _, n := range [][3]int{{suites.Tests, suites.Failures, suites.Errors}, {suite.Tests, suite.Failures, suite.Errors}} {
@@ -71,6 +74,9 @@ func TestJUnit(t *testing.T) {
 	}{
 		{"no leaks", nil, nil, []string{"kmemleak: search passed"}},
 		{"could not look", nil, &Options{Err: errors.New("off\n]]><&\x00")}, []string{"kmemleak: search error: off; ]]><&\ufffd"}},
+		{"not sure of none", nil, &Options{Doubts: []error{errors.New("2 scans\x00"), errors.New("who")}}, []string{
+			"kmemleak: search passed, says not sure: 2 scans\ufffd\nnot sure: who\n",
+		}},
 		{"leaks", leaks, &Options{Symbolizer: s}, []string{
 			"kmemleak: search passed",
 			"hello_kernel: myfunc 7a2b3f2db5b8094b failed: 2 leaks, 8192 bytes: myfunc" + source + ":29",

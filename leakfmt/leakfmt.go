@@ -40,6 +40,10 @@ type Options struct {
 	// the search took place.
 	Err error
 
+	// Doubts is what the search could not make sure of, [kmemleak.Finding.Doubts]. Text and
+	// JUnit say it; the other formats have no place for it.
+	Doubts []error
+
 	// Time is when the search took place, for JUnit and OpenMetrics. The zero time is
 	// left out.
 	Time time.Time

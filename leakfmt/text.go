@@ -33,6 +33,8 @@ func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	p := newPrinter(w, o)
 	groups := kmemleak.Groups(leaks)
 	switch {
+	case p.Err == nil && len(leaks) == 0 && len(p.Doubts) > 0:
+		p.line(bold, "no leaks found, but the search is not sure of that")
 	case p.Err == nil && len(leaks) == 0:
 		p.line(bold, "no leaks")
 	case len(leaks) == 0:
@@ -42,6 +44,9 @@ func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 		if p.Err != nil {
 			p.line(bold, "leaks may be missing: %s", errorText(p.Err))
 		}
+	}
+	for _, doubt := range p.Doubts {
+		p.line(plain, "  not sure: %s", errorText(doubt))
 	}
 	shown := bound(len(groups), p.MaxGroups)
 	o.ask(groups[:shown])

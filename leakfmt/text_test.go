@@ -185,6 +185,8 @@ func TestText(t *testing.T) {
 	}{
 		{"no leaks", nil, nil, "no leaks\n"},
 		{"could not look", nil, &Options{Err: kmemleak.ErrDisabled}, "could not look for leaks: kmemleak is switched off\n"},
+		{"not sure of none", nil, &Options{Doubts: []error{errors.New("2 scans\n\x1b"), errors.New("who")}},
+			"no leaks found, but the search is not sure of that\n  not sure: 2 scans; \ufffd\n  not sure: who\n"},
 		{"leaks and an error", many[:1], &Options{Err: kmemleak.ErrTruncated, Detail: Brief}, `1 leak, 100 bytes in all
 leaks may be missing: more leaks than the limit
   1 leak, 100 bytes: lose+0x1/0x10 [m]

@@ -29,7 +29,7 @@ scans until two scans agree, and fails if somebody else controls kmemleak
 meanwhile. The kernel's own scans are stopped for that time, and scans look at
 stacks from then on (stack=on). Nothing is cleared. If find could not make sure
 of something, such as who controls kmemleak where fanotify is missing, it says
-so on standard error; the exit status stays the same.
+so, on standard error if it writes for programs; the exit status stays the same.
 
 With a command, find runs it first, and finds what was allocated meanwhile and
 is leaked, whether by the command, an interrupt or another program. Go tests in
@@ -66,6 +66,7 @@ type search struct {
 	to                        output
 	modules                   list
 	suppress, baseline, proof string
+	scans                     int
 	thorough                  bool
 }
 
@@ -75,6 +76,7 @@ func (s *search) define(flags *flag.FlagSet) {
 	flags.Var(&s.modules, "module", "find only the leaks of this `module` and of unknown owners (repeatable)")
 	flags.StringVar(&s.suppress, "suppress", "", "leave out the leaks that match this `file` of suppressions")
 	flags.StringVar(&s.baseline, "baseline", "", "leave out the leaks in this `file`, found earlier on the same boot")
+	flags.IntVar(&s.scans, "scans", 0, "make so many `scans`; less than 4 take less time on big machines, and may miss leaks, which is said then")
 	flags.BoolVar(&s.thorough, "thorough", false, "look for 10 s at least, and name what only kernel stacks point to")
 	flags.StringVar(&s.proof, "proof", "", "load this `module` (.ko), which leaks, to prove that leaks are found")
 }
@@ -121,8 +123,10 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 		}
 	}
 	std.progress.clear()
-	for _, doubt := range found.Doubts {
-		fmt.Fprintf(std.err, "kmemleak find: not sure: %v\n", doubt)
+	if !s.to.says() {
+		for _, doubt := range found.Doubts {
+			fmt.Fprintf(std.err, "kmemleak find: not sure: %v\n", doubt)
+		}
 	}
 	for _, g := range kmemleak.Groups(found.Suspects) {
 		fmt.Fprintf(std.err, "kmemleak find: suspect, not counted: %d bytes in %d objects that only kernel stacks point to, of %s\n",
@@ -132,7 +136,7 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 		err = errors.Join(failed, err)
 	}
 	noteModules(std, found.Leaks, noModules)
-	n, err := s.to.report(ctx, std, found.Leaks, err, leakfmt.Options{Symbolizer: symbolizer, Time: time.Now(), Clock: clock()})
+	n, err := s.to.report(ctx, std, found.Leaks, err, leakfmt.Options{Symbolizer: symbolizer, Doubts: found.Doubts, Time: time.Now(), Clock: clock()})
 	switch {
 	case failed == nil:
 	case err == nil && n == 0:
@@ -158,6 +162,7 @@ func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []
 		}
 		options = append(options, kmemleak.Baseline(leaks))
 	}
+	options = append(options, kmemleak.Scans(s.scans))
 	if s.thorough {
 		options = append(options, kmemleak.Thorough())
 	}

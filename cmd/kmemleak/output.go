@@ -52,6 +52,9 @@ func (o *output) report(ctx context.Context, std stdio, leaks []kmemleak.Leak, e
 	return len(leaks), errors.Join(err, notLoaded, o.write(std, leaks, &options))
 }
 
+// says reports whether what is written says what could not be made sure of, to a person.
+func (o *output) says() bool { return o.format.value == "text" && o.file == "" }
+
 // check returns an error if a format for programs would be shown to a person.
 func (o *output) check(std stdio) error {
 	if o.format.value == "pprof" && o.file == "" && terminal.Is(std.out) {
@@ -64,7 +67,7 @@ func (o *output) check(std stdio) error {
 // is left to the message on standard error, unless a program or a file needs to know it
 // and the format can express it.
 func (o *output) write(std stdio, leaks []kmemleak.Leak, options *leakfmt.Options) error {
-	if len(leaks) == 0 && options.Err != nil && (o.format.value == "pprof" || o.format.value == "text" && o.file == "") {
+	if len(leaks) == 0 && options.Err != nil && (o.format.value == "pprof" || o.says()) {
 		return nil
 	}
 	return o.to(std, func(w io.Writer) error { return formats[o.format.value](w, leaks, options) })
