@@ -63,7 +63,7 @@ func builtFixtures(t testing.TB) string {
 	if testing.Short() {
 		t.Skip("builds all fixtures; not with -short")
 	}
-	need(t, "gcc clang-14 dwz gcc-{aarch64,powerpc64le,riscv64,s390x}-linux-gnu gcc-arm-linux-gnueabi gcc-mips64-linux-gnuabi64; rustc by rustup",
+	need(t, "gcc clang-14 dwz gcc-{aarch64,powerpc64le,riscv64,s390x}-linux-gnu gcc-arm-linux-gnueabi gcc-mips64-linux-gnuabi64 rustc",
 		"gcc", "clang-14", "dwz", "rustc", "aarch64-linux-gnu-gcc", "arm-linux-gnueabi-gcc", "riscv64-linux-gnu-gcc",
 		"powerpc64le-linux-gnu-gcc", "s390x-linux-gnu-gcc", "mips64-linux-gnuabi64-gcc")
 	built.Do(func() {

@@ -16,6 +16,9 @@
 # them (/usr/src/linux-source-6.1), not by where they were built.
 set -euo pipefail
 
+# Debian's own tools, whatever stands before them.
+PATH=/usr/bin:$PATH
+
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${KMEMLEAK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kmemleak}/kernels
 

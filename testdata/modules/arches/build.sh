@@ -11,6 +11,8 @@
 # gcc-{aarch64,powerpc64le,riscv64,s390x}-linux-gnu, gcc-arm-linux-gnueabi and
 # gcc-mips64-linux-gnuabi64.
 set -eu
+# Debian's own tools, whatever stands before them: rustup's rustc has no default toolchain.
+PATH=/usr/bin:$PATH
 src=$(cd "$(dirname "$0")" && pwd)
 out=$(mkdir -p "${1:-$src}" && cd "${1:-$src}" && pwd)
 tmp=$(mktemp -d)
