@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -206,12 +207,15 @@ func showProgress(std stdio) kmemleak.Option {
 	})
 }
 
-// left says how much time is left, if that is known.
+// left draws how far a search has come and says how much time is left, if that is known.
 func left(now kmemleak.Progress) string {
-	if seconds := now.Left.Round(time.Second); seconds > 0 {
-		return fmt.Sprintf(" (about %v left)", seconds)
+	const width = 20
+	seconds := now.Left.Round(time.Second)
+	if seconds <= 0 {
+		return ""
 	}
-	return ""
+	done := int(width * now.Elapsed.Seconds() / (now.Elapsed + now.Left).Seconds())
+	return fmt.Sprintf(" [%-*s] about %v left", width, strings.Repeat("=", done), seconds)
 }
 
 // commandError is the error of the command that find ran.

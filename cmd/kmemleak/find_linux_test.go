@@ -131,9 +131,10 @@ func TestShowProgressLeft(t *testing.T) {
 		return p.text
 	}
 	for want, now := range map[string]kmemleak.Progress{
-		"scan 1":                   {Scan: 1},
-		"scan 2 (about 1m1s left)": {Scan: 2, Left: time.Minute + 800*time.Millisecond},
-		"scan 3":                   {Scan: 3, Left: 400 * time.Millisecond},
+		"scan 1": {Scan: 1},
+		"scan 2 [                    ] about 1m1s left": {Scan: 2, Left: time.Minute + 800*time.Millisecond},
+		"scan 2 [===============     ] about 30s left":  {Scan: 2, Elapsed: 90 * time.Second, Left: 30 * time.Second},
+		"scan 3": {Scan: 3, Elapsed: time.Hour, Left: 400 * time.Millisecond},
 	} {
 		if got := option(now); got != want {
 			t.Errorf("%q, want %q", got, want)
