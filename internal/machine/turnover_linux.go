@@ -10,15 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// perSlab is how many objects of a size are allocated. With one, other objects come
-// between the last and what follows more often.
-const perSlab = 3
-
 // slabSizes are those of the caches that kmalloc allocates from, the largest first:
 // what attaching a filter allocates by the way is small.
 var slabSizes = [...]int{8192, 4096, 2048, 1024, 512, 256, 192, 128, 96, 64, 32, 16, 8}
 
-// TurnOver allocates objects of each of kmalloc's sizes on each processor. SLUB keeps
+// TurnOver allocates an object of each of kmalloc's sizes on each processor. SLUB keeps
 // the pointer to the next free object in the middle of a free one. Unless the kernel
 // zeroes what it allocates, the pointer stays there when the object is allocated and not
 // written to as a whole, and then it points to the next object that is allocated from
@@ -49,13 +45,13 @@ func (local) TurnOver(ctx context.Context) (release func()) {
 			if unix.SchedSetaffinity(0, &one) != nil {
 				continue
 			}
-			for i := range len(slabSizes) * perSlab {
+			for _, size := range slabSizes {
 				fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 				if err != nil || ctx.Err() != nil {
 					return // as far as the limit of open files allows
 				}
 				sockets = append(sockets, fd)
-				_ = attach(fd, slabSizes[i/perSlab])
+				_ = attach(fd, size)
 			}
 		}
 	})
