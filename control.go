@@ -232,7 +232,9 @@ func (d *Detector) Jiffies() (uint64, error) {
 
 // Mark waits for the kernel's next tick, 10 ms at most on a running system, and
 // returns its number: what was allocated before the call has other [Leak.Jiffies],
-// what is allocated after it has these or later ones. It begins a [Window].
+// what is allocated after it has these or later ones. It begins a [Window]. On this
+// machine it also sees to it that stale pointers of the slab allocator hide less of that,
+// by 13 sockets for each processor that stay open up to the next scan.
 func (d *Detector) Mark() (uint64, error) {
 	now, err := machine.Mark(context.Background(), d.machine())
 	if err != nil {

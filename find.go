@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/kmemleak/kmemleak/internal/machine"
@@ -83,11 +82,8 @@ func (d *Detector) During(ctx context.Context, f func(), opts ...Option) (Findin
 	if w.From, err = machine.Mark(ctx, m); err != nil {
 		return Finding{}, fmt.Errorf("find: read jiffies: %w", err)
 	}
-	release := sync.OnceFunc(m.TurnOver(ctx))
-	defer release() // f may end the goroutine
 	f()
 	o.ended = time.Now()
-	release()
 	if w.To, err = m.Jiffies(ctx); err != nil {
 		return Finding{}, fmt.Errorf("find: read jiffies: %w", err)
 	}

@@ -237,7 +237,7 @@ func (d driven) Setting(ctx context.Context, _ string) (string, error) {
 	return strconv.Itoa(d.k.minUnrefScans), nil
 }
 
-func (d driven) TurnOver(context.Context) (release func()) { return func() {} }
+func (d driven) TurnOver(context.Context) {}
 
 func (d driven) Barrier(context.Context) {}
 

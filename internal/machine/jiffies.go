@@ -45,7 +45,8 @@ func jiffiesError(err error) error {
 	return err
 }
 
-// Mark waits for the kernel's next tick and returns its number.
+// Mark waits for the kernel's next tick and returns its number. It turns over what may
+// hide what is allocated from then on.
 func Mark(ctx context.Context, m Machine) (uint64, error) {
 	const patience = 5 * time.Second
 	before, err := m.Jiffies(ctx)
@@ -58,6 +59,7 @@ func Mark(ctx context.Context, m Machine) (uint64, error) {
 			return 0, err
 		}
 		if now != before {
+			m.TurnOver(ctx)
 			return now, nil
 		}
 	}

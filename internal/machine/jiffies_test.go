@@ -14,8 +14,11 @@ import (
 // ticking is a machine whose counter moves on at the third reading.
 type ticking struct {
 	Machine
-	read int
+	read   int
+	turned int // readings before TurnOver
 }
+
+func (m *ticking) TurnOver(context.Context) { m.turned = m.read }
 
 func (m *ticking) Jiffies(context.Context) (uint64, error) {
 	m.read++
@@ -23,8 +26,9 @@ func (m *ticking) Jiffies(context.Context) (uint64, error) {
 }
 
 func TestMark(t *testing.T) {
-	if got, err := Mark(t.Context(), new(ticking)); got != 11 || err != nil {
-		t.Errorf("%d, %v, want 11", got, err)
+	m := new(ticking)
+	if got, err := Mark(t.Context(), m); got != 11 || err != nil || m.turned != m.read {
+		t.Errorf("%d, %v, want 11; turned over after %d readings of %d", got, err, m.turned, m.read)
 	}
 }
 

@@ -27,7 +27,7 @@ func (local) ScanThread(context.Context) (bool, error)          { return false, 
 func (local) Lock(context.Context, func()) (func(), error)      { return nil, errNotLinux }
 func (local) Watch() (Watcher, error)                           { return nil, errNotLinux }
 func (local) Apart(f func())                                    { f() }
-func (local) TurnOver(context.Context) (release func())         { return func() {} }
+func (local) TurnOver(context.Context)                          {}
 func (local) Barrier(context.Context)                           {}
 func (local) NoteStopped(bool)                                  {}
 func (local) WasStopped() bool                                  { return false }

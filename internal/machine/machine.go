@@ -69,9 +69,9 @@ type Machine interface {
 	// Setting reads a small file of /proc or /sys, without the blanks around it.
 	Setting(ctx context.Context, name string) (string, error)
 	// TurnOver sees to it that what is allocated next is not hidden by stale pointers of the
-	// slab allocator, as far as that can be had. The caller releases what that takes before
-	// scans that count.
-	TurnOver(ctx context.Context) (release func())
+	// slab allocator, as far as that can be had. What that takes is kept up to the next
+	// scan of this process.
+	TurnOver(ctx context.Context)
 	// Barrier waits until all that RCU was to free by now is free, if the kernel lets
 	// others ask for that. It has no error: objects that are not free yet are rarely
 	// reported, and never confirmed.

@@ -275,7 +275,7 @@ func (r remote) Setting(ctx context.Context, name string) (string, error) {
 }
 
 // TurnOver does nothing: shells have no means for it.
-func (remote) TurnOver(context.Context) (release func()) { return func() {} }
+func (remote) TurnOver(context.Context) {}
 
 func (r remote) Barrier(ctx context.Context) {
 	_, _ = r.output(ctx, fmt.Sprintf("[ ! -e %[1]s ] || echo 1 >%[1]s", rcuBarrier))

@@ -28,6 +28,9 @@ func (l local) Scan(ctx context.Context) error {
 	// come through the Go runtime.
 	const delivery = 20 * time.Millisecond
 	const tries = 100 // a scan that is cut short takes no time
+	turnover.Lock()
+	endTurnover()
+	turnover.Unlock()
 	cut := make(chan os.Signal, 1)
 	signal.Notify(cut, unix.SIGCONT, endScan)
 	defer signal.Stop(cut)

@@ -5,6 +5,7 @@ package machine
 
 import (
 	"context"
+	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +14,12 @@ import (
 // slabSizes are those of the caches that kmalloc allocates from, the largest first:
 // what attaching a filter allocates by the way is small.
 var slabSizes = [...]int{8192, 4096, 2048, 1024, 512, 256, 192, 128, 96, 64, 32, 16, 8}
+
+// turnover holds the sockets of the last TurnOver, up to the next scan.
+var turnover struct {
+	sync.Mutex
+	sockets []int
+}
 
 // TurnOver allocates an object of each of kmalloc's sizes on each processor. SLUB keeps
 // the pointer to the next free object in the middle of a free one. Unless the kernel
@@ -23,14 +30,12 @@ var slabSizes = [...]int{8192, 4096, 2048, 1024, 512, 256, 192, 128, 96, 64, 32,
 //
 // The objects are the instructions of socket filters, which the kernel copies
 // (bpf_prog_store_orig_filter in net/core/filter.c): users decide on their size and on
-// every byte, and need no privileges.
-func (local) TurnOver(ctx context.Context) (release func()) {
-	var sockets []int
-	release = func() {
-		for _, fd := range sockets {
-			_ = unix.Close(fd)
-		}
-	}
+// every byte, and need no privileges. They are freed before the next scan or TurnOver of
+// this process, as some that come with them hold stale pointers themselves.
+func (local) TurnOver(ctx context.Context) {
+	turnover.Lock()
+	defer turnover.Unlock()
+	endTurnover()
 	onOwnThread(func() {
 		var cpus, one unix.CPUSet
 		if unix.SchedGetaffinity(0, &cpus) != nil {
@@ -50,12 +55,19 @@ func (local) TurnOver(ctx context.Context) (release func()) {
 				if err != nil || ctx.Err() != nil {
 					return // as far as the limit of open files allows
 				}
-				sockets = append(sockets, fd)
+				turnover.sockets = append(turnover.sockets, fd)
 				_ = attach(fd, size)
 			}
 		}
 	})
-	return release
+}
+
+// endTurnover frees the objects. The caller has locked turnover.
+func endTurnover() {
+	for _, fd := range turnover.sockets {
+		_ = unix.Close(fd)
+	}
+	turnover.sockets = nil
 }
 
 // attach attaches a filter of so many bytes that lets everything pass.
