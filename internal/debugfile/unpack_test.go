@@ -47,6 +47,7 @@ func TestUnpack(t *testing.T) {
 		"zstd -c", "zstd -T0 --rm -f -q -19 -c", "zstd --long=26 -c", "zstd --no-check -c",
 		"xz -c", "xz --check=crc32 --lzma2=dict=1MiB -c", "xz --check=crc32 --lzma2=dict=2MiB -c", "xz --check=none -c",
 		"xz -9e -c", "xz --check=sha256 -c", "xz --check=sha256 --block-size=4096 -c", "xz --block-size=4096 -c", "xz -T2 --block-size=10000 -c",
+		"xz --x86 --lzma2=dict=1MiB --check=crc32 -c", "xz --delta=dist=8 --x86 --lzma2 --block-size=5000 -c",
 	} {
 		args := strings.Fields(command)
 		got, err := unpackBytes(pack(t, want, args[0], args[1:]...))
@@ -77,7 +78,6 @@ func TestUnpackRefuses(t *testing.T) {
 		{"gzip of no object", "no ELF file is packed", pack(t, zeros[4:], "gzip", "-9c")},
 		{"xz with a large window", "xz window of 1073741824 bytes", pack(t, module, "xz", "--lzma2=dict=1GiB", "-c")},
 		{"zstd with a large window", "window size exceeded", pack(t, module, "zstd", "--ultra", "-22", "-c")},
-		{"xz with a filter for code", "xz filters", pack(t, module, "xz", "--x86", "--lzma2", "-c")},
 		{"xz, a bit flipped", "", flipped},
 		{"xz, cut off", "unexpected EOF", xz[:len(xz)/2]},
 		{"xz, header only", "EOF", xz[:12]},
@@ -159,6 +159,9 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(pack(f, small, "zstd", "-c"))
 	f.Add(pack(f, small, "xz", "-c"))
 	f.Add(pack(f, small, "xz", "--block-size=64", "--check=crc32", "-c"))
+	for _, filter := range []string{"--x86", "--powerpc", "--ia64", "--arm", "--armthumb", "--arm64", "--sparc", "--delta"} {
+		f.Add(pack(f, small, "xz", filter, "--lzma2", "-c"))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if Unpacker(b) == nil {
 			return

@@ -140,19 +140,15 @@ func (x *xzReader) open() error {
 			rest = rest[n:]
 		}
 	}
-	// One filter, LZMA2, whose property is one byte: a window of 2 or 3 times a power of
-	// two. Data that the kernel unpacks has no other filters in front of it
-	// (lib/decompress_unxz.c knows those for code, which `make modules_install` does not
-	// use).
-	if flags&0x3f != 0 || len(rest) < 3 || rest[0] != 0x21 || rest[1] != 1 || rest[2] > 40 {
-		return fmt.Errorf("xz filters: %w", errors.ErrUnsupported)
+	window, filters, err := parseFilters(flags, rest)
+	if err != nil {
+		return err
 	}
-	window := int64(2|rest[2]&1) << (rest[2]/2 + 11)
 	if window > maxWindow {
 		return fmt.Errorf("%w: xz window of %d bytes, more than %d", kobj.ErrFormat, window, maxWindow)
 	}
 	window = max(min(window, x.limit), lzma.MinDictCap)
-	if x.windows += window; x.windows > max(maxWindows, 8*x.unpacked) {
+	if x.windows += window + int64(len(filters))*filterBuffer; x.windows > max(maxWindows, 8*x.unpacked) {
 		return fmt.Errorf("%w: xz windows of %d bytes for %d that were unpacked", kobj.ErrFormat, x.windows, x.unpacked)
 	}
 	x.read, x.sum = int64(len(head)), nil
@@ -160,6 +156,9 @@ func (x *xzReader) open() error {
 		x.sum = x.check()
 	}
 	x.block, err = lzma.Reader2Config{DictCap: int(window)}.NewReader2(packed{x})
+	for _, undo := range slices.Backward(filters) {
+		x.block = newFiltered(x.block, undo)
+	}
 	return err
 }
 
