@@ -25,12 +25,12 @@ import (
 //	                                                   another frame contradicts the same file, or not
 //	                                                   all functions at the place could be read, see Err
 //	Ambiguous    several  same    equal    equal       and their source positions differ; or the file is of another
-//	                                                   release, which a kernel with CONFIG_MODVERSIONS may load
+//	                                                   release, which a kernel with CONFIG_MODVERSIONS may load,
+//	                                                   or of another machine than a file for which as much speaks
 //	Contradicted any      any     any      any         the offset is beyond the function, the code shows that no
 //	                                                   call ends there or that it is of a function that does not
 //	                                                   lead to the frame above, or the build IDs differ, or the
-//	                                                   file is of a machine with addresses of another size or
-//	                                                   (vermagic) of a kernel of another release
+//	                                                   file is of another machine or a kernel of another release
 //
 // A size fits if some kernel would compute it for that place, see [Frame]. No call is
 // required below the entry of an interrupt. Calls through pointers, and calls that
@@ -183,7 +183,7 @@ var rules = []rule{
 	{afterNoCall, Contradicted, nil, nil},
 
 	// There are several places, or there is too little evidence.
-	{otherRelease, Ambiguous, nil, nil},
+	{perhapsForeign, Ambiguous, nil, nil},
 	{severalPlaces, Ambiguous, evidence, noChoice},
 	{weakText, Ambiguous, evidence, noChoice},
 
@@ -207,13 +207,13 @@ var rules = []rule{
 	{always, Consistent, nil, nil},
 }
 
-func noPlace(f *resolve.Facts) bool       { return f.Fits == 0 }
-func otherBuild(f *resolve.Facts) bool    { return f.Build == resolve.BuildOther }
-func otherTarget(f *resolve.Facts) bool   { return f.Foreign > resolve.ForeignVersions }
-func otherRelease(f *resolve.Facts) bool  { return f.Foreign == resolve.ForeignVersions }
-func beyond(f *resolve.Facts) bool        { return f.Beyond }
-func afterNoCall(f *resolve.Facts) bool   { return f.Ends == resolve.EndsDenied }
-func severalPlaces(f *resolve.Facts) bool { return f.Fits > 1 }
+func noPlace(f *resolve.Facts) bool        { return f.Fits == 0 }
+func otherBuild(f *resolve.Facts) bool     { return f.Build == resolve.BuildOther }
+func otherTarget(f *resolve.Facts) bool    { return f.Foreign > resolve.ForeignPerhaps }
+func perhapsForeign(f *resolve.Facts) bool { return f.Foreign == resolve.ForeignPerhaps }
+func beyond(f *resolve.Facts) bool         { return f.Beyond }
+func afterNoCall(f *resolve.Facts) bool    { return f.Ends == resolve.EndsDenied }
+func severalPlaces(f *resolve.Facts) bool  { return f.Fits > 1 }
 func weakText(f *resolve.Facts) bool {
 	return f.Text != nil && !initText(f) && !firmText(f) && !knownText(f)
 }

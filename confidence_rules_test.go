@@ -46,7 +46,7 @@ func TestRules(t *testing.T) {
 		{"another build", all(direct, func(f *resolve.Facts) { f.Build = resolve.BuildOther }), "contradicted: "},
 		{"of another machine", all(direct, func(f *resolve.Facts) { f.Foreign = resolve.ForeignMachine }), "contradicted: "},
 		{"of another release", all(direct, func(f *resolve.Facts) { f.Foreign = resolve.ForeignKernel }), "contradicted: "},
-		{"of another release, with versions", all(direct, func(f *resolve.Facts) { f.Foreign = resolve.ForeignVersions }), "ambiguous: "},
+		{"of another release, with versions", all(direct, func(f *resolve.Facts) { f.Foreign = resolve.ForeignPerhaps }), "ambiguous: "},
 		{"beyond the function", all(direct, func(f *resolve.Facts) { f.Beyond = true }), "contradicted: "},
 		{"not after a call, at several places", func(f *resolve.Facts) { f.Ends, f.Fits = resolve.EndsDenied, 2 }, "contradicted: "},
 		{"several places", all(same, func(f *resolve.Facts) { f.Fits = 2 }), "ambiguous: ambiguous"},

@@ -33,7 +33,7 @@ import (
 type Symbolizer struct {
 	// Release is the kernel release, as uname -r prints it, whose files are looked
 	// for in the standard places. "" means the release of the running kernel. If it is
-	// set, modules in Dirs that were made for another release (vermagic) are not trusted.
+	// set, files in Dirs that are of another release (vermagic, linux_banner) are not trusted.
 	// A release without its last parts, such as 6.12, stands for all that begin so.
 	Release string
 
@@ -41,10 +41,10 @@ type Symbolizer struct {
 	// packed with gzip, xz or zstd) or a folder that holds object files at any depth.
 	// The name of a module is what its .modinfo says, else that of the file; '-' and '_'
 	// are equal. A stripped file and its debug file are used together if their build IDs
-	// are the same. Of several builds of one module, the one with the build ID of the
-	// frame, or of Modules, is used; if there is none, one of Release, and of these the
-	// one that the frames of the backtrace fit best. A build that did not fit a backtrace
-	// that another one fitted is not tried for later ones.
+	// are the same. Of several builds of one module, or of the kernel image, the one with
+	// the build ID of the frame, or of Modules, is used; if there is none, one of Release,
+	// and of these the one that the frames of the backtrace fit best. A build that did not
+	// fit a backtrace that another one fitted is not tried for later ones.
 	Dirs []string
 
 	// Debuginfod configures the servers that are asked for files that are not found.

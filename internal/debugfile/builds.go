@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// Build is a build of a module.
+// Build is a build of a module, or of the kernel image.
 type Build struct {
 	Path    string // of a file with its code
 	ID      string // build ID, "" if it has none
@@ -16,34 +16,43 @@ type Build struct {
 	Foreign bool   // it was made for a kernel of another release
 }
 
-// maxBuilds is how many builds of a module are told apart.
+// maxBuilds is how many builds are told apart.
 const maxBuilds = 16
 
-// Builds returns the builds of a module in Dirs, in the order in which they are looked
-// for. In folders of installed kernels, which have a list of their modules, each has one.
+// Builds returns the builds of a module in Dirs, "" being the kernel image, in the order
+// in which they are looked for. In folders of installed kernels, which have a list of
+// their modules, each has one. There are none if only one file may be of the image.
 func (f *Finder) Builds(module string) []Build {
 	module = ModuleName(module)
-	var builds []Build
+	var paths []string
 	for _, dir := range f.Dirs {
 		if f.listed(dir) != nil {
 			continue
 		}
 		for path := range f.inDir(dir, module, "") {
-			if len(builds) == maxBuilds {
-				return builds
+			if path = filepath.Clean(path); !slices.Contains(paths, path) && len(paths) < maxNamed {
+				paths = append(paths, path)
 			}
-			file, err := f.open(path)
-			if err != nil {
-				continue
-			}
-			b := Build{filepath.Clean(path), file.BuildID(), 8 * file.AddrSize(), f.otherRelease(file)}
-			name := file.ModuleName()
-			fits := file.HasCode() && file.HasSymbols() && (name == "" || ModuleName(name) == module)
-			_ = file.Close()
-			same := func(x Build) bool { return x.Path == b.Path || b.ID != "" && x.ID == b.ID }
-			if fits && !slices.ContainsFunc(builds, same) {
-				builds = append(builds, b)
-			}
+		}
+	}
+	if module == "" && len(paths) < 2 {
+		return nil // it may be packed, and large
+	}
+	var builds []Build
+	for _, path := range paths {
+		if len(builds) == maxBuilds {
+			break
+		}
+		file, err := f.open(path)
+		if err != nil {
+			continue
+		}
+		b := Build{path, file.BuildID(), 8 * file.AddrSize(), f.otherRelease(file)}
+		name := file.ModuleName()
+		fits := file.HasCode() && file.HasSymbols() && (name == "" || ModuleName(name) == module) && (module != "" || file.Linked())
+		_ = file.Close()
+		if fits && !slices.ContainsFunc(builds, func(x Build) bool { return b.ID != "" && x.ID == b.ID }) {
+			builds = append(builds, b)
 		}
 	}
 	return builds

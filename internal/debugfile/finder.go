@@ -134,18 +134,31 @@ func (f *Finder) foreign(file *kobj.File, module string) error {
 		return fmt.Errorf("%s is of module %s (.modinfo): give the right file with -dir", file.Name, name)
 	}
 	if f.otherRelease(file) {
-		release, _ := file.Vermagic()
-		return fmt.Errorf("%s is of %s (vermagic), the report is of %s: give the file of that build with -dir", file.Name, release, f.Release)
+		release, from := madeFor(file)
+		return fmt.Errorf("%s is of %s (%s), the report is of %s: give the file of that build with -dir", file.Name, release, from, f.Release)
 	}
 	return nil
 }
 
-// otherRelease reports whether a module was made for a kernel of another release. A
+// madeFor returns the release of the kernel that a file is of, or "", and from what that
+// is known.
+func madeFor(file *kobj.File) (release, from string) {
+	if file.Linked() {
+		return file.ImageRelease(), "linux_banner"
+	}
+	release, _ = file.Vermagic()
+	return release, "vermagic"
+}
+
+// otherRelease reports whether a file was made for a kernel of another release. A
 // release without its last parts, such as 6.12, stands for all that begin so. One below
 // 2.6 is of no kernel: it is set so that no standard place has files of it.
 func (f *Finder) otherRelease(file *kobj.File) bool {
-	release, _ := file.Vermagic()
-	if release == "" || f.Release == "" || f.Release[0] < '2' || f.Release[0] > '9' {
+	if f.Release == "" || f.Release[0] < '2' || f.Release[0] > '9' {
+		return false
+	}
+	release, _ := madeFor(file)
+	if release == "" {
 		return false
 	}
 	rest, ok := strings.CutPrefix(release, f.Release)

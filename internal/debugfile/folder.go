@@ -104,7 +104,10 @@ func (f *Finder) inDir(dir, module, id string) iter.Seq[string] {
 				return
 			}
 		}
-		below := f.named(dir)
+		below := f.below(dir) // no file that is called a module is an image
+		if module != "" {
+			below = f.named(dir)
+		}
 		for _, path := range below[module] {
 			if !given[path] && !yield(path) {
 				return

@@ -51,3 +51,34 @@ func (f *File) Vermagic() (release string, versions bool) {
 	release, rest, _ := strings.Cut(f.Modinfo("vermagic"), " ")
 	return release, strings.Contains(" "+rest+" ", " modversions ")
 }
+
+// ImageRelease returns the release of a kernel image, from the text that it prints first
+// (linux_banner in init/version.c), or "" if the file does not tell.
+func (f *File) ImageRelease() string {
+	t, err := f.symbolTable()
+	if err != nil || !f.Linked() {
+		return ""
+	}
+	const name = "linux_banner\x00"
+	for i := range t.n {
+		at := int64(t.nameOffset(i))
+		if at+int64(len(name)) > int64(len(t.strings)) || string(t.strings[at:at+int64(len(name))]) != name {
+			continue
+		}
+		sym, ok := t.at(i)
+		if !ok {
+			continue
+		}
+		sec, off := f.SectionAt(sym.value)
+		if sec == nil {
+			continue
+		}
+		if b, err := f.Contents(sec); err == nil {
+			if rest, ok := strings.CutPrefix(string(cString(b, off, 1<<10)), "Linux version "); ok {
+				release, _, _ := strings.Cut(rest, " ")
+				return release
+			}
+		}
+	}
+	return ""
+}

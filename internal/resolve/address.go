@@ -72,7 +72,7 @@ func (r *Resolver) examineIn(q question, l loadedSection, x *resolution) trouble
 	}
 	x.trouble = c.denied
 	x.sameBuild(img, l.module.BuildID, q.bits)
-	x.file, x.fileID, x.lost = img.path, img.buildID, l.module.Name
+	x.file, x.fileID, x.lost, x.machine = img.path, img.buildID, l.module.Name, machineOf(img.file)
 	x.answers = append(x.answers, a)
 	return trouble{}
 }

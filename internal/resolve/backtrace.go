@@ -38,6 +38,7 @@ func (r *Resolver) backtrace(bt []Frame, addr uint64) []Call {
 		}
 		calls = slices.Insert(calls, len(calls)-1, hops...)
 	}
+	r.noteMachines(calls)
 	noteMisfits(calls)
 	r.learn(calls)
 	return calls

@@ -14,12 +14,13 @@ import (
 	"github.com/kmemleak/kmemleak/internal/debugfile"
 )
 
-// Several builds of one module, of which no build ID tells the right one. Each backtrace
+// Several builds of one module, or of the kernel image, of which no build ID tells the
+// right one. Each backtrace
 // is looked at with every build, by a Resolver that knows no other one, and the build
 // that its frames fit best is taken. A build that does not fit, where another one fits,
 // is not tried again: one Resolver serves one kernel.
 
-// builds are the builds that there are of modules.
+// builds are the builds that there are of modules and of the kernel image, "".
 type builds struct {
 	mu    sync.Mutex
 	known map[string][]debugfile.Build
@@ -27,12 +28,9 @@ type builds struct {
 	with  map[debugfile.Build]*Resolver
 }
 
-// several returns the builds of a module that may be meant, if there is more than one
-// for addresses of this size, 0 if that is not known.
+// several returns the builds of a module, or of the kernel image, that may be meant, if
+// there is more than one for addresses of this size, 0 if that is not known.
 func (r *Resolver) several(module string, bits int) []debugfile.Build {
-	if module == "" {
-		return nil
-	}
 	r.builds.mu.Lock()
 	defer r.builds.mu.Unlock()
 	all, ok := r.builds.known[module]
@@ -102,7 +100,7 @@ func (r *Resolver) choose(bt []Frame, addr uint64) ([]Call, *Resolver) {
 	calls, bits := r.backtrace(bt, addr), r.bits(bt, addr)
 	modules := make(map[string]bool)
 	for i := range calls {
-		if c := &calls[i]; c.Module != "" && c.Build == BuildUnknown {
+		if c := &calls[i]; (c.Module != "" || c.File != "") && c.Build == BuildUnknown {
 			modules[ModuleName(c.Module)] = true
 		}
 	}
@@ -165,7 +163,10 @@ func score(calls []Call, module string) (s [4]int) {
 // tell notes in the calls which other builds there are.
 func (t *choice) tell(calls []Call) {
 	r, module, trials, n := t.r, t.module, t.trials, t.best
-	best := &trials[0]
+	best, what := &trials[0], "module"
+	if module == "" {
+		what = "kernel image"
+	}
 	var rejected []string
 	r.builds.mu.Lock()
 	for _, b := range r.builds.known[module] {
@@ -182,6 +183,7 @@ func (t *choice) tell(calls []Call) {
 		}
 	}
 	r.builds.mu.Unlock()
+	told := false
 	for i := range calls {
 		c := &calls[i]
 		if ModuleName(c.Module) != module || c.File == "" {
@@ -190,8 +192,10 @@ func (t *choice) tell(calls []Call) {
 		if c.Err != nil && best.score[0] > 0 && len(rejected) > 0 {
 			c.Err = fmt.Errorf("%w; of %d builds this one fits best, not %s", c.Err, len(rejected)+n, strings.Join(rejected, ", "))
 		}
-		if len(rejected) > 0 {
-			c.Chosen = fmt.Sprintf("of %d builds of the module %s fits best, not %s", len(rejected)+n, filepath.Base(c.File), strings.Join(rejected, ", "))
+		// Most frames are of the kernel image: the first one tells.
+		if len(rejected) > 0 && (module != "" || !told && c.Fits == 1 && !c.Problem.denies()) {
+			told = true
+			c.Chosen = fmt.Sprintf("of %d builds of the %s fits best, not %s", len(rejected)+n, what+" "+filepath.Base(c.File), strings.Join(rejected, ", "))
 		}
 		if c.Fits == 0 || c.Problem.denies() {
 			continue
@@ -210,7 +214,7 @@ func (t *choice) tell(calls []Call) {
 			c.Fits = max(c.Fits, len(c.Places))
 		}
 		if c.Fits > 1 && n > 1 {
-			c.Evidence = fmt.Sprintf("%d builds of the module fit equally: %s", n, paths(trials[:n]))
+			c.Evidence = fmt.Sprintf("%d builds of the %s fit equally: %s", n, what, paths(trials[:n]))
 		}
 	}
 }

@@ -15,6 +15,8 @@ type Call struct {
 	Problem Problem // what Err is about
 	Err     error   // why there is no place, or why it is not to be trusted
 
+	machine machine // of File, the zero value if there is none or it is not known
+
 	lay lay    // of a bare address that was found by its text
 	by  string // of a function that was left by a jump: path of the file that calls it
 }
@@ -75,10 +77,10 @@ const (
 type Foreign uint8
 
 const (
-	ForeignNot      Foreign = iota // for what the report is of, as far as is known
-	ForeignVersions                // for a kernel of another release, which the report's may have accepted by its versions of symbols
-	ForeignKernel                  // for a kernel of another release
-	ForeignMachine                 // for addresses of another size
+	ForeignNot     Foreign = iota // for what the report is of, as far as is known
+	ForeignPerhaps                // for a kernel of another release, which the report's may have accepted by its versions of symbols; or one of two machines
+	ForeignKernel                 // for a kernel of another release
+	ForeignMachine                // for addresses of another size, or another machine
 )
 
 // Ends says whether a call ends in front of an address.

@@ -21,6 +21,7 @@ type resolution struct {
 	frame    Frame
 	file     string // path
 	fileID   string // its build ID, in hex
+	machine  machine
 	lost     string // the module that a bare address is in
 	exact    bool   // the address is that of an instruction, nothing returns to it
 	text     *Text  // set if it was found without the addresses of the module
@@ -60,10 +61,12 @@ func (t trouble) of(what string) trouble {
 	return t
 }
 
-// dated adds to the trouble with a module which kernel it was made for: that of the report
+// dated adds to the trouble with a file which kernel it was made for: that of the report
 // may be another one.
 func (img *image) dated(t trouble) trouble {
-	if release, _ := img.file.Vermagic(); release != "" && t.err != nil {
+	if img.foreign != nil && t.err != nil {
+		t.err = fmt.Errorf("%w; %w", t.err, img.foreign)
+	} else if release, _ := img.file.Vermagic(); release != "" && t.err != nil {
 		t.err = fmt.Errorf("%w; it is of %s (vermagic), give the build of the report's kernel with -dir", t.err, release)
 	}
 	return t
@@ -105,7 +108,7 @@ func (r *Resolver) examine(q question, x *resolution) {
 		return
 	}
 	defer r.images.release(img)
-	x.file, x.fileID = img.path, img.buildID
+	x.file, x.fileID, x.machine = img.path, img.buildID, machineOf(img.file)
 	symbols, same, err := img.named(f.Func)
 	switch {
 	case err != nil:
@@ -164,7 +167,7 @@ func (x *resolution) sameBuild(img *image, want string, bits int) {
 	case img.foreign != nil:
 		x.foreign, x.trouble = ForeignKernel, contradicted(ProblemOtherBuild, "%w", img.foreign)
 		if img.versions {
-			x.foreign = ForeignVersions
+			x.foreign = ForeignPerhaps
 		}
 	}
 }
@@ -219,7 +222,7 @@ func distinct(all []answer) [][]Pos {
 
 // call makes the Call of a frame by itself.
 func (x *resolution) call() Call {
-	c := Call{Frame: x.frame, Places: x.places, Module: x.module(), File: x.file, BuildID: x.fileID, Problem: x.problem, Err: x.err}
+	c := Call{Frame: x.frame, Places: x.places, Module: x.module(), File: x.file, BuildID: x.fileID, Problem: x.problem, Err: x.err, machine: x.machine}
 	if len(x.answers) == 0 {
 		return c
 	}

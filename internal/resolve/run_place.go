@@ -60,7 +60,7 @@ func (b *bareRun) possible(img *image, module string, pl kobj.InModule, i int) *
 			a.target = call.Section.Addr + call.Offset
 		}
 	}
-	r := &resolution{frame: b.run[i].frame, file: img.path, fileID: img.buildID, lost: module, answers: []answer{a}}
+	r := &resolution{frame: b.run[i].frame, file: img.path, fileID: img.buildID, machine: machineOf(img.file), lost: module, answers: []answer{a}}
 	p := &possible{r: r, place: pl, named: b.named[module],
 		base: r.frame.Addr - pl.Section.RegionOffset - pl.Offset}
 	if i == len(b.run)-1 && b.below != nil {
