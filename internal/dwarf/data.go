@@ -45,6 +45,10 @@ type Data struct {
 	alt        *object // the dwz file, nil if there is none
 	altErr     error
 	closer     io.Closer
+
+	packOnce sync.Once
+	pack     *dwoPackage // the split units in one file, nil if there is none
+	packErr  error
 }
 
 // lazyIndex is an index from addresses to units that is built on first use.
@@ -74,10 +78,14 @@ func New(f *kobj.File, alternates Alternates) (*Data, error) {
 // Close releases files that were opened in addition to the one given to New. No method
 // may be running or be called afterwards.
 func (d *Data) Close() error {
-	if d.closer == nil {
-		return nil
+	var errs []error
+	if d.closer != nil {
+		errs = append(errs, d.closer.Close())
 	}
-	return d.closer.Close()
+	if d.pack != nil {
+		errs = append(errs, d.pack.whole.file.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Location is what is recorded about one address.

@@ -37,9 +37,10 @@
 //
 // # Split files and alternate files
 //
-// Entries that -gsplit-dwarf moved to .dwo files are read from there. The file is where
-// the compiler recorded it, or beside the object file, and its identification must
-// match. Packages of them (.dwp) are not read. Entries and strings that dwz moved are
+// Entries that -gsplit-dwarf moved to .dwo files are read from there, or from a package of
+// them (.dwp) beside the object file, which is looked at first. A .dwo file is where the
+// compiler recorded it, or beside the object file. The identification of either must
+// match. Entries and strings that dwz moved are
 // found through .gnu_debugaltlink and .debug_sup, if the build ID matches. If a file is
 // missing, lines are still found, and [Location.Err] names the file.
 //

@@ -65,40 +65,46 @@ func FuzzLookup(f *testing.F) {
 		if err != nil {
 			return
 		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		// A hang would pass unnoticed when the time for fuzzing is over.
-		hang := time.AfterFunc(10*time.Second, func() {
-			debug.SetTraceback("all")
-			panic("hang")
-		})
-		defer hang.Stop()
 		d, err := New(file, nil)
 		if err != nil {
 			return
 		}
-		lookups := 0
-		for _, s := range text(file) {
-			for off := uint64(0); off < s.Size && lookups < 200; off += 1 + s.Size/20 {
-				lookups++
-				checkAnswers(t, d, s.Addr+off)
-			}
-		}
-		runtime.ReadMemStats(&after)
 		size := uint64(len(b))
 		for _, name := range sectionNames {
 			if data, err := file.Debug(name); err == nil && data != nil {
 				size += uint64(len(data.Bytes()))
 			}
 		}
-		if got := uint64(d.cache.size); got > 32*size+1<<16 {
-			t.Errorf("%d bytes kept of a file of %d", got, size)
-		}
-		// Results are counted here too.
-		if got := after.TotalAlloc - before.TotalAlloc; got > 64*size+uint64(lookups)<<17 {
-			t.Errorf("%d bytes allocated for %d lookups in a file of %d", got, lookups, size)
-		}
+		checkBounds(t, d, size)
 	})
+}
+
+// checkBounds looks up addresses in all of a file's code, in bounded time and memory. The
+// size is that of all its debug sections, unpacked.
+func checkBounds(t *testing.T, d *Data, size uint64) {
+	// A hang would pass unnoticed when the time for fuzzing is over.
+	hang := time.AfterFunc(10*time.Second, func() {
+		debug.SetTraceback("all")
+		panic("hang")
+	})
+	defer hang.Stop()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	lookups := 0
+	for _, s := range text(d.file) {
+		for off := uint64(0); off < s.Size && lookups < 200; off += 1 + s.Size/20 {
+			lookups++
+			checkAnswers(t, d, s.Addr+off)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if got := uint64(d.cache.size); got > 32*size+1<<16 {
+		t.Errorf("%d bytes kept of a file of %d", got, size)
+	}
+	// Results are counted here too.
+	if got := after.TotalAlloc - before.TotalAlloc; got > 64*size+uint64(lookups)<<17 {
+		t.Errorf("%d bytes allocated for %d lookups in a file of %d", got, lookups, size)
+	}
 }
 
 // checkAnswers calls all lookups for an address and checks what holds for every result.

@@ -18,10 +18,18 @@ import (
 // some hundred kilobytes.
 const maxSplit = 256 << 20
 
-// openSplit returns the unit with the entries that were split from the skeleton u.
+// openSplit returns the unit with the entries that were split from the skeleton u: that
+// of a package, or else of a file of its own.
 func (u *unit) openSplit() (*unit, error) {
 	name := u.text(u.root.get(slotDwoName))
-	var first error
+	p, first := u.o.d.packaged()
+	if p != nil {
+		var split *unit
+		if split, first = p.splitOf(u); first == nil {
+			u.o.d.charge(u, packedSplit+split.abbrevs.memory())
+			return split, nil
+		}
+	}
 	for _, path := range u.splitPaths(name) {
 		b, err := readSplit(path)
 		if err == nil {
@@ -37,6 +45,10 @@ func (u *unit) openSplit() (*unit, error) {
 	}
 	return nil, fmt.Errorf("split file of the unit at %#x: %w", u.off, first)
 }
+
+// packedSplit is how many bytes a unit of a package takes, without its abbreviations: it
+// and its sections.
+const packedSplit = 1024 + 2048
 
 // splitPaths returns the paths at which the split file can be: where the compiler wrote
 // it, and the same names beside the file.
@@ -89,6 +101,11 @@ func (u *unit) findSplit(b []byte, path string) (*unit, error) {
 		return nil, err
 	}
 	o := newObject(u.o.d, f, ".dwo")
+	return u.splitIn(o)
+}
+
+// splitIn finds the unit with the id of u in an object.
+func (u *unit) splitIn(o *object) (*unit, error) {
 	if err := o.sectionErr(secInfo); err != nil {
 		return nil, err
 	}
@@ -110,5 +127,5 @@ func (u *unit) findSplit(b []byte, path string) (*unit, error) {
 			return split, nil
 		}
 	}
-	return nil, fmt.Errorf("%s: %w: no unit with id %#x", path, ErrFormat, u.dwoID)
+	return nil, fmt.Errorf("%s: %w: no unit with id %#x", o.file.Name, ErrFormat, u.dwoID)
 }
