@@ -225,7 +225,7 @@ func (f *File) nameAt(s *Section, off uint64) string {
 			}
 		}
 		if raw, sec, at, ok := f.codePlace(t, i); ok && sec == s && at == off {
-			if name := t.name(raw.name); !hiddenName(name) {
+			if name := t.name(raw.name); f.visible(name) > varies {
 				return string(name)
 			}
 		}

@@ -4,7 +4,6 @@
 package kobj
 
 import (
-	"bytes"
 	"debug/elf"
 	"errors"
 	"slices"
@@ -23,7 +22,8 @@ type Symbol struct {
 	Offset  uint64 // in Section
 	Size    uint64 // as in the file; the kernel prints other sizes, see [Sizes]
 	Type    elf.SymType
-	Index   int // in the symbol table; of several at one address the kernel names the first
+	Local   bool // its binding is local; strip may have removed it from what was loaded
+	Index   int  // in the symbol table; of several at one address the kernel names the first
 }
 
 // Addr returns the address of the symbol; in ET_REL it is private to the File.
@@ -197,7 +197,7 @@ func (f *File) codeSymbol(t *symtab, i int) (Symbol, bool) {
 	if len(name) == 0 {
 		return Symbol{}, false
 	}
-	return Symbol{Name: string(name), Section: sec, Offset: off, Size: raw.size, Type: raw.typ(), Index: i}, true
+	return Symbol{Name: string(name), Section: sec, Offset: off, Size: raw.size, Type: raw.typ(), Local: raw.local(), Index: i}, true
 }
 
 // codePlace returns where in the code symbol i is.
@@ -218,28 +218,3 @@ func (f *File) codePlace(t *symtab, i int) (raw rawSymbol, sec *Section, off uin
 	// A symbol may be at the end of its section.
 	return raw, sec, off, sec.executable() && off <= sec.Size
 }
-
-// hiddenName reports whether kallsyms leaves a symbol out: mapping symbols,
-// assembler labels, and what scripts/mksysmap and scripts/kallsyms.c drop.
-func hiddenName(name []byte) bool {
-	if len(name) == 0 {
-		return true
-	}
-	switch name[0] {
-	case '.':
-		return len(name) > 1 && name[1] == 'L'
-	case 'L':
-		return len(name) > 1 && name[1] == '0'
-	case '$':
-		return true
-	case '_':
-		for _, p := range hiddenPrefixes {
-			if bytes.HasPrefix(name, p) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-var hiddenPrefixes = [][]byte{[]byte("__efistub_"), []byte("__crc_"), []byte("__kstrtab"), []byte("__ksymtab_")}

@@ -14,7 +14,7 @@ import (
 // symbolIndex finds symbols by name and by place. It holds numbers only; names stay in
 // the file.
 type symbolIndex struct {
-	places []place // by key, then by number; only symbols that kallsyms has
+	places []place // by key, then by number; only symbols that kallsyms may have
 
 	seed    maphash.Seed
 	buckets []uint32 // first of named, plus one
@@ -23,8 +23,10 @@ type symbolIndex struct {
 
 // place is a symbol's position in the order of memory.
 type place struct {
-	key uint64
-	sym uint32
+	key    uint64
+	sym    uint32
+	varies bool // not all kernels have it
+	local  bool
 }
 
 type namedSymbol struct {
@@ -66,8 +68,8 @@ func (f *File) buildIndex(t *symtab) *symbolIndex {
 			continue
 		}
 		x.named_ = append(x.named_, namedSymbol{sym: uint32(i)})
-		if !hiddenName(t.name(raw.name)) {
-			x.places = append(x.places, place{f.placeKey(sec, off), uint32(i)})
+		if v := f.visible(t.name(raw.name)); v != hidden {
+			x.places = append(x.places, place{f.placeKey(sec, off), uint32(i), v == varies, raw.local()})
 		}
 	}
 	slices.SortFunc(x.places, func(a, b place) int {
@@ -121,15 +123,21 @@ func (f *File) SymbolAt(sec *Section, off uint64) (Symbol, bool) {
 	key := f.placeKey(sec, off)
 	best := -1
 	if x := f.symbolIndex(t); x != nil {
-		if i := x.after(key) - 1; i >= 0 {
+		// Those that vary are few.
+		for i := x.after(key) - 1; i >= 0 && best < 0; i-- {
 			at := x.places[i].key
-			i = sort.Search(i, func(i int) bool { return x.places[i].key >= at })
-			best = int(x.places[i].sym)
+			first := sort.Search(i, func(i int) bool { return x.places[i].key >= at })
+			for k := first; k <= i && best < 0; k++ {
+				if !x.places[k].varies {
+					best = int(x.places[k].sym)
+				}
+			}
+			i = first
 		}
 	} else {
 		var bestKey uint64
 		f.eachPlace(t, func(i int, raw *rawSymbol, k uint64) {
-			if k <= key && (best < 0 || k > bestKey) && !hiddenName(t.name(raw.name)) {
+			if k <= key && (best < 0 || k > bestKey) && f.visible(t.name(raw.name)) == shown {
 				best, bestKey = i, k
 			}
 		})
@@ -151,6 +159,26 @@ func (f *File) eachPlace(t *symtab, fn func(i int, raw *rawSymbol, key uint64)) 
 			fn(i, &raw, f.placeKey(sec, off))
 		}
 	}
+}
+
+// Ahead returns the place that an offset from the start of a section is at, which may be
+// beyond its end: then it is in the section that comes behind it in memory. It is not ok if
+// none of the file's code is there.
+func (f *File) Ahead(sec *Section, off uint64) (*Section, uint64, bool) {
+	if off <= sec.Size {
+		return sec, off, true
+	}
+	key := f.placeKey(sec, 0)
+	for i := range f.sections {
+		s := &f.sections[i]
+		if !s.executable() || s.Size == 0 || !f.Linked() && s.Region != sec.Region {
+			continue
+		}
+		if start := f.placeKey(s, 0); start > key && off >= start-key && off-(start-key) <= s.Size {
+			return s, off - (start - key), true
+		}
+	}
+	return nil, 0, false
 }
 
 // Before returns the place of the byte before a place in memory, which may be at the

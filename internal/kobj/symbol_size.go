@@ -3,16 +3,21 @@
 
 package kobj
 
+import "cmp"
+
 // Sizes are the numbers that kernels may print as the size of a function, in bytes from
 // its symbol. A kernel prints the distance in memory to the next symbol, padding and
 // section borders included, or to the end of the region. That depends on how the kernel
 // was built and how it lays out modules, so there are several candidates.
 type Sizes struct {
 	Next    uint64 // to the next symbol in memory; 0 if it is the last of its region
+	Varying uint64 // to one before that, which only some kernels have; 0 if there is none
+	Global  uint64 // to the next one that is not local, as in a module that was stripped of those; 0 if there is none
 	Region  uint64 // to the end of the region's code, which kernels round up to pages
 	Section uint64 // to the next symbol in the section, or the section's end
 	ELF     uint64 // as in the symbol table
 
+	stripped     bool // it may be the symbol of a module that was stripped of local ones
 	regionOffset uint64
 }
 
@@ -25,15 +30,19 @@ const (
 	SizeSection                     // to the next symbol, within each section
 	SizeELF                         // as in the symbol table
 	SizeELFAligned                  // the same, rounded up to 16
+	SizeStripped                    // as kallsyms computes it for a module that was stripped of local symbols
 	SizeDiffers                     // none of these
 )
 
 // Match returns the best rule by which a kernel may have printed size.
 func (z Sizes) Match(size uint64) SizeMatch {
 	switch {
-	case z.Next != 0 && size == z.Next:
+	case z.Next != 0 && size == z.Next, z.Varying != 0 && size == z.Varying:
 		return SizeKernel
 	case z.endsAt(size):
+		if z.Next != 0 && z.stripped && z.Global == 0 {
+			return SizeStripped
+		}
 		return SizeRegion
 	case size == z.Section:
 		return SizeSection
@@ -41,6 +50,8 @@ func (z Sizes) Match(size uint64) SizeMatch {
 		return SizeELF
 	case z.ELF != 0 && size == alignUp(z.ELF, 16):
 		return SizeELFAligned
+	case z.Global != 0 && size == z.Global:
+		return SizeStripped
 	}
 	return SizeDiffers
 }
@@ -57,9 +68,12 @@ func (z Sizes) endsAt(size uint64) bool {
 	return false
 }
 
-// Max returns the largest offset that can belong to the symbol: a return address may be
-// one past its last byte.
-func (z Sizes) Max() uint64 {
+// Max returns the largest offset that can belong to the symbol, if its size fits by this
+// rule: a return address may be one past its last byte.
+func (z Sizes) Max(by SizeMatch) uint64 {
+	if by == SizeStripped {
+		return cmp.Or(z.Global, z.Region)
+	}
 	if z.Next != 0 {
 		return max(z.Next, z.ELF)
 	}
@@ -73,18 +87,33 @@ func (f *File) Sizes(s Symbol) Sizes {
 		return Sizes{}
 	}
 	key := f.placeKey(s.Section, s.Offset)
-	z := Sizes{ELF: s.Size, Section: s.Section.Size - s.Offset, regionOffset: key}
+	z := Sizes{ELF: s.Size, stripped: !f.Linked() && !s.Local, Section: s.Section.Size - s.Offset, regionOffset: key}
 	end := s.Section.Addr + s.Section.Size // of the region, as a key
 	if !f.Linked() {
 		z.regionOffset = s.Section.RegionOffset + s.Offset
 		end = key - z.regionOffset + f.regionSize[s.Section.Region]
 	}
 	z.Region = end - key
-	next := end
+	next, varying, global := end, end, end
 	found := false
+	take := func(k uint64, v visibility, local bool) {
+		switch {
+		case v == varies:
+			varying = min(varying, k)
+		case v == shown:
+			found, next = true, min(next, k)
+			if !local {
+				global = min(global, k)
+			}
+		}
+	}
 	if x := f.symbolIndex(t); x != nil {
-		if i := x.after(key); i < len(x.places) && x.places[i].key < end {
-			next, found = x.places[i].key, true
+		for i := x.after(key); i < len(x.places) && x.places[i].key < end && (!found || z.stripped && global == end); i++ {
+			v := shown
+			if x.places[i].varies {
+				v = varies
+			}
+			take(x.places[i].key, v, x.places[i].local)
 		}
 	} else {
 		for i := 0; i < t.n; i++ {
@@ -98,14 +127,20 @@ func (f *File) Sizes(s Symbol) Sizes {
 			if !ok {
 				continue
 			}
-			if k := f.placeKey(sec, off); k > key && k < next && !hiddenName(t.name(raw.name)) {
-				next, found = k, true
+			if k := f.placeKey(sec, off); k > key && (k < next || z.stripped && k < global) {
+				take(k, f.visible(t.name(raw.name)), raw.local())
 			}
 		}
 	}
 	if found {
 		z.Next = next - key
 		z.Section = min(z.Section, z.Next)
+	}
+	if varying < next {
+		z.Varying = varying - key
+	}
+	if z.stripped && global < end {
+		z.Global = global - key
 	}
 	return z
 }

@@ -277,6 +277,36 @@ func TestBefore(t *testing.T) {
 	}
 }
 
+// TestAhead finds places behind the end of a section.
+func TestAhead(t *testing.T) {
+	f := layoutObject().open(t)
+	for _, tt := range []struct {
+		section string
+		off     uint64
+		want    string
+	}{
+		{".text", 0x44, ".text+0x44"},
+		{".text", 0x45, ".text+0x45"}, // behind its last byte
+		{".text", 0x46, ".text.unlikely+0x1"},
+		{".text", 0x4c, ".text.unlikely+0x7"},
+		{".text", 0x4d, ""}, // padding
+		{".text", 0x50, ".exit.text+0x0"},
+		{".text", 0x63, ".exit.text+0x13"},
+		{".text", 0x64, ""},
+		{".text.unlikely", 0xb, ".exit.text+0x0"},
+		{".init.text", 0x31, ""},
+		{".text", 1 << 63, ""},
+	} {
+		got := ""
+		if s, off, ok := f.Ahead(f.Section(tt.section), tt.off); ok {
+			got = fmt.Sprintf("%s+%#x", s.Name, off)
+		}
+		if got != tt.want {
+			t.Errorf("%s+%#x: got %q, want %q", tt.section, tt.off, got, tt.want)
+		}
+	}
+}
+
 // TestIndexAgrees compares index and passes on every symbol of real modules.
 func TestIndexAgrees(t *testing.T) {
 	for _, path := range helloModules(t) {

@@ -40,6 +40,7 @@ type rawSymbol struct {
 }
 
 func (s *rawSymbol) typ() elf.SymType { return elf.SymType(s.info & 0xf) }
+func (s *rawSymbol) local() bool      { return elf.SymBind(s.info>>4) == elf.STB_LOCAL }
 
 // symtab returns the symbol table in a section.
 func (f *File) symtab(index uint32) (*symtab, error) {

@@ -18,13 +18,15 @@ import (
 type candidate struct {
 	section *kobj.Section
 	offset  uint64 // of the return address, in section
-	entry   uint64 // of the symbol, as an address
+	entry   uint64 // of the symbol, as an address; or the start of the code that it is in
 	match   kobj.SizeMatch
 	call    kobj.Call
-	exact   bool // the address is of the instruction itself
-	whole   bool // the function is meant, not a place in it
-	beyond  bool // it is not in the function at all
-	inside  bool // no instruction begins there, unless the kernel has put others there
+	exact   bool   // the address is of the instruction itself
+	whole   bool   // the function is meant, not a place in it
+	beyond  bool   // it is not in the function at all
+	foreign bool   // it is in another function, whose symbol the kernel did not have
+	of      uint64 // if foreign: entry of that function, 0 if it is not known
+	inside  bool   // no instruction begins there, unless the kernel has put others there
 	pc      uint64
 	denied  trouble // why the frame cannot mean it
 }
@@ -67,11 +69,19 @@ func (img *image) candidate(q question, sym kobj.Symbol) candidate {
 		c.exact, c.whole, c.pc = true, true, c.entry
 		return c
 	}
+	sec, off, code := img.file.Ahead(sym.Section, sym.Offset+f.Offset)
+	if code {
+		c.section, c.offset = sec, off
+	}
 	switch {
 	case f.Size != 0 && f.Offset > f.Size:
 		c.denied = contradicted(ProblemBeyond, "the offset is beyond the size")
-	case f.Offset > sizes.Max():
-		c.denied = contradicted(ProblemBeyond, "in %s the function has %#x bytes only", img.path, sizes.Max())
+	case f.Offset > sizes.Max(c.match):
+		c.denied = contradicted(ProblemBeyond, "in %s the function has %#x bytes only", img.path, sizes.Max(c.match))
+		c.beyond = true
+		return c
+	case !code:
+		c.denied = contradicted(ProblemBeyond, "in %s there is no code", img.path)
 		c.beyond = true
 		return c
 	case f.Offset > 0 && strings.HasPrefix(f.Func, "__pfx_"):
@@ -79,8 +89,33 @@ func (img *image) candidate(q question, sym kobj.Symbol) candidate {
 		c.beyond = true
 		return c
 	}
+	if sym.Size > 0 && f.Offset > sym.Size || c.section != sym.Section {
+		img.stretch(&c)
+	}
 	img.findCall(&c, f.Offset == 0)
 	return c
+}
+
+// stretch finds the function that a candidate is in, behind the end of the one whose name
+// the kernel printed: it names the last symbol that it has, and some are not in kallsyms,
+// or were stripped.
+func (img *image) stretch(c *candidate) {
+	sec, off, ok := c.section, c.offset, true
+	if !c.exact {
+		sec, off, ok = img.file.Before(c.section, c.offset)
+	}
+	if ok {
+		loc, err := img.debug.Lookup(sec.Addr + off)
+		switch {
+		case err != nil || loc.Low == 0:
+		case loc.Low > c.entry:
+			c.foreign, c.entry, c.of = true, loc.Low, cmp.Or(loc.Entry, loc.Low)
+			return
+		case loc.Low <= c.entry:
+			return
+		}
+	}
+	c.foreign, c.of = true, 0
 }
 
 // findCall looks for the call that returns to a candidate's address, and decides
@@ -161,7 +196,10 @@ func narrow(all []candidate) []candidate {
 // answer looks up the source position of a candidate in a function. The name of the
 // function is used if the debugging information has none.
 func (img *image) answer(src *sources, function string, c candidate) answer {
-	a := answer{entry: c.entry}
+	a := answer{entry: c.entry, foreign: c.foreign}
+	if c.foreign {
+		a.entry = c.of
+	}
 	if c.call.Kind > kobj.CallNone && c.section != nil {
 		a.ret = c.section.Addr + c.offset
 	}

@@ -39,12 +39,16 @@ type answer struct {
 	pos    []Pos
 	sized  bool    // the printed size fits by some rule
 	same   bool    // the name is the printed one, to the last number
-	entry  uint64  // address of the function's symbol, in the file
+	entry  uint64  // address of the function's symbol, in the file; 0 if it is not known
 	callee string  // name of the function that the call is of, "" if not known
 	target uint64  // its address in the file, 0 if it is in another file
 	ret    uint64  // the address that the call returns to, in the file; 0 if none does
 	nopos  trouble // why pos has no line, or lacks functions
 	part   bool    // pos may lack functions
+
+	// foreign: the place is in another function than that of the printed name; entry is that
+	// of its debugging information.
+	foreign bool
 }
 
 // trouble is an error and its class.
@@ -128,7 +132,7 @@ func (r *Resolver) examine(q question, x *resolution) {
 	for _, c := range narrow(all) {
 		a := img.answer(&r.source, f.Func, c)
 		a.same = same
-		a.sized = f.Size != 0 && c.match != kobj.SizeDiffers
+		a.sized = f.Size != 0 && c.match < kobj.SizeStripped
 		x.answers = append(x.answers, a)
 		x.trouble = c.denied
 	}

@@ -59,7 +59,7 @@ func (l *linker) link(x *resolution, a *answer, above *resolution) link {
 		return link{}
 	case a.calls(x, above):
 		return link{kind: LinkDirect}
-	case len(above.answers) > 1:
+	case len(above.answers) > 1, len(above.answers) == 1 && above.answers[0].foreign:
 		return link{}
 	}
 	if c := (kobj.Call{Callee: a.callee}); c.Patched() {
@@ -103,6 +103,9 @@ func (a *answer) calls(x, above *resolution) bool {
 	}
 	if x.file != "" && x.file == above.file && a.target != 0 {
 		return slices.ContainsFunc(above.answers, func(b answer) bool { return b.entry == a.target })
+	}
+	if len(above.answers) > 0 && above.answers[0].foreign {
+		return false // its name is not the printed one
 	}
 	callee, function := strings.TrimPrefix(a.callee, "."), strings.TrimPrefix(above.frame.Func, ".")
 	// Call sites name the function of the source, which may be a clone's.
