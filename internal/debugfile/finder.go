@@ -120,6 +120,9 @@ func (f *Finder) Open(ctx context.Context, module, wanted string, remote bool) (
 	if s.running != "" && best.expected == s.running && best.id != "" && best.id != s.running {
 		o.Stale = fmt.Errorf("the running kernel or module has the build ID %s, but %s has %s", s.running, o.File.Name, best.id)
 	}
+	if o.Stale == nil && s.wanted == "" && best.source == len(f.Dirs) && (s.running == "" || best.id == "") {
+		o.Stale = f.otherSource(o.File, s.module)
+	}
 	if best.other {
 		o.Foreign = f.foreign(o.File, s.module)
 		_, o.Versions = o.File.Vermagic()
@@ -202,18 +205,38 @@ func (f *Finder) runningRelease() string {
 // Documentation/ABI/testing/sysfs-kernel-notes and add_notes_attrs in
 // kernel/module/sysfs.c.
 func (f *Finder) runningID(module string) string {
-	if f.Release != "" && f.Release != f.runningRelease() {
-		return ""
-	}
 	notes := "/sys/kernel/notes"
 	if module != "" {
 		notes = "/sys/module/" + module + "/notes/.note.gnu.build-id"
 	}
-	b, err := os.ReadFile(f.at(notes))
-	if err != nil || strings.ContainsAny(module, `/\`) {
-		return ""
+	return hex.EncodeToString(kobj.BuildID(f.sysfs(notes, module), binary.NativeEndian))
+}
+
+// otherSource returns the reason why a file is not of the loaded module, by the checksum
+// of its source (srcversion), or nil. It is for files without a build ID to compare.
+func (f *Finder) otherSource(file *kobj.File, module string) error {
+	own := file.Modinfo("srcversion")
+	if module == "" || own == "" {
+		return nil
 	}
-	return hex.EncodeToString(kobj.BuildID(b, binary.NativeEndian))
+	running := strings.TrimSpace(string(f.sysfs("/sys/module/"+module+"/srcversion", module)))
+	if running == "" || running == own {
+		return nil
+	}
+	return fmt.Errorf("the loaded module has the srcversion %s, but %s has %s", running, file.Name, own)
+}
+
+// sysfs returns what the running kernel tells of a module, nil if that is unknown or if
+// another kernel is looked for.
+func (f *Finder) sysfs(path, module string) []byte {
+	if f.Release != "" && f.Release != f.runningRelease() || strings.ContainsAny(module, `/\`) {
+		return nil
+	}
+	b, err := os.ReadFile(f.at(path))
+	if err != nil {
+		return nil
+	}
+	return b
 }
 
 // at returns a standard place below Root.

@@ -28,6 +28,8 @@ func TestRunning(t *testing.T) {
 	const (
 		running = "proc/sys/kernel/osrelease"
 		notes   = "sys/module/hello_kernel/notes/.note.gnu.build-id"
+		source  = "sys/module/hello_kernel/srcversion"
+		hash    = "0123456789ABCDEF0123456"
 		module  = "lib/modules/REL/extra/hello-kernel.ko"
 	)
 	id, otherID := idOf(t, "module"), idOf(t, "other")
@@ -46,6 +48,12 @@ func TestRunning(t *testing.T) {
 		{"another release is looked for", map[string]string{running: "=1.0\n", notes: note(t, otherID), module: "module"}, release, nil, module, false},
 		{"the user says which", map[string]string{running: "=REL\n", notes: note(t, otherID), "mine/hello-kernel.ko": "module"}, "", []string{"mine"}, "mine/hello-kernel.ko", false},
 		{"not loaded", map[string]string{running: "=REL\n", module: "module"}, "", nil, module, false},
+		{"the same source", map[string]string{running: "=REL\n", source: "=" + hash + "\n", module: "sourced"}, "", nil, module, false},
+		{"another source", map[string]string{running: "=REL\n", source: "=" + otherID + "\n", module: "sourced"}, "", nil, module, true},
+		{"another source, but the build ID is the right one", map[string]string{running: "=REL\n", source: "=" + otherID + "\n", notes: note(t, id), module: "module"}, "", nil, module, false},
+		{"another source, the file does not tell", map[string]string{running: "=REL\n", source: "=" + otherID + "\n", module: "noid"}, "", nil, module, false},
+		{"another source, another release", map[string]string{running: "=1.0\n", source: "=" + otherID + "\n", module: "sourced"}, release, nil, module, false},
+		{"another source, the user says which", map[string]string{running: "=REL\n", source: "=" + otherID + "\n", "mine/hello-kernel.ko": "sourced"}, "", []string{"mine"}, "mine/hello-kernel.ko", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -64,7 +72,7 @@ func TestRunning(t *testing.T) {
 				t.Errorf("%s, stale %v; want %s, %v", got, o.Stale, want, tt.stale)
 			}
 			if tt.stale && !strings.Contains(o.Stale.Error(), otherID) {
-				t.Errorf("%v does not name the build ID", o.Stale)
+				t.Errorf("%v does not name what is running", o.Stale)
 			}
 		})
 	}

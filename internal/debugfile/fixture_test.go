@@ -59,6 +59,8 @@ objcopy --remove-section=.note.gnu.build-id module noid
 ld --unresolved-symbols=ignore-all -e 0 --build-id -o vmlinux "$LINKED" 2>/dev/null
 for f in module other; do eu-strip --reloc-debug-sections -g -f $f.debug -o $f.code $f; done
 eu-strip -f vmlinux.debug -o vmlinux.code vmlinux
+objcopy --dump-section .modinfo=modinfo noid /dev/null; printf 'srcversion=0123456789ABCDEF0123456\0' >>modinfo
+objcopy --update-section .modinfo=modinfo noid sourced
 objcopy --only-keep-debug noid noid.debug
 objcopy --strip-debug --add-gnu-debuglink=noid.debug noid noid.code
 for f in module.code module vmlinux.code; do
