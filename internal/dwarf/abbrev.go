@@ -133,6 +133,7 @@ type step struct {
 type abbrev struct {
 	tag      uint16
 	children bool
+	code     bool // it has ranges of code
 	// fixed is the size of the attributes if all of them have a fixed size and there are
 	// no children, so that the next entry follows; else 0.
 	fixed uint16
@@ -246,8 +247,11 @@ func (a *abbrevs) parseSpecs(c *cursor, ab *abbrev, enc encoding) bool {
 	fixedSoFar := true
 	keep := kept(ab.tag)
 	for {
-		attr, form := c.uleb(), c.uleb()
-		if c.bad {
+		var attr, form uint64
+		if at := c.off; at+1 < c.end && c.s.b[at]|c.s.b[at+1] < 0x80 {
+			attr, form = uint64(c.s.b[at]), uint64(c.s.b[at+1])
+			c.off += 2
+		} else if attr, form = c.uleb(), c.uleb(); c.bad {
 			return false
 		}
 		if attr == 0 && form == 0 {
@@ -265,6 +269,7 @@ func (a *abbrevs) parseSpecs(c *cursor, ab *abbrev, enc encoding) bool {
 				a.constants = append(a.constants, constant)
 			}
 		}
+		ab.code = ab.code || spec.slot == slotRanges || spec.slot == slotHighPC
 		if spec.slot == slotSibling && spec.form == formRef4 && fixedSoFar && fixed < 1<<14 {
 			ab.sibling = int16(fixed)
 		}

@@ -47,15 +47,14 @@ func (d *Data) Function(pc uint64) (Function, error) {
 			return false, u.funcErr
 		}
 		t := u.tree(fn.at)
-		f = Function{Unit: u.text(u.root.get(slotName)), Entry: t.entry, Err: t.err}
+		f = Function{Unit: u.name, Entry: t.entry, Err: t.err}
 		var e entry
-		n := u.funcName(fn.at)
-		f.Name, f.LinkageName = n.name, n.linkage
+		f.Name, f.LinkageName = u.namesAt(fn.at)
 		for _, s := range t.own {
 			f.Ranges = append(f.Ranges, Range{s.lo, s.hi})
 		}
-		for _, c := range t.calls {
-			if u.read(u.off+uint64(c.at), &e) == nil {
+		for _, at := range t.calls {
+			if u.read(u.off+uint64(at), &e) == nil {
 				f.Calls = append(f.Calls, u.callSite(&e))
 			}
 		}
@@ -76,8 +75,8 @@ func (d *Data) CallSite(ret uint64) (CallSite, error) {
 			return false, u.funcErr
 		}
 		var e entry
-		for _, c := range u.tree(fn.at).calls {
-			if u.read(u.off+uint64(c.at), &e) != nil {
+		for _, at := range u.tree(fn.at).calls {
+			if u.read(u.off+uint64(at), &e) != nil {
 				continue
 			}
 			if site = u.callSite(&e); site.Return == ret {
@@ -92,6 +91,90 @@ func (d *Data) CallSite(ret uint64) (CallSite, error) {
 		err = fmt.Errorf("%w %#x: no call returns there", ErrNotFound, ret)
 	}
 	return site, err
+}
+
+// tree is what the entries inside a function say about its calls.
+type tree struct {
+	entry uint64   // start of the function, 0 if unknown
+	own   []span   // the function's ranges
+	calls []uint32 // the entries of its calls, as offsets from the unit's header
+	err   error    // not all was read
+}
+
+// tree returns the tree of the function whose entry is at off.
+func (u *unit) tree(off uint64) *tree {
+	u.treeMu.Lock()
+	t := u.trees[off]
+	u.treeMu.Unlock()
+	if t != nil {
+		return t
+	}
+	t = u.readTree(off)
+	u.treeMu.Lock()
+	if u.trees == nil {
+		u.trees = make(map[uint64]*tree)
+	}
+	u.trees[off] = t
+	u.treeMu.Unlock()
+	u.o.d.charge(u, 160+cap(t.own)*spanSize+cap(t.calls)*4)
+	return t
+}
+
+// readTree reads the entries inside a function.
+func (u *unit) readTree(off uint64) *tree {
+	t := new(tree)
+	var e entry
+	if t.err = u.read(off, &e); t.err != nil {
+		return t
+	}
+	quota := u.o.rangeQuota()
+	t.own, t.err = u.appendRanges(&e, 0, nil, &quota)
+	if addr, ok := u.address(e.get(slotLowPC)); ok {
+		t.entry = addr
+	} else if len(t.own) > 0 {
+		t.entry = t.own[0].lo
+	}
+	depth := 0
+	if e.abbrev.children {
+		depth = 1
+	}
+	for c := u.info.cursor(e.next, u.end); depth > 0; {
+		at := c.off
+		code := c.uleb()
+		if code == 0 && !c.bad {
+			depth--
+			continue
+		}
+		ab := u.abbrevs.find(code)
+		if ab == nil {
+			t.err = u.info.errAt(at, "abbreviation is not defined, or entries are cut off")
+			break
+		}
+		if ab.tag == tagCallSite || ab.tag == tagGNUCallSite {
+			t.calls = append(t.calls, uint32(at-u.off))
+		}
+		if ab.children && ab.tag != tagInlinedSubroutine && !ab.block() {
+			if next, ok := u.sibling(ab, c.off); ok {
+				c.off = next
+				continue
+			}
+		}
+		u.abbrevs.skip(&c, ab, u.encoding)
+		if c.bad {
+			t.err = u.info.errAt(at, "entry cut off, or of an unknown form")
+			break
+		}
+		if ab.children {
+			depth++
+		}
+	}
+	return t
+}
+
+// block reports whether an entry stands for a part of the code of the function that it is
+// in.
+func (ab *abbrev) block() bool {
+	return ab.tag == tagLexicalBlock || ab.tag == tagTryBlock || ab.tag == tagCatchBlock
 }
 
 // returnPC returns the attribute with the address that a call returns to.

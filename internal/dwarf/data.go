@@ -31,6 +31,7 @@ type Data struct {
 	file  *kobj.File
 	main  *object
 	cache cache
+	texts texts
 
 	// zeroIsCode reports whether there is code at address 0 of a linked file; then 0 does
 	// not mark dropped code.

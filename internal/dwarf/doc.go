@@ -24,14 +24,14 @@
 // # Memory
 //
 // Of each unit that was decoded, these are kept: the abbreviations of functions and
-// calls, the ranges of its functions, places from which to resume its line program, the
-// inline trees of functions that were looked up, and the names that were returned. A
-// unit of the kernel takes some 20 KB. Together this is at most [Budget] bytes by its
-// own account, plus the unit that is being read. The least recently used units are
-// dropped first. Damaged or hostile sections make no unit larger than 32 times their
-// size, and no lookup takes time out of proportion to it: data that has one owner in
-// the output of compilers is not read again for every entry that points to it. Passes
-// over all units release the file's pages on the way.
+// calls, the ranges of its functions, places from which to resume its line program, and
+// the calls of functions whose calls were asked for. A unit of the kernel takes some
+// 16 KB. Together this is at most [Budget] bytes by its own account, plus the unit that
+// is being read, and some megabytes of names and paths that were returned. The least
+// recently used units are dropped first. Damaged or hostile sections make no unit larger
+// than 32 times their size, and no lookup takes time out of proportion to it: data that
+// has one owner in the output of compilers is not read again for every entry that points
+// to it. Passes over all units release the file's pages on the way.
 //
 // Nothing that is returned refers to the file.
 //

@@ -3,7 +3,11 @@
 
 package dwarf
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"runtime"
+	"slices"
+)
 
 // entries returns the unit that has the entries of u: u itself, or the one in the split
 // file.
@@ -38,59 +42,44 @@ func (u *unit) indexFunctions() {
 		spanPool.Put(buf)
 	}()
 	quota := u.o.rangeQuota()
-	c := u.info.cursor(u.root.next, u.end)
-	b := u.info.b[:c.end]
-	list := u.abbrevs.list
-	dense := u.abbrevs.sparse == nil
-	var e entry
 	scopes := u.scopes()
+	var table strides
+	u.strides(&table, scopes)
+	c := u.info.cursor(u.root.next, u.end)
+	var e entry
 	depth := 0
 	if u.root.abbrev.children {
 		depth = 1
 	}
-	off := c.off
-	for depth > 0 && off < uint64(len(b)) {
-		at := off
-		var ab *abbrev
-		if code := b[at]; dense && code < 0x80 {
-			off++
-			if code == 0 {
-				depth--
-				continue
-			}
-			if int(code) <= len(list) {
-				ab = &list[code-1]
-			}
-		} else {
-			c.off = at
-			code := c.uleb()
-			off = c.off
-			if code == 0 && !c.bad {
-				depth--
-				continue
-			}
-			ab = u.abbrevs.find(code)
+	for depth > 0 && c.off < c.end {
+		u.stride(&c, &table)
+		at := c.off
+		code := c.uleb()
+		if code == 0 {
+			depth--
+			continue
 		}
+		ab := u.abbrevs.find(code)
 		if ab == nil {
 			u.funcErr = u.info.errAt(at, "abbreviation is not defined")
 			break
 		}
-		if ab.tag == tagSubprogram {
+		function := ab.tag == tagSubprogram && ab.code
+		if function {
 			spans = u.appendFunction(at, &e, spans, &quota)
-		} else if ab.fixed != 0 {
-			off += uint64(ab.fixed)
-			continue
 		}
 		if ab.children && !ab.scope(scopes) {
 			// All children and their end are skipped at once.
-			if next, ok := u.sibling(ab, off); ok {
-				off = next
+			next, ok := u.sibling(ab, c.off)
+			if !ok && function {
+				next, ok = u.siblingOf(&e)
+			}
+			if ok {
+				c.off = next
 				continue
 			}
 		}
-		c.off = off
 		u.abbrevs.skip(&c, ab, u.encoding)
-		off = c.off
 		if c.bad {
 			u.funcErr = u.info.errAt(at, "entry cut off, or of an unknown form")
 			break
@@ -99,11 +88,76 @@ func (u *unit) indexFunctions() {
 			depth++
 		}
 	}
-	if off > uint64(len(b)) && u.funcErr == nil {
+	if c.bad && u.funcErr == nil {
 		u.funcErr = u.info.errAt(u.off, "entries cut off")
 	}
 	u.functions = newSpanIndex(packed(spans))
 	u.o.d.charge(u, len(spans)*spanSize+len(u.functions.reach)*8)
+}
+
+// strides says by the first byte of an entry how to get over the entry and its children.
+type strides [256]stride
+
+// stride is a way over an entry: a number of bytes or, if mask is set, to where the field
+// at an offset says, both counted from behind the abbreviation code. The zero value is
+// none.
+type stride struct {
+	mask  uint64
+	bytes uint32
+	field uint16
+	ok    bool
+}
+
+// strides fills in the ways over all entries but those of functions, which are read.
+func (u *unit) strides(t *strides, scopes bool) {
+	if u.abbrevs.sparse != nil {
+		return
+	}
+	list := u.abbrevs.list
+	for i := range list[:min(len(list), 0x7f)] {
+		ab, s := &list[i], &t[i+1]
+		switch {
+		case ab.tag == tagSubprogram && ab.code:
+		case ab.children && !ab.scope(scopes) && ab.sibling >= 0:
+			*s = stride{mask: ^uint64(0), field: uint16(ab.sibling), ok: true}
+		case ab.fixed != 0:
+			*s = stride{bytes: uint32(ab.fixed), ok: true}
+		}
+	}
+}
+
+// maxStride is more than a field is away from its entry, and the field itself has.
+const maxStride = 1<<14 + 8
+
+// strideAhead is how many bytes ahead memory is touched.
+const strideAhead = 512
+
+// stride moves the cursor over entries until it is at one without a way over it, or near
+// the end. A unit of the kernel has thousands of types, and what comes next depends on
+// each. So this loop has no branches that depend on it, and asks early for the memory that
+// it will need: waiting for that is most of the work.
+func (u *unit) stride(c *cursor, table *strides) {
+	b, off, base := c.s.b[:c.end], c.off, u.off
+	if len(b) < maxStride || c.s.big {
+		return
+	}
+	var touched byte
+	for last := uint64(len(b)) - maxStride; off < last; {
+		s := &table[b[off]]
+		if !s.ok {
+			break
+		}
+		at := off + 1
+		touched += b[off+strideAhead]
+		to := base + uint64(binary.LittleEndian.Uint32(b[at+uint64(s.field):]))
+		next := (at+uint64(s.bytes))&^s.mask | to&s.mask
+		if next-at > uint64(len(b))-at {
+			break // the field is damaged
+		}
+		off = next
+	}
+	runtime.KeepAlive(touched)
+	c.off = off
 }
 
 // sibling returns the offset of the entry behind the children of another, if the latter
@@ -123,6 +177,13 @@ func (u *unit) sibling(ab *abbrev, attrs uint64) (uint64, bool) {
 		next += uint64(binary.LittleEndian.Uint32(b[at:]))
 	}
 	return next, next > attrs && next <= u.end
+}
+
+// siblingOf is sibling for an entry that was read. In functions the field is behind an
+// expression, whose size differs.
+func (u *unit) siblingOf(e *entry) (uint64, bool) {
+	to, off, ok := u.reference(e.get(slotSibling))
+	return off, ok && to == u && off > e.attrs
 }
 
 // appendFunction appends the ranges of the function whose entry is at an offset.
@@ -171,12 +232,12 @@ func (u *unit) locate(pc uint64, loc *Location) (bool, error) {
 	if !haveLine && !haveFunc {
 		return false, err
 	}
-	*loc = Location{Unit: du.unitName(), Err: err}
+	*loc = Location{Unit: du.name, Err: err}
 	pos := Frame{}
 	if haveLine {
 		pos.Line, pos.Column = int(r.line), int(r.column)
 		if r.file != noFile {
-			pos.File = u.file(uint64(r.file))
+			pos.File = u.file(t, uint64(r.file))
 		}
 	}
 	if !haveFunc {
@@ -186,27 +247,23 @@ func (u *unit) locate(pc uint64, loc *Location) (bool, error) {
 		return true, nil
 	}
 	loc.Low, loc.High = fn.lo, fn.hi
-	tr := du.tree(fn.at)
-	if tr.err != nil && loc.Err == nil {
-		loc.Err = tr.err
+	var buf [8]inlined
+	in := du.inlinedAt(fn.at, pc, buf[:0])
+	if loc.Err == nil {
+		loc.Err = in.err
 	}
-	loc.Entry = tr.entry
-	var buf [16]int32
-	chain := tr.chain(pc, buf[:0])
-	loc.Frames = make([]Frame, 0, len(chain)+1)
-	for i := len(chain) - 1; i >= 0; i-- {
-		n := &tr.nodes[chain[i]]
+	loc.Entry = in.entry
+	loc.Frames = make([]Frame, 0, len(in.chain)+1)
+	for _, call := range slices.Backward(in.chain) {
 		pos.Inlined = true
-		fn := du.funcName(du.off + uint64(n.at))
-		pos.Name, pos.LinkageName = fn.name, fn.linkage
+		pos.Name, pos.LinkageName = du.namesAt(call.at)
 		loc.Frames = append(loc.Frames, pos)
-		pos = Frame{Line: int(n.line), Column: int(n.column)}
-		if n.hasFile {
-			pos.File = u.file(uint64(n.file))
+		pos = Frame{Line: call.line, Column: call.column}
+		if call.hasFile {
+			pos.File = u.file(t, call.file)
 		}
 	}
-	n := du.funcName(fn.at)
-	pos.Name, pos.LinkageName = n.name, n.linkage
+	pos.Name, pos.LinkageName = du.namesAt(fn.at)
 	loc.Frames = append(loc.Frames, pos)
 	return true, nil
 }

@@ -108,7 +108,7 @@ func TestEntries(t *testing.T) {
 		{name: "unknown form", entries: bytesOf(abFunc, "f", u64(0x10000), u32(4), 0, abUnknown, 1, 2, 3), want: "f:0", wantErr: "form"},
 		{name: "undefined abbreviation", entries: bytesOf(abFunc, "f", u64(0x10000), u32(4), 0, 99), want: "f:0", wantErr: "not defined"},
 		{name: "cut off in a function", entries: bytesOf(abFunc, "f", u64(0x10000), u32(4), abInlined, u32(start)), want: "f:0", wantErr: "cut off"},
-		{name: "too deep", entries: bytesOf(abFunc, "f", u64(0x10000), u32(4), []byte(strings.Repeat(string(rune(abBlock)), 5000))), want: "f:0", wantErr: "too deep"},
+		{name: "never closed", entries: bytesOf(abFunc, "f", u64(0x10000), u32(4), []byte(strings.Repeat(string(rune(abBlock)), 5000))), want: "f:0", wantErr: "cut off"},
 		{
 			name: "ranges", entries: bytesOf(abRanges, "r", u32(0)),
 			// Offsets from the unit's start, a base, dropped code, and an empty range.

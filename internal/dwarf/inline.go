@@ -3,200 +3,141 @@
 
 package dwarf
 
-import "sync"
-
-// tree is what was inlined into a function, and the calls that it makes.
-type tree struct {
-	entry  uint64 // start of the function, 0 if unknown
-	own    []span // the function's ranges
-	nodes  []node // in file order: each before the nodes that were inlined into it
-	ranges []span // of the nodes; at is the number of the node
-	calls  []call
-	err    error // not all was read
+// inlined is a call that was inlined.
+type inlined struct {
+	at           uint64 // its entry
+	file         uint64 // where the call is
+	line, column int
+	hasFile      bool
 }
 
-// node is one inlined call.
-type node struct {
-	at          uint32 // its entry, as an offset from the unit's header
-	end         int32  // the first node behind this one and everything inside it
-	first, last int32  // its ranges
-	file, line  uint32 // of the call
-	column      uint32
-	hasFile     bool
+// inside is what is known about an address in a function.
+type inside struct {
+	entry uint64 // start of the function, 0 if unknown
+	chain []inlined
+	err   error // not all was read
 }
 
-// call is a call site inside a function.
-type call struct {
-	at   uint32 // its entry, as an offset from the unit's header
-	node int32  // the inlined call that contains it, -1 if it is in the function itself
-}
-
-// maxDepth is the depth up to which entries inside a function are read. Lexical blocks
-// and inlined calls reach some dozens.
-const maxDepth = 1 << 9
-
-// tree returns the tree of the function whose entry is at off.
-func (u *unit) tree(off uint64) *tree {
-	u.treeMu.Lock()
-	t := u.trees[off]
-	u.treeMu.Unlock()
-	if t != nil {
-		return t
-	}
-	t = u.packedTree(off)
-	u.treeMu.Lock()
-	if u.trees == nil {
-		u.trees = make(map[uint64]*tree)
-	}
-	u.trees[off] = t
-	u.treeMu.Unlock()
-	u.o.d.charge(u, 200+cap(t.own)*spanSize+cap(t.nodes)*36+cap(t.ranges)*spanSize+cap(t.calls)*8)
-	return t
-}
-
-// treePool has memory for trees that are being read.
-var treePool = sync.Pool{New: func() any { return new(tree) }}
-
-// packedTree reads the entries inside a function into a tree of minimal size.
-func (u *unit) packedTree(off uint64) *tree {
-	t := treePool.Get().(*tree)
-	defer treePool.Put(t)
-	*t = tree{own: t.own[:0], nodes: t.nodes[:0], ranges: t.ranges[:0], calls: t.calls[:0]}
-	u.readTree(off, t)
-	return &tree{
-		entry:  t.entry,
-		own:    packed(t.own),
-		nodes:  packed(t.nodes),
-		ranges: packed(t.ranges),
-		calls:  packed(t.calls),
-		err:    t.err,
-	}
-}
-
-// readTree reads the entries inside a function into t, which is empty.
-func (u *unit) readTree(off uint64, t *tree) {
+// inlinedAt finds the calls that were inlined into the function whose entry is at off
+// and that pc belongs to. It appends them to buf, the outermost first.
+//
+// It reads no more than it needs: of entries that pc is not in, only where they end. A
+// function of the kernel may have thousands of entries.
+func (u *unit) inlinedAt(off, pc uint64, buf []inlined) inside {
+	f := inside{chain: buf}
 	var e entry
-	if t.err = u.read(off, &e); t.err != nil {
-		return
+	if f.err = u.read(off, &e); f.err != nil {
+		return f
 	}
 	quota := u.o.rangeQuota()
-	t.own, t.err = u.appendRanges(&e, 0, t.own, &quota)
-	if addr, ok := u.address(e.get(slotLowPC)); ok {
-		t.entry = addr
-	} else if len(t.own) > 0 {
-		t.entry = t.own[0].lo
-	}
+	f.entry, f.err = u.start(&e, &quota)
 	if !e.abbrev.children {
-		return
+		return f
 	}
-	// open has the node of every entry that is being read, or -1 for an entry without one,
-	// such as a lexical block.
-	open := []int32{-1}
-	inside := int32(-1) // the innermost node
-	next := e.next
-	for len(open) > 0 {
-		if err := u.read(next, &e); err != nil {
-			t.err = err
+	depth, outer := 1, 0 // the walk ends where depth is outer
+	ignored := 0         // depth of an entry that does not contain pc, but all entries behind; 0 if there is none
+	c := u.info.cursor(e.next, u.end)
+	for {
+		at := c.off
+		code := c.uleb()
+		if c.bad {
 			break
 		}
-		next = e.next
-		if e.abbrev == nil {
-			if n := open[len(open)-1]; n >= 0 {
-				t.nodes[n].end = int32(len(t.nodes))
+		if code == 0 {
+			depth--
+			if depth == outer {
+				return f
 			}
-			open = open[:len(open)-1]
-			inside = -1
-			for i := len(open) - 1; i >= 0; i-- {
-				if open[i] >= 0 {
-					inside = open[i]
-					break
+			if depth == ignored {
+				ignored = 0
+			}
+			continue
+		}
+		ab := u.abbrevs.find(code)
+		if ab == nil {
+			f.fail(u.info.errAt(at, "abbreviation %d is not defined", code))
+			return f
+		}
+		if ab.tag == tagInlinedSubroutine && ignored == 0 {
+			if err := u.read(at, &e); err != nil {
+				f.fail(err)
+				return f
+			}
+			covers, err := u.covers(&e, pc, &quota)
+			f.fail(err)
+			if covers {
+				f.chain = append(f.chain, u.inlined(&e))
+				outer = depth
+				if !ab.children {
+					return f
 				}
+				c.off = e.next
+				depth++
+				continue
 			}
+		}
+		if !ab.children {
+			u.abbrevs.skip(&c, ab, u.encoding)
 			continue
 		}
-		n := int32(-1)
-		switch e.tag() {
-		case tagInlinedSubroutine:
-			n = u.addNode(t, &e, &quota)
-		case tagCallSite, tagGNUCallSite:
-			t.calls = append(t.calls, call{uint32(e.off - u.off), inside})
+		if !ab.block() || ignored != 0 {
+			if next, ok := u.sibling(ab, c.off); ok {
+				c.off = next
+				continue
+			}
+			if ignored == 0 {
+				ignored = depth
+			}
 		}
-		if !e.abbrev.children {
-			continue
-		}
-		if to, ok := u.afterOther(&e); ok {
-			next = to
-			continue
-		}
-		if len(open) >= maxDepth {
-			t.err = u.info.errAt(e.off, "entries are nested too deep")
-			break
-		}
-		open = append(open, n)
-		if n >= 0 {
-			inside = n
-		}
+		u.abbrevs.skip(&c, ab, u.encoding)
+		depth++
 	}
-	for _, n := range open {
-		if n >= 0 {
-			t.nodes[n].end = int32(len(t.nodes))
-		}
+	f.fail(u.info.errAt(off, "entries of the function cut off"))
+	return f
+}
+
+func (f *inside) fail(err error) {
+	if f.err == nil {
+		f.err = err
 	}
 }
 
-// afterOther returns the offset at which to continue behind an entry whose children are
-// not of interest, if the entry records its end.
-func (u *unit) afterOther(e *entry) (uint64, bool) {
-	switch e.tag() {
-	case tagInlinedSubroutine, tagLexicalBlock, tagTryBlock, tagCatchBlock:
-		return 0, false
+// start returns where the function of an entry starts, 0 if that is unknown.
+func (u *unit) start(e *entry, quota *int) (uint64, error) {
+	if addr, ok := u.address(e.get(slotLowPC)); ok {
+		return addr, nil
 	}
-	return u.sibling(e.abbrev, e.attrs)
+	var buf [8]span
+	own, err := u.appendRanges(e, 0, buf[:0], quota)
+	if len(own) == 0 {
+		return 0, err
+	}
+	return own[0].lo, err
 }
 
-// addNode adds an inlined call.
-func (u *unit) addNode(t *tree, e *entry, quota *int) int32 {
-	n := int32(len(t.nodes))
-	x := node{at: uint32(e.off - u.off), end: n + 1, first: int32(len(t.ranges))}
-	var err error
-	t.ranges, err = u.appendRanges(e, uint64(n), t.ranges, quota)
-	if err != nil && t.err == nil {
-		t.err = err
+// covers reports whether pc is in the code of an entry.
+func (u *unit) covers(e *entry, pc uint64, quota *int) (bool, error) {
+	var buf [8]span
+	own, err := u.appendRanges(e, 0, buf[:0], quota)
+	for _, s := range own {
+		if s.lo <= pc && pc < s.hi {
+			return true, err
+		}
 	}
-	x.last = int32(len(t.ranges))
-	number := func(s slot) uint32 {
+	return false, err
+}
+
+// inlined decodes an entry of an inlined call.
+func (u *unit) inlined(e *entry) inlined {
+	number := func(s slot) int {
 		v, ok := u.info.constant(e.get(s))
 		if !ok || v > 1<<31-1 {
 			return 0
 		}
-		return uint32(v)
+		return int(v)
 	}
-	x.line, x.column, x.file = number(slotCallLine), number(slotCallColumn), number(slotCallFile)
-	x.hasFile = e.get(slotCallFile).form != 0
-	t.nodes = append(t.nodes, x)
-	return n
-}
-
-// chain appends the nodes that cover pc to buf, outermost first.
-func (t *tree) chain(pc uint64, buf []int32) []int32 {
-	for i, end := int32(0), int32(len(t.nodes)); i < end; {
-		n := &t.nodes[i]
-		if !t.covers(n, pc) {
-			i = n.end
-			continue
-		}
-		buf = append(buf, i)
-		end = n.end
-		i++
+	return inlined{
+		at: e.off, file: uint64(number(slotCallFile)), line: number(slotCallLine), column: number(slotCallColumn),
+		hasFile: e.get(slotCallFile).form != 0,
 	}
-	return buf
-}
-
-func (t *tree) covers(n *node, pc uint64) bool {
-	for _, s := range t.ranges[n.first:n.last] {
-		if s.lo <= pc && pc < s.hi {
-			return true
-		}
-	}
-	return false
 }

@@ -101,9 +101,35 @@ func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 				off++
 				break
 			}
+			if off+1 < uint64(len(b)) && b[off+1] < 0x80 {
+				line += uint64((int64(b[off]&0x7f) | int64(b[off+1])<<7) << 50 >> 50)
+				off += 2
+				break
+			}
 			c.off = off
 			line += uint64(c.sleb())
 			off = c.off
+		case 4:
+			if off < uint64(len(b)) && b[off] < 0x80 {
+				r.file = uint64(b[off])
+				off++
+				break
+			}
+			c.off = off
+			r.file = c.uleb()
+			off = c.off
+		case 0:
+			// Discriminators are frequent, and of no interest.
+			if off+3 < uint64(len(b)) && b[off] == 2 && b[off+1] == 4 {
+				off += 3
+				break
+			}
+			c.off, r.addr, r.line = off, addr, line
+			if p.extended(c, r) {
+				return eventEnd, n
+			}
+			rows = n + 1
+			off, addr, line = c.off, r.addr, r.line
 		case 6, 7, 10, 11: // negate_stmt, set_basic_block, set_prologue_end, set_epilogue_begin
 			if p.operands != nil {
 				c.off = off

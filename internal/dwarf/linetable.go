@@ -118,8 +118,8 @@ func (t *lineTable) find(pc uint64) (row, bool) {
 	return row{}, false
 }
 
-// readFile returns the path of the i-th file of t in pieces.
-func (u *unit) readFile(t *lineTable, i uint64) File {
+// file returns the path of the i-th file of t in pieces.
+func (u *unit) file(t *lineTable, i uint64) File {
 	f := File{}
 	if t.version < 5 {
 		if i == 0 {
@@ -135,7 +135,7 @@ func (u *unit) readFile(t *lineTable, i uint64) File {
 	if f.Name == "" {
 		return f
 	}
-	f.CompDir = u.text(u.root.get(slotCompDir))
+	f.CompDir = u.compDir
 	switch {
 	case t.version < 5 && e.dir > 0 && uint64(e.dir) <= uint64(len(t.dirs)):
 		f.Dir = t.name(t.dirForm, t.dirs[e.dir-1])

@@ -5,62 +5,51 @@ package dwarf
 
 import "sync"
 
-// texts are the strings that were made for results about a unit. The results share
-// them.
+// texts are the strings that were made for results. The results share them: most names
+// and paths of a kernel are in many units.
 type texts struct {
-	mu    sync.Mutex
-	named bool
-	unit  string
-	files map[uint64]File
-	funcs map[uint64]funcName // by offset of the entry
+	mu   sync.RWMutex
+	all  map[textKey]string
+	size int // bytes
 }
 
-type funcName struct{ name, linkage string }
-
-// unitName returns the name of the unit.
-func (u *unit) unitName() string {
-	u.texts.mu.Lock()
-	defer u.texts.mu.Unlock()
-	if !u.texts.named {
-		u.texts.named = true
-		u.texts.unit = u.text(u.root.get(slotName))
-	}
-	return u.texts.unit
+type textKey struct {
+	o       *object
+	section int
+	off     uint64
 }
 
-// file returns the path of the i-th file of the unit's line table.
-func (u *unit) file(i uint64) File {
-	u.texts.mu.Lock()
-	defer u.texts.mu.Unlock()
-	f, ok := u.texts.files[i]
-	if !ok {
-		f = u.readFile(u.lines(), i)
-		if u.texts.files == nil {
-			u.texts.files = make(map[uint64]File)
-		}
-		u.texts.files[i] = f
-		u.o.d.charge(u, 96+len(f.CompDir)+len(f.Dir)+len(f.Name))
+// maxTexts is the size at which they are forgotten.
+const maxTexts = 2 << 20
+
+// textAt returns the string at an offset of a section.
+func (o *object) textAt(section int, off uint64) string {
+	t := &o.d.texts
+	key := textKey{o, section, off}
+	t.mu.RLock()
+	s, ok := t.all[key]
+	t.mu.RUnlock()
+	if ok {
+		return s
 	}
-	return f
+	s = o.section(section).text(off)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.all == nil || t.size > maxTexts {
+		t.all, t.size = make(map[textKey]string), 0
+	}
+	t.all[key] = s
+	t.size += len(s) + 80
+	return s
 }
 
-// funcName returns the name and the linkage name of the function whose entry is at off.
-func (u *unit) funcName(off uint64) funcName {
-	u.texts.mu.Lock()
-	defer u.texts.mu.Unlock()
-	n, ok := u.texts.funcs[off]
-	if !ok {
-		var e entry
-		if u.read(off, &e) == nil {
-			n.name, n.linkage = u.names(&e)
-		}
-		if u.texts.funcs == nil {
-			u.texts.funcs = make(map[uint64]funcName)
-		}
-		u.texts.funcs[off] = n
-		u.o.d.charge(u, 80+len(n.name)+len(n.linkage))
+// namesAt returns the name and the linkage name of the function whose entry is at off.
+func (u *unit) namesAt(off uint64) (name, linkage string) {
+	var e entry
+	if u.read(off, &e) != nil {
+		return "", ""
 	}
-	return n
+	return u.names(&e)
 }
 
 // maxHops is the largest number of references from entry to entry that are followed.

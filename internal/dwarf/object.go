@@ -145,5 +145,5 @@ func (o *object) text(s *section, v value, offSize uint8) string {
 	if !ok {
 		return ""
 	}
-	return o.section(from).text(off)
+	return o.textAt(from, off)
 }

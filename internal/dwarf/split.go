@@ -54,7 +54,7 @@ const packedSplit = 1024 + 2048
 // it, and the same names beside the file.
 func (u *unit) splitPaths(name string) []string {
 	dir := filepath.Dir(u.o.file.DebugFile().Name)
-	comp := u.text(u.root.get(slotCompDir))
+	comp := u.compDir
 	var paths []string
 	if filepath.IsAbs(name) {
 		paths = append(paths, name)

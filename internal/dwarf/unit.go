@@ -27,6 +27,7 @@ type unit struct {
 	err      error // the root entry is not complete
 
 	root           entry
+	name, compDir  string
 	low            uint64 // base of ranges, 0 if there is none
 	lowLive        bool   // low is an address of code in the file
 	strOffsetsBase uint64
@@ -50,8 +51,6 @@ type unit struct {
 
 	originOnce sync.Once
 	origins    map[uint64]uint64 // start of the function made from an abstract one, 0 if there are several
-
-	texts texts
 
 	treeMu sync.Mutex
 	trees  map[uint64]*tree // by offset of the function's entry
@@ -210,6 +209,9 @@ func (o *object) load(off uint64, light bool) (*unit, uint64, error) {
 		return nil, read, u.err
 	}
 	u.bases()
+	if !light {
+		u.name, u.compDir = u.text(u.root.get(slotName)), u.text(u.root.get(slotCompDir))
+	}
 	return u, read, nil
 }
 
@@ -291,7 +293,7 @@ func (u *unit) text(v value) string {
 		if !ok {
 			return ""
 		}
-		return u.o.section(secStr).text(off)
+		return u.o.textAt(secStr, off)
 	}
 	return u.o.text(u.info, v, u.offSize)
 }

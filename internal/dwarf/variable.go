@@ -37,10 +37,9 @@ func (d *Data) Variables(ret uint64) ([]Variable, error) {
 		if err != nil {
 			return false, err
 		}
-		t := du.tree(fn.at)
 		entries := []uint64{fn.at}
-		for _, n := range t.chain(ret-1, nil) {
-			entries = append(entries, du.off+uint64(t.nodes[n].at))
+		for _, n := range du.inlinedAt(fn.at, ret-1, nil).chain {
+			entries = append(entries, n.at)
 		}
 		for i := range entries {
 			vars = r.variables(vars, entries[len(entries)-1-i], i, ret)
@@ -56,7 +55,7 @@ func (r *typeReader) variables(vars []Variable, off uint64, inlined int, ret uin
 	if !ok || !e.children {
 		return vars
 	}
-	function := r.u.funcName(off).name
+	function, _ := r.u.namesAt(off)
 	// other is the depth inside entries that do not belong to the function itself.
 	depth, other := 0, 0
 	for next := e.next; len(vars) < maxVariables; {

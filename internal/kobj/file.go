@@ -33,6 +33,7 @@
 package kobj
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"encoding/hex"
@@ -293,10 +294,8 @@ func cString(b []byte, off, limit uint64) []byte {
 	}
 	b = b[off:]
 	b = b[:min(uint64(len(b)), limit)]
-	for i, c := range b {
-		if c == 0 {
-			return b[:i]
-		}
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		return b[:i]
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ type symbols struct {
 }
 
 // indexAfter is the number of passes over the table before an index is built.
-const indexAfter = 16
+const indexAfter = 8
 
 // symbolTable returns the symbol table of the file.
 func (f *File) symbolTable() (*symtab, error) {
@@ -169,15 +169,13 @@ func (f *File) LookupCut(name string) ([]Symbol, error) {
 // next.
 func (f *File) scan(t *symtab, prefix, next string, match func(string) bool) []Symbol {
 	var found []Symbol
-	n := len(prefix)
-	for i := range t.n {
-		// Almost all names differ in the first byte, or in where they end.
-		at := int64(t.nameOffset(i))
-		if at+int64(n) >= int64(len(t.strings)) {
-			continue
-		}
-		name := t.strings[at : at+int64(n)+1]
-		if name[0] != prefix[0] || next != "" && strings.IndexByte(next, name[n]) < 0 || string(name[:n]) != prefix {
+	start := []byte(prefix)
+	if len(next) == 1 {
+		start = append(start, next...)
+	}
+	for i := t.named(0, start); i < t.n; i = t.named(i+1, start) {
+		name := t.name(t.nameOffset(i))
+		if len(name) > len(prefix) && len(next) > 1 && strings.IndexByte(next, name[len(prefix)]) < 0 {
 			continue
 		}
 		if s, ok := f.codeSymbol(t, i); ok && match(s.Name) {

@@ -4,10 +4,8 @@
 package kobj
 
 import (
-	"cmp"
 	"hash/maphash"
 	"math/bits"
-	"slices"
 	"sort"
 )
 
@@ -16,9 +14,10 @@ import (
 type symbolIndex struct {
 	places []place // by key, then by number; only symbols that kallsyms may have
 
-	seed    maphash.Seed
-	buckets []uint32 // first of named, plus one
-	named_  []namedSymbol
+	seed maphash.Seed
+	// names has the symbols by the hash of their names, each at the first free place from
+	// its hash on, plus one.
+	names []uint32
 }
 
 // place is a symbol's position in the order of memory.
@@ -27,11 +26,6 @@ type place struct {
 	sym    uint32
 	varies bool // not all kernels have it
 	local  bool
-}
-
-type namedSymbol struct {
-	sym  uint32
-	next uint32 // in the same bucket, plus one
 }
 
 // placeKey orders places as the kernel does: by address in linked files, by region and
@@ -59,48 +53,77 @@ func (f *File) symbolIndex(t *symtab) *symbolIndex {
 
 func (f *File) buildIndex(t *symtab) *symbolIndex {
 	x := &symbolIndex{seed: maphash.MakeSeed()}
-	// Most symbols of a kernel are not in code.
-	x.places = make([]place, 0, t.n/4)
-	x.named_ = make([]namedSymbol, 0, t.n/4)
+	x.names = make([]uint32, 1<<bits.Len(uint(t.n)))
+	// Not all symbols of a kernel are in code.
+	x.places = make([]place, 0, t.n*3/4)
 	for i := range t.n {
 		raw, sec, off, ok := f.codePlace(t, i)
 		if !ok {
 			continue
 		}
-		x.named_ = append(x.named_, namedSymbol{sym: uint32(i)})
-		if v := f.visible(t.name(raw.name)); v != hidden {
+		name := t.name(raw.name)
+		at := x.hash(name)
+		for x.names[at] != 0 {
+			at = x.next(at)
+		}
+		x.names[at] = uint32(i + 1)
+		if v := f.visible(name); v != hidden {
 			x.places = append(x.places, place{f.placeKey(sec, off), uint32(i), v == varies, raw.local()})
 		}
 	}
-	slices.SortFunc(x.places, func(a, b place) int {
-		if c := cmp.Compare(a.key, b.key); c != 0 {
-			return c
-		}
-		return cmp.Compare(a.sym, b.sym)
-	})
-	x.buckets = make([]uint32, 1<<bits.Len(uint(len(x.named_))))
-	// From last to first, so that chains are in the order of the table.
-	for i := len(x.named_) - 1; i >= 0; i-- {
-		n := &x.named_[i]
-		b := &x.buckets[x.bucket(t.name(t.nameOffset(int(n.sym))))]
-		n.next, *b = *b, uint32(i+1)
-	}
+	x.places = sortPlaces(x.places)
 	return x
 }
 
-func (x *symbolIndex) bucket(name []byte) uint64 {
-	return maphash.Bytes(x.seed, name) & uint64(len(x.buckets)-1)
+// sortPlaces sorts places by their keys, digit by digit. Equal ones stay in order.
+func sortPlaces(places []place) []place {
+	const digit = 11 // bits
+	var same, differ uint64 = ^uint64(0), 0
+	for _, p := range places {
+		same &= p.key
+		differ |= p.key
+	}
+	differ &^= same
+	other := make([]place, len(places))
+	for shift := 0; shift < 64; shift += digit {
+		if differ>>shift&(1<<digit-1) == 0 {
+			continue // all have the same digit
+		}
+		var next [1 << digit]uint32 // where the next place with a digit goes
+		for _, p := range places {
+			next[p.key>>shift&(1<<digit-1)]++
+		}
+		sum := uint32(0)
+		for i, n := range next {
+			next[i] = sum
+			sum += n
+		}
+		for _, p := range places {
+			n := &next[p.key>>shift&(1<<digit-1)]
+			other[*n] = p
+			*n++
+		}
+		places, other = other, places
+	}
+	return places
 }
 
-// named returns the symbols in code with the given name.
+func (x *symbolIndex) hash(name []byte) uint64 {
+	return maphash.Bytes(x.seed, name) & uint64(len(x.names)-1)
+}
+
+// next returns the place behind another in names.
+func (x *symbolIndex) next(at uint64) uint64 { return (at + 1) & uint64(len(x.names)-1) }
+
+// named returns the symbols in code with the given name, in the order of the table.
 func (x *symbolIndex) named(f *File, t *symtab, name string) []Symbol {
 	var found []Symbol
-	for i := x.buckets[x.bucket([]byte(name))]; i != 0; i = x.named_[i-1].next {
-		n := x.named_[i-1].sym
-		if string(t.name(t.nameOffset(int(n)))) != name {
+	for at := x.hash([]byte(name)); x.names[at] != 0; at = x.next(at) {
+		i := int(x.names[at] - 1)
+		if string(t.name(t.nameOffset(i))) != name {
 			continue
 		}
-		if s, ok := f.codeSymbol(t, int(n)); ok {
+		if s, ok := f.codeSymbol(t, i); ok {
 			found = append(found, s)
 		}
 	}

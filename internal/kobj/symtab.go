@@ -4,6 +4,7 @@
 package kobj
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
@@ -86,17 +87,26 @@ func (t *symtab) at(i int) (rawSymbol, bool) {
 	b := t.b[i*t.entSize:]
 	var s rawSymbol
 	var shndx uint16
-	s.name = o.Uint32(b)
-	if t.f.Class == elf.ELFCLASS32 {
-		s.value = uint64(o.Uint32(b[4:]))
-		s.size = uint64(o.Uint32(b[8:]))
-		s.info = b[12]
-		shndx = o.Uint16(b[14:])
-	} else {
+	switch {
+	case t.entSize == 24 && !t.big: // almost always, and without calls
+		b = b[:24]
+		s.name = binary.LittleEndian.Uint32(b)
+		s.info = b[4]
+		shndx = binary.LittleEndian.Uint16(b[6:])
+		s.value = binary.LittleEndian.Uint64(b[8:])
+		s.size = binary.LittleEndian.Uint64(b[16:])
+	case t.entSize == 24:
+		s.name = o.Uint32(b)
 		s.info = b[4]
 		shndx = o.Uint16(b[6:])
 		s.value = o.Uint64(b[8:])
 		s.size = o.Uint64(b[16:])
+	default:
+		s.name = o.Uint32(b)
+		s.value = uint64(o.Uint32(b[4:]))
+		s.size = uint64(o.Uint32(b[8:]))
+		s.info = b[12]
+		shndx = o.Uint16(b[14:])
 	}
 	// The lowest bit marks Thumb code and is not part of the address.
 	if t.f.Machine == elf.EM_ARM && s.typ() == elf.STT_FUNC {
@@ -161,6 +171,31 @@ func (t *symtab) between(i int, lo, hi uint64) int {
 			return i
 		}
 		i++
+	}
+	return i
+}
+
+// named returns the number of the first symbol from i on whose name begins with start, a
+// NUL behind it included, or t.n if there is none. It is the inner loop of lookups by name:
+// eight bytes are compared at once.
+func (t *symtab) named(i int, start []byte) int {
+	var first, mask [8]byte
+	for k := range min(copy(first[:], start), len(mask)) {
+		mask[k] = 0xff
+	}
+	want, used := binary.LittleEndian.Uint64(first[:]), binary.LittleEndian.Uint64(mask[:])
+	for ; i < t.n; i++ {
+		at := uint64(t.nameOffset(i))
+		if at+8 <= uint64(len(t.strings)) {
+			if (binary.LittleEndian.Uint64(t.strings[at:at+8])^want)&used != 0 {
+				continue
+			}
+		} else if at > uint64(len(t.strings)) {
+			continue
+		}
+		if bytes.HasPrefix(t.strings[at:], start) {
+			break
+		}
 	}
 	return i
 }

@@ -131,7 +131,7 @@ func (s *images) evict() *image {
 // Pages of files are released when they take up more than maxMapped bytes, which is
 // checked after every few lookups.
 const (
-	maxMapped  = 16 << 20
+	maxMapped  = 24 << 20
 	lookAtSize = 4
 )
 
