@@ -67,10 +67,10 @@ integration:
 fixtures:
 	internal/kernels/fixtures.sh
 
-# Compares with other programs, over all of Debian's kernel, which is loaded once
-# (900 MB): docs/benchmarks.md has the results. BENCHFLAGS='-args -every 100' is a
-# quick look.
-bench: PACKAGES = binutils elfutils llvm
+# Compares with other programs, over all of Debian's kernel, and the speed over one of
+# sid too, which are loaded once (1.3 GB): docs/benchmarks.md has the results.
+# BENCHFLAGS='-args -every 100' is a quick look.
+bench: PACKAGES = binutils elfutils llvm rustc cargo librust-addr2line+std-object-dev librust-memmap2-dev
 bench: packages
-	cd bench && objects=$$(./debian.sh) && \
-		KMEMLEAK_OBJECTS=$$objects $(GO) test -bench . -v -timeout 2h . $(BENCHFLAGS)
+	cd bench && objects=$$(./debian.sh) && newest=$$(./debian.sh sid) && \
+		KMEMLEAK_OBJECTS=$$objects KMEMLEAK_NEWEST=$$newest $(GO) test -bench . -v -timeout 2h . $(BENCHFLAGS)

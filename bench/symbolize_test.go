@@ -56,7 +56,7 @@ type site struct {
 }
 
 // sites returns up to n places that calls return to, all different. They are drawn from
-// the relocations of the code, using the standard library. Sections take turns, so that
+// what the file says about its calls, using the standard library. Sections take turns, so that
 // small ones get their share.
 func sites(path string, n int) ([]site, error) {
 	f, err := kobj.Open(path)
@@ -99,6 +99,9 @@ func calls(path string) (map[int][]uint64, error) {
 	}
 	defer e.Close()
 	found := make(map[int][]uint64)
+	if err := listedCalls(e, found); err != nil {
+		return nil, err
+	}
 	for _, r := range e.Sections {
 		if r.Type != elf.SHT_RELA || int(r.Info) >= len(e.Sections) {
 			continue
@@ -128,6 +131,36 @@ func calls(path string) (map[int][]uint64, error) {
 		}
 	}
 	return found, nil
+}
+
+// listedCalls adds the direct calls that objtool has listed in a section of the kernel:
+// the distance of each from its entry. Newer kernels have the list, and no relocations.
+func listedCalls(e *elf.File, found map[int][]uint64) error {
+	list := e.Section(".call_sites")
+	if list == nil || e.Type == elf.ET_REL {
+		return nil
+	}
+	b, err := list.Data()
+	if err != nil {
+		return err
+	}
+	code := make(map[int][]byte)
+	for i, sec := range e.Sections {
+		if sec.Flags&elf.SHF_EXECINSTR != 0 && sec.Type != elf.SHT_NOBITS && e.Section(".rela"+sec.Name) == nil {
+			if code[i], err = sec.Data(); err != nil {
+				return err
+			}
+		}
+	}
+	for at := list.Addr; len(b) >= 4; at, b = at+4, b[4:] {
+		call := at + uint64(int64(int32(binary.LittleEndian.Uint32(b))))
+		for i, code := range code {
+			if off := call - e.Sections[i].Addr; off < uint64(len(code)) && code[off] == 0xe8 {
+				found[i] = append(found[i], off+5)
+			}
+		}
+	}
+	return nil
 }
 
 // printed returns the frame that Linux 6.1 prints for a return address.
