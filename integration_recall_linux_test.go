@@ -6,12 +6,12 @@ package kmemleak_test
 import (
 	"compress/gzip"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/kmemleak/kmemleak"
 	"golang.org/x/sys/unix"
@@ -57,7 +57,7 @@ func TestIntegrationRecall(t *testing.T) {
 		{"kthread", 1}, {"work", 1}, {"timer", 1}, {"ref", 3}, {"chain", 100}, {"circle", 100},
 	}
 	// What is lost first differs from boot to boot.
-	turn := int(time.Now().UnixNano()/1000) % len(kinds)
+	turn := rand.N(len(kinds))
 	single, found := 0, 0
 	for _, kind := range slices.Concat(kinds[turn:], kinds[:turn]) {
 		finding, err := d.During(t.Context(), func() {
