@@ -5,7 +5,6 @@ package resolve
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -67,34 +66,12 @@ func TestArches(t *testing.T) {
 }
 
 func testArch(t *testing.T, prefix string, flags []string, linked, jumps bool, back uint64) {
-	if _, err := exec.LookPath(prefix + "-gcc"); err != nil {
-		if os.Getenv("KMEMLEAK") == "require" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "t.c"), []byte(archSource), 0o644); err != nil {
-		t.Fatal(err)
-	}
 	path, module := filepath.Join(dir, "t.ko"), "t"
 	if linked {
 		path, module = filepath.Join(dir, "vmlinux"), ""
 	}
-	args := append([]string{"-O2", "-g", "-ffreestanding", "-fno-pic", "-fno-stack-protector", "-o", path, "t.c"}, flags...)
-	if linked {
-		args = append(args, "-no-pie", "-nostdlib", "-static", "-Wl,-Ttext=0x80200000,-e,0,--build-id=none")
-	} else {
-		args = append(args, "-c")
-	}
-	cmd := exec.Command(prefix+"-gcc", args...)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		if !strings.Contains(strings.Join(flags, " "), "patchable") {
-			t.Fatalf("%v: %s", err, out)
-		}
-		t.Skipf("%v: %s", err, out) // not all have that
-	}
+	compile(t, prefix, archSource, path, flags...)
 	f, err := kobj.Open(path)
 	if err != nil {
 		t.Fatal(err)
