@@ -19,7 +19,7 @@ const (
 	x86Other          // looked at in the code, or not known
 )
 
-// x86Short is what follows each one-byte opcode, in the letters of x86Kind.
+// x86Short is what follows each one-byte opcode, in the letters of [x86Kind].
 const x86Short = "" +
 	"mmmmbzoommmmbzoo" + // 00
 	"mmmmbzoommmmbzoo" + // 10
@@ -57,22 +57,9 @@ const x86Long = "" +
 	"mmmmmmmmmmmmmmmm" + // e0
 	"mmmmmmmmmmmmmmmm" //   f0
 
-func x86Kind(letter byte) int {
-	switch letter {
-	case '.':
-		return x86Bare
-	case 'm':
-		return x86ModRM
-	case 'b':
-		return x86Imm8
-	case 'z':
-		return x86ImmZ
-	case 'B':
-		return x86ModImm8
-	case 'Z':
-		return x86ModImmZ
-	}
-	return x86Other
+// x86Kind is what the letters stand for.
+var x86Kind = [1 << 7]uint8{
+	'.': x86Bare, 'm': x86ModRM, 'b': x86Imm8, 'z': x86ImmZ, 'B': x86ModImm8, 'Z': x86ModImmZ, 'o': x86Other,
 }
 
 // x86Length returns the length of the instruction at the start of b in 64-bit or 32-bit
@@ -104,7 +91,7 @@ func x86Length(b []byte, long bool) int {
 	}
 	op := b[i]
 	i++
-	kind := x86Kind(x86Short[op])
+	kind := int(x86Kind[x86Short[op]])
 	switch {
 	case op == 0x0f:
 		if i >= len(b) {
@@ -112,7 +99,7 @@ func x86Length(b []byte, long bool) int {
 		}
 		op = b[i]
 		i++
-		kind = x86Kind(x86Long[op])
+		kind = int(x86Kind[x86Long[op]])
 		switch op {
 		case 0x38, 0x3a:
 			i++
@@ -148,7 +135,7 @@ func x86Length(b []byte, long bool) int {
 		i++
 		switch table {
 		case 1:
-			kind = x86Kind(x86Long[op])
+			kind = int(x86Kind[x86Long[op]])
 		case 2:
 			kind = x86ModRM
 		case 3:

@@ -120,7 +120,7 @@ func (x *symbolIndex) named(f *File, t *symtab, name string) []Symbol {
 	var found []Symbol
 	for at := x.hash([]byte(name)); x.names[at] != 0; at = x.next(at) {
 		i := int(x.names[at] - 1)
-		if string(t.name(t.nameOffset(i))) != name {
+		if !t.has(i, name) {
 			continue
 		}
 		if s, ok := f.codeSymbol(t, i); ok {

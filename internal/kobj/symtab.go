@@ -202,3 +202,9 @@ func (t *symtab) named(i int, start []byte) int {
 
 // name returns the name at an offset of the string table.
 func (t *symtab) name(off uint32) []byte { return cString(t.strings, uint64(off), 1<<16) }
+
+// has reports whether symbol i, which must exist, has a name.
+func (t *symtab) has(i int, name string) bool {
+	at, n := uint64(t.nameOffset(i)), uint64(len(name))
+	return at+n < uint64(len(t.strings)) && t.strings[at+n] == 0 && string(t.strings[at:at+n]) == name
+}
