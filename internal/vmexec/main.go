@@ -3,13 +3,13 @@
 
 // Vmexec runs a Go test binary on a kernel of your choice, in QEMU:
 //
-//	CGO_ENABLED=0 go test -exec 'vmexec -init INIT -kernel BZIMAGE' -run TestIntegration .
+//	CGO_ENABLED=0 go test -exec 'vmexec -init INIT -kernel IMAGE' -run TestIntegration .
 //
 // The go command starts it in the folder of the package under test. Vmexec packs the
 // test binary, that folder's testdata, the files given with -file and INIT (this
 // module's program init, built for the architecture of the test binary) into an
-// initramfs. It boots that, copies the test's output and exits as the test did. If a
-// guest ends in another way, vmexec fails and shows the end of the console.
+// initramfs. It boots that on a machine that INIT is for, copies the test's output and
+// exits as the test did. If a guest ends in another way, vmexec fails and shows the end of the console.
 //
 // The test runs as root, with all of proc, sysfs and devtmpfs, and no network. It finds
 // the files at the given paths. Files that it leaves in the folder /out are copied to
@@ -26,6 +26,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +42,7 @@ func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 type options struct {
 	kernel, init, parameters, memory, out string
 	debugfs, console                      bool
+	processors                            int
 	timeout                               time.Duration
 	files, env                            list
 }
@@ -51,6 +53,7 @@ func main() {
 	flag.StringVar(&o.init, "init", "", "the `program` init, built for the guest")
 	flag.StringVar(&o.parameters, "append", "", "`words` to append to the kernel command line, separated by commas or blanks")
 	flag.StringVar(&o.memory, "memory", "512M", "`size` of the guest's memory")
+	flag.IntVar(&o.processors, "processors", 2, "`number` of processors of the guest")
 	flag.StringVar(&o.out, "out", "", "copy what the test leaves in /out to this `folder`")
 	flag.BoolVar(&o.debugfs, "debugfs", true, "mount debugfs before the test")
 	flag.BoolVar(&o.console, "console", false, "show the kernel's console")
@@ -73,6 +76,10 @@ func main() {
 
 // run boots the guest and returns the test's exit status.
 func run(o options, test string, args []string) (int, error) {
+	m, err := machineOf(o.init)
+	if err != nil {
+		return 0, err
+	}
 	dir, err := os.MkdirTemp("", "vmexec")
 	if err != nil {
 		return 0, err
@@ -82,14 +89,14 @@ func run(o options, test string, args []string) (int, error) {
 	// The go command wants a log of the files that a test reads, to cache its
 	// result; the guest cannot write it.
 	args = slices.DeleteFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-test.testlogfile=") })
-	config := guest.Config{Args: args, Env: o.env, Debugfs: o.debugfs}
+	config := guest.Config{Args: args, Env: o.env, Debugfs: o.debugfs, TestPort: m.testPort, FilePort: m.filePort}
 	if err := pack(archive, o, test, config); err != nil {
 		return 0, fmt.Errorf("pack the initramfs: %w", err)
 	}
 	var console tail
 	var files bytes.Buffer
 	output := guest.StatusFilter{W: os.Stdout}
-	err = boot(o, archive, &console, &output, &files)
+	err = boot(m, o, archive, &console, &output, &files)
 	if o.console {
 		os.Stderr.Write(console.bytes)
 	}
@@ -108,13 +115,12 @@ func run(o options, test string, args []string) (int, error) {
 }
 
 // boot runs QEMU until the guest powers off, and copies its three serial ports.
-func boot(o options, archive string, ports ...io.Writer) error {
-	qemu := exec.Command("qemu-system-x86_64", // boots 32-bit kernels, too
-		// Software emulation is the same on every host; hardware acceleration is not.
-		"-machine", "q35", "-cpu", "max", "-accel", "tcg", "-smp", "2", "-m", o.memory,
+func boot(m machine, o options, archive string, ports ...io.Writer) error {
+	qemu := exec.Command(m.program, m.args...)
+	qemu.Args = append(qemu.Args, "-accel", "tcg", "-smp", strconv.Itoa(o.processors), "-m", o.memory,
 		"-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
 		"-kernel", o.kernel, "-initrd", archive,
-		"-append", "console=ttyS0 panic=-1 "+strings.ReplaceAll(o.parameters, ",", " "))
+		"-append", "console="+m.console+" panic=-1 "+strings.ReplaceAll(o.parameters, ",", " "))
 	copied := make(chan error, len(ports))
 	for i, w := range ports {
 		r, end, err := os.Pipe()
@@ -124,7 +130,8 @@ func boot(o options, archive string, ports ...io.Writer) error {
 		defer r.Close()
 		defer end.Close()
 		qemu.ExtraFiles = append(qemu.ExtraFiles, end)
-		qemu.Args = append(qemu.Args, "-serial", fmt.Sprintf("file:/dev/fd/%d", 3+i))
+		qemu.Args = append(qemu.Args, "-chardev", fmt.Sprintf("file,id=port%d,path=/dev/fd/%d", i, 3+i))
+		qemu.Args = append(qemu.Args, m.port(i)...)
 		go func() {
 			_, err := io.Copy(w, r)
 			copied <- err
@@ -133,7 +140,7 @@ func boot(o options, archive string, ports ...io.Writer) error {
 	var complaints bytes.Buffer
 	qemu.Stderr = &complaints
 	if err := qemu.Start(); err != nil {
-		return fmt.Errorf("%w (try: apt-get install qemu-system-x86)", err)
+		return fmt.Errorf("%w (try: apt-get install %s)", err, m.pkg)
 	}
 	timer := time.AfterFunc(o.timeout, func() { qemu.Process.Kill() })
 	err := qemu.Wait()

@@ -19,23 +19,21 @@ const (
 	Out        = "/out"            // files for the host
 )
 
-// The guest's serial ports; the first is the kernel's console.
-const (
-	TestPort = "/dev/ttyS1" // the test's output, then the status line
-	FilePort = "/dev/ttyS2" // a cpio archive of the files in Out
-)
-
 // Config is the configuration of init.
 type Config struct {
 	Args    []string // of the test binary
 	Env     []string // name=value
 	Debugfs bool     // mount it at the standard place
+
+	// Serial ports; the kernel's console is another.
+	TestPort string // for the test's output, then the status line
+	FilePort string // for a cpio archive of the files in Out
 }
 
-// statusPrefix begins the last line on TestPort. No test prints a NUL by accident.
+// statusPrefix begins the last line on Config.TestPort. No test prints a NUL by accident.
 const statusPrefix = "\x00vmexec: exit status "
 
-// StatusLine returns the last line that the guest prints on TestPort.
+// StatusLine returns the last line that the guest prints on Config.TestPort.
 func StatusLine(status int) string { return fmt.Sprintf("%s%d\n", statusPrefix, status) }
 
 // A StatusFilter passes the test's output on to W, without the status line.
@@ -46,7 +44,7 @@ type StatusFilter struct {
 	line   []byte
 }
 
-// Write takes the next bytes from TestPort.
+// Write takes the next bytes from Config.TestPort.
 func (f *StatusFilter) Write(p []byte) (int, error) {
 	if !f.Ended && f.line == nil {
 		at := bytes.IndexByte(p, 0)

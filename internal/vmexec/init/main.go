@@ -41,7 +41,7 @@ func run() error {
 	if err := mountAll(config.Debugfs); err != nil {
 		return err
 	}
-	port, err := openPort(guest.TestPort)
+	port, err := openPort(config.TestPort)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	if err := sendFiles(); err != nil {
+	if err := sendFiles(config.FilePort); err != nil {
 		return fmt.Errorf("send %s: %w", guest.Out, err)
 	}
 	if _, err := port.WriteString(guest.StatusLine(status)); err != nil {
@@ -124,8 +124,8 @@ func openPort(name string) (*os.File, error) {
 // drain waits until all bytes that were written to the port have left it.
 func drain(port *os.File) error { return unix.IoctlSetInt(int(port.Fd()), unix.TCSBRK, 1) }
 
-func sendFiles() error {
-	port, err := openPort(guest.FilePort)
+func sendFiles(name string) error {
+	port, err := openPort(name)
 	if err != nil {
 		return err
 	}
