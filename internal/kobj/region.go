@@ -5,6 +5,7 @@ package kobj
 
 import (
 	"debug/elf"
+	"math"
 	"strings"
 )
 
@@ -30,15 +31,21 @@ func (f *File) AtResidue(r Region, residue, page uint64) (places []InModule, ok 
 	if f.Linked() || page == 0 {
 		return nil, false
 	}
+	resized := uint64(math.MaxUint64) // where the first section is whose size changes
+	for _, s := range f.sections {
+		if s.Region == r && s.resized() {
+			resized = min(resized, s.RegionOffset)
+		}
+	}
 	for i := range f.sections {
 		s := &f.sections[i]
-		if s.Region != r || s.Size == 0 {
+		if s.Region != r || s.Size == 0 || s.resized() {
 			continue
 		}
 		if s.Type == elf.SHT_NOBITS || s.Size > uint64(len(f.raw)) {
 			return nil, false // debug files have no code, damaged ones any size
 		}
-		if strings.Contains(s.Name, "plt") || strings.Contains(s.Name, "trampoline") {
+		if s.RegionOffset > resized {
 			return nil, false
 		}
 		// Nothing returns to the first byte of a section: what is in front of it
@@ -50,4 +57,10 @@ func (f *File) AtResidue(r Region, residue, page uint64) (places []InModule, ok 
 		}
 	}
 	return places, true
+}
+
+// resized reports whether the kernel makes room in a section for jumps that it writes
+// itself: on arm64 every module has such ones, behind its code.
+func (s *Section) resized() bool {
+	return strings.Contains(s.Name, "plt") || strings.Contains(s.Name, "trampoline")
 }
