@@ -15,13 +15,13 @@ unexport DEBUGINFOD_URLS
 # Folders with a go.mod of their own.
 MODULES = . internal/vmexec bench
 
-PACKAGES = qemu-system-x86 busybox-static qemu-user-static linux-source-6.1 linux-source-6.12 gcc make flex bison bc \
+PACKAGES = qemu-system-x86 qemu-system-arm busybox-static qemu-user-static linux-source-6.1 linux-source-6.12 gcc make flex bison bc \
 	libelf-dev libssl-dev cpio kmod xz-utils rsync python3 binutils elfutils debuginfod zstd \
 	prometheus python3-jsonschema python3-prometheus-client \
 	groff-base zsh fish clang-14 llvm-14 dwz rustc gcc-aarch64-linux-gnu gcc-arm-linux-gnueabi gcc-riscv64-linux-gnu \
 	gcc-powerpc64le-linux-gnu gcc-s390x-linux-gnu gcc-mips64-linux-gnuabi64
 
-.PHONY: test packages lint unit readme fuzz cross integration fixtures bench
+.PHONY: test packages lint unit readme fuzz cross integration fixtures newest bench
 
 test: packages lint unit readme cross fuzz integration
 
@@ -66,6 +66,11 @@ integration:
 # Captures and modules that the tests compare with, made anew.
 fixtures:
 	internal/kernels/fixtures.sh
+
+# The newest kernel that Debian has, which is no part of make test because another one
+# comes every week: builds it, and makes modules and captures of it.
+newest: packages
+	kernel=$$(internal/kernels/kernels.sh newest $(VERSION)) && internal/kernels/fixtures.sh "$$kernel"
 
 # Compares with other programs, over all of Debian's kernel, and the speed over one of
 # sid too, which are loaded once (1.3 GB): docs/benchmarks.md has the results.

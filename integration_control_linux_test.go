@@ -132,29 +132,36 @@ func TestIntegrationDump(t *testing.T) {
 // captureDump leaves the kernel log of one Dump for the host, as /dev/kmsg gives it.
 func captureDump(t *testing.T, d *kmemleak.Detector, kernel string, addr uint64) {
 	t.Helper()
+	records := followLog(t)
+	if _, err := d.Dump(addr); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("/out/dump-"+kernel+".kmsg", records(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// followLog gives a function that reads what has been logged since, as /dev/kmsg gives it.
+func followLog(t *testing.T) (records func() []byte) {
+	t.Helper()
 	log, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unix.Close(log)
+	t.Cleanup(func() { unix.Close(log) })
 	if _, err := unix.Seek(log, 0, io.SeekEnd); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Dump(addr); err != nil {
-		t.Fatal(err)
-	}
-	var records []byte
-	for record := make([]byte, 8<<10); ; {
-		n, err := unix.Read(log, record)
-		if err == unix.EAGAIN {
-			break
+	return func() (records []byte) {
+		for record := make([]byte, 8<<10); ; {
+			n, err := unix.Read(log, record)
+			if err == unix.EAGAIN {
+				return records
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			records = append(records, record[:n]...)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		records = append(records, record[:n]...)
-	}
-	if err := os.WriteFile("/out/dump-"+kernel+".kmsg", records, 0o644); err != nil {
-		t.Fatal(err)
 	}
 }

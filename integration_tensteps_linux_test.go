@@ -46,17 +46,7 @@ func TestIntegrationTenSteps(t *testing.T) {
 	if err := d.Probe(); err != nil {
 		t.Fatal(err)
 	}
-	// What other tests leaked and did not look for has no place in the capture; two
-	// scans, since an object that changes is reported by the second only.
-	time.Sleep(minAge)
-	for range 2 {
-		if err := d.Scan(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := d.Clear(); err != nil {
-		t.Fatal(err)
-	}
+	clearOthers(t, d)
 	h, leaks := leakAll(t, kernel, func(h hello) []kmemleak.Leak { return h.find(t, d) })
 
 	modules, err := kmemleak.LoadedModules()
@@ -67,6 +57,22 @@ func TestIntegrationTenSteps(t *testing.T) {
 	s := kmemleak.Symbolizer{Dirs: []string{h.file()}, Modules: modules}
 	defer s.Close()
 	checkHello(t, &s, leaks)
+}
+
+// clearOthers clears what other tests have leaked and not looked for, which has no place
+// in a capture. It takes two scans, since an object that changes is reported by the
+// second only.
+func clearOthers(t *testing.T, d *kmemleak.Detector) {
+	t.Helper()
+	time.Sleep(minAge)
+	for range 2 {
+		if err := d.Scan(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Clear(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // checkHello wants every function of hello.c in the backtraces, those too that

@@ -16,6 +16,9 @@ logs=$(mktemp -d)
 capture=${CAPTURE:-$logs}
 trap 'rm -rf "$logs"' EXIT
 
+# goarch_of KERNEL: what Go calls its architecture.
+goarch_of() { case $1 in *-i386) echo 386 ;; *-arm64) echo arm64 ;; *) echo amd64 ;; esac; }
+
 # boot KERNEL BOOT PACKAGES [PARAMETERS]: run the tests of these packages that ask
 # for this BOOT.
 #
@@ -29,26 +32,27 @@ boot() {
 }
 
 boot_once() {
-	local kernel=$1 boot=$2 packages=$3 parameters=${4-} goarch=amd64 image files=()
-	[[ $kernel == *-i386 ]] && goarch=386
-	image=$("$kernels" kernel "$kernel")/bzImage || return
+	local kernel=$1 boot=$2 packages=$3 parameters=${4-} goarch image processors=2 files=()
+	goarch=$(goarch_of "$kernel")
+	image=$("$kernels" kernel "$kernel")/image || return
+	[ "$boot" != find ] || processors=4 # more per-CPU memory and idle stacks with stale values
 	[ ! -e "testdata/modules/leaky/$kernel" ] ||
 		files=(-file "$PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko" -file /bin/busybox=/bin/busybox)
 	echo "=== ${boot:-(nothing special)}"
 	# shellcheck disable=SC2086 # PACKAGES are words
 	CGO_ENABLED=0 GOARCH=$goarch go test -p 1 -count=1 -v -timeout 15m -run '^TestIntegration' \
-		-exec "$PWD/bin/vmexec -timeout 16m -kernel $image -init $PWD/bin/init-$goarch -append=$parameters \
+		-exec "$PWD/bin/vmexec -timeout 16m -kernel $image -init $PWD/bin/init-$goarch -processors $processors -append=$parameters \
 			-env KMEMLEAK=require -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=$boot -out $capture ${files[*]-}" \
 		$packages 2>&1 | tee -a "$logs/$kernel" | grep --line-buffered -vE '^(=== RUN|\s*--- SKIP|    [a-z_]+_test.go:[0-9]+: needs another boot)'
 }
 
 # tensteps KERNEL: the example, on a kernel where nothing is prepared for it.
 tensteps() {
-	local goarch=amd64
-	[[ $1 == *-i386 ]] && goarch=386
+	local goarch
+	goarch=$(goarch_of "$1")
 	echo "=== examples/tensteps"
 	CGO_ENABLED=0 GOARCH=$goarch go build -o "bin/tensteps-$1" ./examples/tensteps
-	bin/vmexec -kernel "$("$kernels" kernel "$1")/bzImage" -init "bin/init-$goarch" -debugfs=false \
+	bin/vmexec -kernel "$("$kernels" kernel "$1")/image" -init "bin/init-$goarch" -debugfs=false \
 		-file "testdata/modules/hello_kernel/$1/hello-kernel.ko=/hello-kernel.ko" \
 		"bin/tensteps-$1" /hello-kernel.ko | tee "$logs/tensteps-$1"
 	grep -q 'hello_init .*/hello.c:' "$logs/tensteps-$1" || { echo "tensteps named no line of hello.c" >&2; return 1; }
@@ -65,7 +69,7 @@ all_boots() {
 	boot "$kernel" disabled-meanwhile .
 	for test in $(go test -list '^TestIntegration' . ./kmemleaktest ./cmd/... ./examples/... | grep '^TestIntegration'); do
 		# The shell of the other machine is busybox, of the host's architecture.
-		[[ $kernel == *-i386 && $test == TestIntegrationRemote* ]] ||
+		[[ $kernel != *-x86_64 && $test == TestIntegrationRemote* ]] ||
 			grep -q -- "^--- PASS: $test " "$logs/$kernel" "$logs/debian-x86_64" || { echo "$test did not run" >&2; return 1; }
 	done
 	tensteps "$kernel"
@@ -73,9 +77,11 @@ all_boots() {
 }
 
 ours=("$@")
-[ $# -gt 0 ] || ours=(6.1-x86_64 6.12-x86_64 6.1-i386)
+if [ $# -eq 0 ]; then
+	mapfile -t ours < <("$kernels" list | grep -v '^debian-')
+fi
 (cd internal/vmexec && go build -o ../../bin/vmexec .)
-for goarch in amd64 386; do
+for goarch in amd64 386 arm64; do
 	(cd internal/vmexec && CGO_ENABLED=0 GOARCH=$goarch go build -o "../../bin/init-$goarch" ./init)
 done
 for kernel in "${ours[@]}"; do

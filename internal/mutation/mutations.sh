@@ -14,8 +14,9 @@ git ls-files -z | xargs -0 cp --parents -t "$copy"
 if [ -n "$kernel" ]; then
 	goarch=amd64
 	[[ $kernel == *-i386 ]] && goarch=386
+	[[ $kernel == *-arm64 ]] && goarch=arm64
 	(cd internal/vmexec && go build -o ../../bin/vmexec . && CGO_ENABLED=0 GOARCH=$goarch go build -o "../../bin/init-$goarch" ./init)
-	image=$(internal/kernels/kernels.sh kernel "$kernel")/bzImage
+	image=$(internal/kernels/kernels.sh kernel "$kernel")/image
 fi
 
 run() { # TEST PACKAGE
