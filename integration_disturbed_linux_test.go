@@ -17,8 +17,8 @@ import (
 )
 
 // TestMain is also the other processes of tests: one that stops and continues this
-// one, one that gives kmemleak a command without asking anybody, one that asks, and one
-// that looks for leaks.
+// one, one that gives kmemleak a command without asking anybody, one that asks, one
+// that looks for leaks, and one that does so in a container.
 func TestMain(m *testing.M) {
 	if victim := os.Getenv("KMEMLEAK_STOP"); victim != "" {
 		stopAndContinue(victim)
@@ -30,6 +30,10 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		time.Sleep(200 * time.Millisecond) // nobody can tell the name of a process that has ended
+		return
+	}
+	if name := os.Getenv("KMEMLEAK_CONTAINER"); name != "" {
+		searchContained(name)
 		return
 	}
 	if os.Getenv("KMEMLEAK_FIND") != "" {

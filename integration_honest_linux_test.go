@@ -46,6 +46,20 @@ func TestIntegrationInterfered(t *testing.T) {
 			}
 		})
 	}
+	t.Run("scan twice and clear while the function runs", func(t *testing.T) {
+		l := loadLeaky(t, kernel)
+		var d kmemleak.Detector
+		_, err := d.During(inTime(t), func() {
+			l.leak(3)
+			time.Sleep(minAge)
+			for _, word := range []string{"scan", "scan", "clear"} {
+				writeElsewhere(t, word)
+			}
+		}, ofLeaky...)
+		if !errors.Is(err, kmemleak.ErrInterfered) {
+			t.Errorf("%v, want ErrInterfered", err)
+		}
+	})
 	t.Run("probe", func(t *testing.T) { // changes nothing
 		var d kmemleak.Detector
 		_, err := d.Find(inTime(t), kmemleak.MinAge(0), at(kmemleak.StageScanning, 2, func() {
