@@ -98,7 +98,7 @@ func (x *extractor) next() (ok bool) {
 	}
 	x.ledger.whole, x.ledger.taken = false, 0
 	b, header := x.read()
-	if !x.ledger.whole && (bytes.Contains(b, []byte("kmemleak")) || isGap(b)) {
+	if !x.ledger.whole {
 		x.notice(b)
 	}
 	x.settle(b, header)
@@ -151,8 +151,7 @@ func (x *extractor) read() (b []byte, header bool) {
 	}
 	start := headerStart{Line: *x.now, weak: weak}
 	start.Text = b[at:]
-	start.Carrier, start.learned = subject.Strip(b[:at])
-	x.base = logtext.Indent(start.learned)
+	x.base = start.behind(b[:at])
 	if len(start.learned) == 0 && at > 0 && bytes.IndexByte([]byte("+-*#%!:/"), b[at-1]) >= 0 {
 		start.learned = b[at-1 : at] // a mark without the blank that makes it a carrier
 	}
@@ -171,8 +170,8 @@ func (x *extractor) read() (b []byte, header bool) {
 // interrupted reports whether a line says that the log has a gap, or that another
 // boot begins, which no record goes on behind.
 func (x *extractor) interrupted(b []byte) bool {
-	switch {
-	case isGap(b):
+	switch _, lost := logtext.Lost(b); {
+	case lost:
 		gap := &logtext.Line{Text: b, Number: x.now.Number}
 		for _, r := range x.open {
 			if r.closed {
@@ -181,24 +180,24 @@ func (x *extractor) interrupted(b []byte) bool {
 			r.damageAt(gap, "lines of the log are lost after it")
 		}
 		return true
-	case startsBoot(b):
+	case subject.StartsBoot(b):
 		x.endOpen()
 		return true
 	}
 	return false
 }
 
-// firstWord keeps the first word of a header at the end of a line.
+// firstWord keeps the first words of a header at the end of a line.
 func (x *extractor) firstWord(b []byte) {
-	const word = "unreferenced"
 	t := logtext.TrimRight(b)
-	if !bytes.HasSuffix(t, []byte(word[1:])) || len(t) < len(word) {
+	end := max(0, len(t)-len(anchor))
+	at := end + bytes.Index(t[end:], []byte("nreferenced")) - 1
+	if at < end || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
 		return
 	}
-	at := len(t) - len(word)
 	start := headerStart{Line: *x.now}
 	start.Text = t[at:]
-	start.Carrier, start.learned = subject.Strip(t[:at])
+	start.behind(t[:at])
 	start.learned = logtext.TrimRight(start.learned)
 	x.header = start.clone()
 }
@@ -237,11 +236,9 @@ func (x *extractor) wrappedHeader(start headerStart) bool {
 	joined := append(append(logtext.TrimRight(start.Text), ' '), text...)
 	var l Leak
 	_, ok, short := parseHeader(joined, &l)
-	if !ok { // wrapped by a terminal
-		hard := append(bytes.Clone(start.Text), text...)
-		if _, whole, _ := parseHeader(hard, &l); whole {
-			joined, ok = hard, true
-		}
+	if !ok && !short { // wrapped by a terminal
+		joined = append(bytes.Clone(start.Text), text...)
+		_, ok, short = parseHeader(joined, &l)
 	}
 	switch {
 	case ok:
@@ -251,7 +248,7 @@ func (x *extractor) wrappedHeader(start headerStart) bool {
 	case len(text) == 0 && x.now.Number-start.Number <= 1 && (x.last == nil || len(x.last.carry.Text) == 0):
 		x.header = start // there is an empty line after each
 		return true
-	case short && len(text) > 0 && len(joined) < 100 && bytes.Contains(start.Text, []byte(anchor)):
+	case short && len(text) > 0 && len(joined) < 100 && (len(x.open) == 0 || bytes.Contains(start.Text, []byte(anchor))): // else it is a doubt about the open one
 		start.Text = bytes.Clone(joined)
 		x.header = start
 		return true
@@ -329,28 +326,31 @@ func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string)
 func (x *extractor) body(b []byte) {
 	l := *x.now
 	l.Carrier, l.Text = subject.Strip(b)
-	if r := x.last; r != nil && len(r.carry.Text) > 0 && (l.Carrier.Source == r.carrier.Source || l.Carrier.Source == 0 && !l.Carrier.Timed) {
-		if isComm(r.carry.Text) && !r.comm.carried {
-			l.Text = b // the name may hold what looks like a carrier
-		} else {
-			r.stripLearned(&l)
+	bare := l.Carrier.Source == 0 && !l.Carrier.Timed
+	r := x.last
+	if r == nil || len(r.carry.Text) == 0 || !bare {
+		for i := len(x.open) - 1; ; i-- {
+			if i < 0 {
+				return
+			}
+			if r = x.open[i]; r.closed {
+				continue
+			}
+			if r.carrier.Source == l.Carrier.Source || r == x.last && bare && !l.Carrier.Tagged && r.lastLine == l.Number-1 {
+				break // or the rest of a wrapped line
+			}
 		}
-		l.Bare = len(l.Text) == len(b)
-		x.judge(r, r.continued(&l))
-		return
 	}
-	for i := len(x.open) - 1; i >= 0; i-- {
-		r := x.open[i]
-		if r.closed {
-			continue
-		}
-		if r.carrier.Source != l.Carrier.Source && (r != x.last || l.Carrier.Source != 0 || l.Carrier.Timed || l.Carrier.Tagged || r.lastLine != l.Number-1) {
-			continue // not even the rest of a wrapped line
-		}
+	if isComm(r.carry.Text) && !r.comm.carried {
+		l.Text = b // the name may hold what looks like a carrier
+	} else {
 		r.stripLearned(&l)
-		l.Bare = len(l.Text) == len(b)
+	}
+	l.Bare = len(l.Text) == len(b)
+	if len(r.carry.Text) > 0 {
+		x.judge(r, r.continued(&l))
+	} else {
 		x.judge(r, r.line(&l))
-		return
 	}
 }
 
@@ -415,7 +415,7 @@ func (x *extractor) settle(b []byte, header bool) {
 	if bytes.HasPrefix(text, []byte("Object 0x")) {
 		x.ledger.object = x.now.Number
 	}
-	if r != nil && (x.ledger.object == x.now.Number || announces(b) || string(logtext.TrimRight(text)) == "backtrace:") {
+	if r != nil && (x.ledger.object == x.now.Number || logtext.AnnouncesStack(b) || string(logtext.TrimRight(text)) == "backtrace:") {
 		r.elsewhere, r.announced = true, c
 	}
 	frames, lines := items(text)
@@ -427,9 +427,14 @@ func (x *extractor) settle(b []byte, header bool) {
 	}
 	owed := x.ledger.owed + frames + lines - x.ledger.taken
 	x.ledger.owed = 0
+	if r != nil {
+		owed, r.owed = owed+r.owed, 0
+	}
 	switch {
 	case owed <= 0:
-	case x.last != nil && len(x.last.carry.Text) > 0 || len(x.header.Text) > 0:
+	case r != nil && len(r.carry.Text) > 0:
+		r.owed = owed
+	case len(x.header.Text) > 0:
 		x.ledger.owed = owed
 	case r != nil:
 		r.damageAt(&logtext.Line{Text: b, Number: x.now.Number}, "what follows it is in no record")

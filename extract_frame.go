@@ -49,7 +49,7 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 		if rest, used := r.takeList(l); used {
 			return rest, true
 		}
-		if rest, used := r.takeTail(l); used || !first {
+		if rest, used := r.takeTail(l, first); used || !first {
 			return rest, used
 		}
 		var ok bool
@@ -97,13 +97,13 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 // beyond the size.
 func (r *record) isCutOff(f *internFrame, indent int, first bool) bool {
 	form, t := f.form, &r.trace
-	if !first || t.gap || r.carry.final || form.file || f.frame.Module != "" || form.number || len(t.frames) == 0 {
+	if !first || t.gap || r.carry.final || form.file || f.frame.Module != "" || form.number {
 		return false
 	}
 	if !form.offset {
 		return t.form.offset && !form.bracket && (indent == t.indent || indent >= frameIndent)
 	}
-	return !form.size && t.form.size || form.size && f.frame.beyond()
+	return !form.size || f.frame.beyond()
 }
 
 // elided returns a frame without the numbers that a person has left out or shortened:
@@ -117,19 +117,6 @@ func elided(b []byte) []byte {
 		b = logtext.TrimLeft(b[i+1:])
 	}
 	return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("/0x"+dots), nil), []byte("+0x"+dots), nil)
-}
-
-// agree reports whether the frames are of one form: if one has an offset and a size, no
-// other is a name without, and if the first has an address, all have.
-func (r *record) agree() bool {
-	var named, sized, bare bool
-	for _, i := range r.trace.frames {
-		f := &r.intern.frames[i]
-		named = named || f.form == frameForm{bracket: f.form.bracket} && !f.frame.Inlined && f.frame.Module == ""
-		sized = sized || f.form.size
-		bare = bare || f.form.size && !f.form.bracket
-	}
-	return !(named && sized || bare && r.trace.form.bracket)
 }
 
 // isInlineStart reports whether b, the end of a line of a filled paragraph, is a
@@ -155,12 +142,12 @@ func isAt(b []byte) bool {
 // and other stacks are printed as well. tail is the text behind the frame.
 func (r *record) accepts(f *internFrame, l *logtext.Line, first bool, tail []byte) bool {
 	form, t := f.form, &r.trace
-	strong := form.list && (t.form.list && !first || startsList(tail)) || form.bracket || form.offset && form.size || form.number && f.frame.Addr>>28 != 0 || form.file && f.frame.Inlined
+	strong := form.list && (t.form.list && (!first || len(tail) == 0) || startsList(tail)) || form.bracket || form.offset && form.size || form.number && f.frame.Addr>>28 != 0 || form.file && f.frame.Inlined
 	if !first {
 		return strong
 	}
 	if t.gap {
-		if l.Indent != t.indent || form.bracket != t.form.bracket || t.printed >= 16 || isProse(tail) {
+		if l.Indent != t.indent || form.bracket != t.form.bracket || t.printed >= 16 || logtext.IsProse(tail) {
 			return false
 		}
 		// In text without indentation only a single line may be foreign.
@@ -183,7 +170,7 @@ func (r *record) accepts(f *internFrame, l *logtext.Line, first bool, tail []byt
 		ago := l.Number - r.lastLine
 		return l.Indent >= frameIndent || ago <= 1 || ago == 2 && r.between.spaced
 	}
-	return !t.form.offset && !t.form.bracket && (l.Indent >= frameIndent || !t.gap)
+	return !t.form.offset && !t.form.bracket && (l.Indent >= frameIndent || !t.gap && l.Indent >= t.indent)
 }
 
 // startsList reports whether b starts with a name and its source positions.
@@ -207,13 +194,11 @@ func (r *record) push(i uint32, l *logtext.Line) {
 	case form.size && f.beyond():
 		r.damageAt(&logtext.Line{Text: f.append(nil), Number: l.Number}, "the offset is beyond the size")
 	}
-	t.named = t.named || !form.offset && !form.number && !form.file
-	t.bare = t.bare || !form.bracket
 	t.form.offset = t.form.offset || form.offset
 	t.form.size = t.form.size || form.size
 	t.frames = append(t.frames, i)
 	t.gap = false
-	if form.size || form.bracket {
+	if form != (frameForm{offset: form.offset, file: form.file}) || f.Inlined {
 		r.ledger.taken++
 	}
 	if !f.Inlined {
@@ -241,7 +226,7 @@ func (r *record) takeList(l *logtext.Line) (rest []byte, used bool) {
 
 // takeTail reads the end of the last frame, which a mailer has put on a line of its
 // own.
-func (r *record) takeTail(l *logtext.Line) (rest []byte, used bool) {
+func (r *record) takeTail(l *logtext.Line, first bool) (rest []byte, used bool) {
 	b, n := l.Text, len(r.trace.frames)
 	if n == 0 || r.trace.gap {
 		return b, false
@@ -261,12 +246,18 @@ func (r *record) takeTail(l *logtext.Line) (rest []byte, used bool) {
 			return b, false
 		}
 		f.frame.Addr, f.form.bracket = last.frame.Addr, last.form.bracket
+		if r.widest != r.lastLine || r.width < 80 { // no terminal wraps there
+			r.damageAt(l, "it may be the end of a number")
+		}
 	} else if len(rest) > 0 {
 		// More frames, of a paragraph that was filled anew.
 		_, next, _, err := parseFrame(rest)
 		if err != nil || !next.bracket && !(next.offset && next.size) && !next.file {
 			return b, false
 		}
+	}
+	if r.left && first {
+		r.damageAt(l, "text is between a frame and its end")
 	}
 	key := append(last.frame.append(nil), '\n')
 	key = append(key, b[:len(b)-len(rest)]...)
@@ -277,7 +268,7 @@ func (r *record) takeTail(l *logtext.Line) (rest []byte, used bool) {
 // looseFrame reads a frame with marks around it, or with a remainder of its
 // address. It must have offset and size.
 func looseFrame(b []byte) (f internFrame, ok bool) {
-	if len(b) == 0 || len(b) > maxFrame || b[0] != '[' && b[0] != '<' && b[0] != '(' && !hasOffset(b) {
+	if len(b) == 0 || len(b) > maxFrame || b[0] != '[' && b[0] != '<' && b[0] != '(' && !hasFrame(b) {
 		return f, false
 	}
 	if bytes.IndexByte(b, '*') >= 0 || bytes.IndexByte(b, '`') >= 0 {
@@ -327,29 +318,4 @@ func looseAddress(b []byte) (addr uint64, rest []byte, ok bool) {
 		return 0, b, false
 	}
 	return addr, logtext.TrimLeft(b[n:]), true
-}
-
-// hasOffset reports whether b has +0x1/0x2, which only frames have, behind one or
-// two words.
-func hasOffset(b []byte) bool {
-	for from := 0; ; {
-		i := bytes.Index(b[from:], []byte("+0x"))
-		if i < 0 {
-			return false
-		}
-		from += i + len("+0x")
-		s := logtext.Scan{Rest: b[from:]}
-		if _, _, ok := s.Hex(); !ok || !s.Word("/") || !s.Word("0x") {
-			continue
-		}
-		if _, _, ok := s.Hex(); ok {
-			return bytes.Count(logtext.Trim(b[:from]), []byte(" ")) <= 1
-		}
-	}
-}
-
-// isProse reports whether what is behind a frame is a sentence.
-func isProse(b []byte) bool {
-	n := logtext.IndexBlank(b)
-	return n < len(b) && n > 0 && b[0] >= 'a' && b[0] <= 'z' && len(bytes.Trim(b[:n], "abcdefghijklmnopqrstuvwxyz")) == 0
 }

@@ -17,6 +17,17 @@ type headerStart struct {
 	weak         bool   // no more than its address can be read
 }
 
+// behind notes what stands before the header and returns its indentation. A frame is not
+// of its carrier.
+func (h *headerStart) behind(b []byte) (indent int) {
+	h.Carrier, h.learned = subject.Strip(b)
+	indent = logtext.Indent(h.learned)
+	if frames, _ := items(h.learned); frames > 0 {
+		h.learned = nil
+	}
+	return indent
+}
+
 // clone returns a copy that does not depend on the memory of the line.
 func (h headerStart) clone() headerStart {
 	h.Text, h.learned = bytes.Clone(h.Text), bytes.Clone(h.learned)

@@ -9,39 +9,28 @@ import (
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
 
-// items counts what text has of a report beyond doubt: frames with an address or with
-// offset and size, and the other lines of a record, headers included. What a sentence
-// mentions does not count.
+// items counts what text has of a report beyond doubt: frames with an address, with
+// offset and size, or with source positions, and the other lines of a record, headers
+// included. What a sentence mentions does not count.
 func items(text []byte) (frames, lines int) {
-	for i, end := 0, 0; i < len(text); {
-		n := bytes.IndexAny(text[i:], "[+")
+	for i, end := 0, 0; ; i++ {
+		n := bytes.IndexAny(text[i:], "[+(")
 		if n < 0 {
 			break
 		}
 		i += n
-		s := logtext.Scan{Rest: text[i:]}
-		if s.Lit("[<") {
-			if _, digits, ok := s.Hex(); ok && digits >= 8 && s.Lit(">]") && len(logtext.TrimLeft(s.Rest)) > 0 {
+		if rest, ok := endOfFrame(text, end, i); rest != nil {
+			if ok && (frames > 0 || text[i] == '[' || len(rest) == 0 || !logtext.IsBlank(rest[0]) || !logtext.IsProse(logtext.TrimLeft(rest))) {
 				frames++
-				end = len(text) - len(s.Rest)
-				i = end
-				continue
 			}
-		} else if s.Lit("+0x") {
-			if _, _, ok := s.Hex(); ok && s.Lit("/0x") {
-				if _, _, ok := s.Hex(); ok {
-					name := max(end, bytes.LastIndexAny(text[:i], " \t[]<>(")+1)
-					before := logtext.Trim(text[end:name])
-					if name < i && (end == 0 || len(bytes.Trim(before, "? (")) > 0) && (frames > 0 || bytes.IndexByte(before, ' ') < 0) && !(frames == 0 && isProse(logtext.TrimLeft(s.Rest))) {
-						frames++
-					}
-					end = len(text) - len(s.Rest)
-					i = end
-					continue
-				}
-			}
+			end = len(text) - len(rest)
+			i = end - 1
 		}
-		i++
+	}
+	if s := (logtext.Scan{Rest: text}); s.Lit("0x") {
+		if _, digits, ok := s.Hex(); ok && digits >= 8 && len(s.Rest) == 0 {
+			frames++
+		}
 	}
 	if i := bytes.Index(text, []byte(", jiffies")); i > 0 && bytes.Contains(text[:i], []byte("pid ")) {
 		lines++
@@ -52,29 +41,55 @@ func items(text []byte) (frames, lines int) {
 			lines++
 		}
 	}
-	if isHexRow(text) || bytes.HasPrefix(text, []byte("hex dump (first ")) || bytes.HasPrefix(text, []byte("backtrace (crc ")) {
+	if isHexRow(text) || hasNumber(text, "hex dump (first ") || hasNumber(text, "backtrace (crc ") {
 		lines++
 	}
 	return frames, lines
 }
 
-// announces reports whether a line begins what the kernel prints with frames of its
-// own.
-func announces(b []byte) bool {
-	for _, s := range otherStacks {
-		if bytes.Contains(b, s) {
-			return true
-		}
-	}
-	return false
+// hasFrame reports whether b has a frame beyond doubt.
+func hasFrame(b []byte) bool {
+	frames, _ := items(b)
+	return frames > 0
 }
 
-var otherStacks = func() (all [][]byte) {
-	for _, s := range []string{
-		"all Trace:", "all trace:", "RIP:", "Workqueue:", "Hardware name:", "locks held", "lock held", "lock at:", "lock (at ", "llocated by task",
-		"reed by task", "stack backtrace:", "BUG: KASAN", "WARNING: ", "cut here ]", "softirqs last", "hardirqs last", "Backtrace:", "pc :", "PC is at", "Stack:",
-	} {
-		all = append(all, []byte(s))
+// hasNumber reports whether start is in b, with a number behind it.
+func hasNumber(b []byte, start string) bool {
+	_, number, _ := bytes.Cut(b, []byte(start))
+	return len(number) > 0 && logtext.HexDigit(number[0]) < 16
+}
+
+// endOfFrame looks for a frame at text[i:], a bracket, a plus or a parenthesis, which
+// starts behind text[:end]. It returns what follows, nil if there is nothing of a frame,
+// and whether there is a name with it.
+func endOfFrame(text []byte, end, i int) (rest []byte, ok bool) {
+	s := logtext.Scan{Rest: text[i:]}
+	before := bytes.Fields(text[end:i])
+	switch text[i] {
+	case '[':
+		if s.Lit("[inline]") {
+			if len(before) == 2 {
+				_, _, ok = cutPosition(before[1])
+			}
+			return s.Rest, ok
+		}
+		if _, behind, err := parseBracket(s.Rest); err == nil && s.Lit("[<") {
+			name := logtext.TrimLeft(behind)
+			return name[logtext.IndexBlank(name):], len(name) > 0
+		}
+	case '+':
+		if s.Lit("+0x") {
+			if _, _, ok = s.Hex(); ok && s.Lit("/0x") {
+				if _, _, ok = s.Hex(); ok { // a mark may stand before the name
+					return s.Rest, len(before) > 0 && (end > 0 || len(before) <= 2) && !logtext.IsBlank(text[i-1])
+				}
+			}
+		}
+	case '(':
+		var form frameForm
+		if c := logtext.Closing(s.Rest); c > 0 && parseParen(s.Rest[1:c], new(Frame), &form) && form.list {
+			return s.Rest[c+1:], len(before) == 1 && isModule(before[0])
+		}
 	}
-	return all
-}()
+	return nil, false
+}

@@ -60,6 +60,25 @@ func TestExtractLedger(t *testing.T) {
 		{"mark in the header alone", "[ 1.000001] kmemleak: " + head + "[ 1.000002] " + comm + "[ 1.000002] " + back + "[ 1.000003] " + one + "[ 1.000003] " + two, all, ""},
 		{"syzkaller", strings.ReplaceAll("BUG: memory leak\n"+head+comm+back+one+two, "\n", "\n    ") + "BUG: memory leak\n    ---\n", all, ""},
 		{"characters touch bytes", head + comm + "  hex dump (first 16 bytes):\n    00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e ff.....\n" + back + one + two, all, ""},
+		{"module behind a reply", "> " + strings.TrimSuffix(quoted.Replace(head+comm+back+"    g+0x3/0x4\n"), "> ") + "Yes.\n> " + one + "> " + strings.Replace(two, " [", "\n[", 1),
+			"1: x 1 2: g+0x3/0x4 first+0x1/0x20 second+0x13/0x50 [m]", ""},
+		{"rule of equals signs", head + comm + back + one + "[ 1.000001] " + strings.Repeat("=", 70) + "\n" + two, all, ""},
+		{"decoded, one of another form", head + comm + back + "    f (a/x.c:1)\n  h (a/x.c:2)\nso is k (a/x.c:3) here\n\nl (a/x.c:4)\n", "1: x 1 2: f a/x.c:1 h a/x.c:2", "in no record"},
+		{"decoded, number wrapped", head + comm + back + "    f (a/x.c:1 a/x.c:14\n2) g (a/y.c:3)\n", "1: x 1 2: f a/x.c:142 g a/y.c:3", ""},
+		{"path cut", head + comm + back + "    f+0x1/0x20 a/b\n/x.c:3\n", "1: x 1 2: f+0x1/0x20 /x.c:3", "text is between a frame and its end"},
+		{"header in three lines", "unreferenced\nobject\n0xffff888101a2b3c0 (size 64):\n" + comm + back + one + two, all, ""},
+		{"header cut by a terminal", "[ 1.000001] kmemleak: unreferenced obj\nect 0xffff888101a2b3c0 (size 64):\n" + comm + back + one + two, all, ""},
+		{"header behind a frame that comes again", head + comm + back + strings.TrimSuffix(one, "\n") + " unreferenced object 0xffff888101a2b3d0 (size 64):\n" + comm + back + two + one,
+			"2: x 1 2: first+0x1/0x20 x 1 2: second+0x13/0x50 [m] first+0x1/0x20", ""},
+		{"sources that wrap at once", callers(head+comm+back+"f (a/x.c:1\na/x.c:2)\n", head+comm+back+"    g (b/x.c:1\nb/x.c:2)\n"), "2: x 1 2: f a/x.c:2 x 1 2: g b/x.c:2", ""},
+		{"dump longer than announced", head + comm + "  hex dump (first 8 bytes):\n    00 01 02 03 04 05 06 07 08 09  ..........\n" + back + one + two, all, "the hex dump is too long"},
+		{"dump as long as announced, blanks lost", head + comm + "  hex dump (first 8 bytes):\n    00 01 02 03 04 05 61 62 ......ab\n" + back + one + two, all, ""},
+		{"name without quotes", head + "  comm here x, pid 1, jiffies 2\n" + back + one + two, strings.Replace(all, "x", "here x", 1), "several words without quotes"},
+		{"name wrapped where it fits", "[ 1.000001] " + head + "[ 1.000001]   comm \"x\ny\", pid 1, jiffies 2\n[ 1.000001] " + back + "[ 1.000001] " + one + "[ 1.000001] " + two, strings.Replace(all, "x", "x y", 1), "the name of the thread"},
+		{"a word behind names", head + comm + back + "    f\n    g\nh\n", "1: x 1 2: f g", "a word behind a frame"},
+		{"names behind an empty line", head + comm + back + "    f\n    g\n\n    h\n", "1: x 1 2: f g h", ""},
+		{"age cut", head + "  comm \"x\", pid 1, jiffies 2 (\nage 1s)\n" + back + one + two, all, "a line is cut"},
+		{"offset without a size", head + comm + back + "    first+0x1\n" + two, "1: x 1 2: first+0x1 second+0x13/0x50 [m]", "a frame is cut"},
 		{"journal", journal("kmemleak: ", head+comm+back+one+two), all, ""},
 	}
 	for _, tt := range tests {
@@ -91,6 +110,19 @@ func TestExtractLedger(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", tt.name, first, tt.cause)
 		}
 	}
+}
+
+// callers returns the lines of two texts in turn, as a kernel with the name of the caller in
+// each line prints them.
+func callers(a, b string) string {
+	var text strings.Builder
+	second := strings.SplitAfter(b, "\n")
+	for i, line := range strings.SplitAfter(a, "\n") {
+		if line != "" {
+			fmt.Fprintf(&text, "[    1.00000%d][   T10] %s[    1.00000%d][   T11] %s", i, line, i, second[i])
+		}
+	}
+	return text.String()
 }
 
 // journal returns lines as journalctl -o verbose writes them.

@@ -31,8 +31,10 @@ func (r *record) line(l *logtext.Line) verdict {
 		// A reply between the lines of what it answers.
 		b := logtext.Trim(l.Text)
 		rest, err := r.tail(b)
-		whole := len(b) > 0 && (isBracketFrame(b) || hasOffset(b) || isEllipsis(b))
-		if r.reply = r.reply || !whole && (err != nil || len(rest) > 0); r.reply && !whole {
+		end := (err == nil && len(rest) == 0 || isList(b)) && (!r.reply || r.lastLine == l.Number-1)
+		if !end && (len(b) == 0 || !hasFrame(b) && !logtext.IsEllipsis(b)) {
+			r.reply = true
+			r.doubtRest(l, b)
 			return passed
 		}
 	}
@@ -82,8 +84,9 @@ func (r *record) text(l *logtext.Line) verdict {
 			r.leave(l, glued)
 			return taken
 		}
-		r.lastLine, r.between.others, r.left = l.Number, 0, false
-		if glued = touches(before, rest); len(rest) > 0 && rest[0] == '>' && r.part == partBacktrace {
+		r.use(l)
+		r.between.others, r.left = 0, false
+		if glued = logtext.Touches(before, rest); len(rest) > 0 && rest[0] == '>' && r.part == partBacktrace {
 			if t := bytes.TrimLeft(rest, "> \t"); len(t) > 0 && isBracketFrame(t) {
 				rest, glued = t, false // a line end is lost before the marks of quoted text
 			}
@@ -108,16 +111,10 @@ func (r *record) leave(l *logtext.Line, glued bool) {
 		r.lastLine = l.Number
 	case r.part == partBacktrace && b[0] == '[' && logtext.LeadingDigits(b[1:]) == 0: // no footnote
 		r.damageAt(l, "no module is in the brackets behind a frame")
-	case isEllipsis(b) && r.part != partDump:
+	case logtext.IsEllipsis(b) && r.part != partDump:
 		r.damageAt(l, "text is left out")
 	}
 	r.left = true
-}
-
-// touches reports whether rest, the end of b, follows without a blank.
-func touches(b, rest []byte) bool {
-	n := len(b) - len(rest)
-	return len(rest) > 0 && n > 0 && &b[n] == &rest[0] && !logtext.IsBlank(rest[0]) && !logtext.IsBlank(b[n-1])
 }
 
 // trimEnds removes blanks around b, but for those at the end of a comm line, which
@@ -150,8 +147,9 @@ func (r *record) resumes(l *logtext.Line) bool {
 		return false
 	}
 	f, form, rest, err := parseFrame(l.Text)
-	whole := form.offset && form.size || form.number && f.Addr>>28 != 0
-	return err == nil && whole && form.bracket == t.form.bracket && t.form.offset && !isProse(rest)
+	named := !t.form.offset && l.Indent >= frameIndent
+	whole := err == nil && (form.offset && form.size || form.number && f.Addr>>28 != 0 || named && len(rest) == 0)
+	return (whole || err == errCutFrame && form.bracket) && form.bracket == t.form.bracket && (t.form.offset || named) && !logtext.IsProse(rest)
 }
 
 // other takes a line that is no part of the record.
@@ -174,12 +172,11 @@ func (r *record) other(l *logtext.Line) verdict {
 		r.damageAt(l, "how many objects have the same backtrace cannot be read")
 	case inTrace && isAt(b):
 		return taken
-	case (r.part == partComm || direct && len(t.frames) > 0) && r.lastLine == l.Number-1 && !r.left && isDigits(b):
-		r.damageAt(l, "it goes on with digits of a number")
-	case isEllipsis(b):
+	case logtext.IsEllipsis(b):
 		r.damageAt(l, "lines are left out")
 		r.lastLine = l.Number
 		t.gap = t.gap || len(t.frames) > 0
+	case r.doubtRest(l, b):
 	case r.part == partComm && isHexRow(b):
 		r.damageAt(l, "the line before the hex dump is missing")
 		r.lastLine = l.Number
@@ -195,7 +192,7 @@ func (r *record) other(l *logtext.Line) verdict {
 		return complete
 	case direct && (bytes.HasPrefix(b, []byte("BUG: memory leak")) || string(b) == "---"): // what syzkaller puts before and behind
 		t.gap = len(t.frames) > 0
-	case direct && (hasOffset(b) || l.Indent >= frameIndent && l.Indent > r.base && (l.Indent == t.indent || len(t.frames) == 0)):
+	case direct && (hasFrame(b) || l.Indent >= frameIndent && l.Indent > r.base && (l.Indent == t.indent || len(t.frames) == 0)):
 		r.damageAt(l, "a line of the backtrace is not a frame")
 		t.gap = len(t.frames) > 0
 	case len(t.frames) > 0 && !r.mixed:
@@ -208,25 +205,34 @@ func (r *record) other(l *logtext.Line) verdict {
 // that may stand between two lines of a record.
 const maxOthers = 32
 
+// doubtRest doubts b, which was not taken, if it may be the rest of the line before it.
+// It reports whether it has.
+func (r *record) doubtRest(l *logtext.Line, b []byte) bool {
+	frames := r.part == partBacktrace && !r.trace.gap && !r.mixed && len(r.trace.frames) > 0
+	if r.lastLine != l.Number-1 || r.left || !frames && r.part != partComm {
+		return false
+	}
+	module, _, closed := bytes.Cut(bytes.TrimPrefix(b, []byte{'['}), []byte{']'})
+	word := b[:logtext.IndexBlank(b)]
+	behind := logtext.TrimLeft(b[len(word):])
+	switch {
+	case isDigits(b):
+		r.damageAt(l, "it goes on with digits of a number")
+	case frames && len(b) > 0 && (b[0] == '[' && closed && isModule(module) || !r.trace.form.offset && isModule(word) && (len(behind) == 0 || isAt(behind))):
+		r.damageAt(l, "a word behind a frame may be of it, or one more")
+	default:
+		return false
+	}
+	return true
+}
+
 // isDigits reports whether b starts with what may be the rest of a number.
 func isDigits(b []byte) bool {
 	n := logtext.IndexBlank(b)
-	s := logtext.Scan{Rest: b[:n]}
+	s := logtext.Scan{Rest: bytes.TrimRight(b[:n], `",`)}
 	_, _, ok := s.Hex()
 	rest := logtext.TrimLeft(b[n:])
 	return ok && len(s.Rest) == 0 && (len(rest) == 0 || rest[0] == '[' || rest[0] == '(')
-}
-
-func isEllipsis(b []byte) bool {
-	t := bytes.Trim(b, "[]<>(){}*~-/ \t")
-	if len(t) < 32 && (bytes.HasPrefix(t, []byte("...")) || bytes.HasPrefix(t, []byte("\u2026"))) || bytes.HasPrefix(t, []byte("snip")) || string(t) == "More" {
-		return true
-	}
-	if bytes.HasPrefix(t, []byte("... skip")) || bytes.HasPrefix(t, []byte("... ")) && bytes.Contains(t, []byte(" skipped")) || bytes.HasSuffix(t, []byte("lines omitted")) || string(t) == "8" && len(b) > 4 {
-		return true // "-----8<-----"
-	}
-	return len(t) > 0 && (len(bytes.Trim(t, ".")) == 0 && len(t) >= 2 || string(t) == "snip" || string(t) == "\u2026" ||
-		string(t) == "cut" || string(t) == "truncated")
 }
 
 // continued takes the line after one that ended too early.
@@ -235,7 +241,7 @@ func (r *record) continued(l *logtext.Line) verdict {
 	kept := r.carry
 	changed := kept.Changed || l.Changed
 	seps := []string{" "}
-	if isComm(kept.Text) && !(r.comm.carried && l.Bare) {
+	if isComm(kept.Text) && bytes.IndexByte(kept.Text, '"') >= 0 && !(r.comm.carried && l.Bare) {
 		seps = []string{"\n", " "} // a name with a line end in it, or a wrapped line
 	}
 	if l.Bare && kept.Indent > 0 && len(l.Text) > 0 && !logtext.IsBlank(l.Text[0]) {
@@ -257,7 +263,7 @@ func (r *record) continued(l *logtext.Line) verdict {
 		if !used {
 			continue
 		}
-		if inTrace && len(r.trace.frames) > frames && len(rest) > 0 && (err == nil && name.offset || rest[0] == '[' && before[len(before)-1] != ']') {
+		if inTrace && len(r.trace.frames) > frames && len(rest) > 0 && (err == nil && name.offset || rest[0] == '[' && before[len(before)-1] != ']' || logtext.Touches(joined.Text, rest)) {
 			r.trace.frames, r.trace.printed, r.damage = r.trace.frames[:frames], printed, damage // it was not the same line
 			continue
 		}
@@ -272,19 +278,22 @@ func (r *record) continued(l *logtext.Line) verdict {
 			r.carry.lines, r.carry.Number, r.carry.Changed = kept.lines+1, kept.Number, changed
 		} else {
 			r.carry.Text = kept.Text[:0]
-			r.ledger.whole = len(rest) == 0
+			if r.ledger.whole = len(rest) == 0; r.ledger.whole {
+				r.owed = 0
+			}
 		}
-		if changed && strings.Contains(r.leak.Comm, "\n") {
-			// What undoes the marks of mail and terminals may have changed the name.
+		if changed && strings.Contains(r.leak.Comm, "\n") || isName(kept.Text) && sep == " " && r.comm.carried && kept.Width+logtext.IndexBlank(l.Text) < r.width {
+			// What undoes the marks of mail and terminals may have changed the name, and no
+			// mailer wraps a line that the next word fits into.
 			r.damageAt(&logtext.Line{Text: whole, Number: r.carry.Number}, "the name of the thread may have been another")
 		}
-		r.lastLine = l.Number
+		r.use(l)
 		return r.more(l, rest)
 	}
 	if again && (r.part != partBacktrace || kept.lines < most) {
 		r.carry.Text = append(append(kept.Text, seps[0]...), l.Text...)
 		r.carry.lines, r.carry.Changed = kept.lines+1, changed
-		r.lastLine = l.Number
+		r.use(l)
 		return taken
 	}
 	// The line was cut. What came after it are lines of their own.
@@ -309,8 +318,8 @@ func (r *record) cutAt(cut, now *logtext.Line) {
 		r.damageAt(cut, "a line is cut")
 		return
 	}
-	_, form, _, err := parseFrame(cut.Text)
-	if err == nil && !form.offset && !form.bracket && cut.Indent < frameIndent && !isDigits(cut.Text) {
+	_, form, rest, err := parseFrame(cut.Text)
+	if err == nil && len(rest) == 0 && !form.offset && !form.bracket && cut.Indent < frameIndent && !isDigits(cut.Text) {
 		return // a word after the record
 	}
 	r.damageAt(cut, "a frame is cut")
@@ -337,9 +346,21 @@ func (r *record) close(now *logtext.Line) {
 		r.damageAt(last, "the hex dump is cut")
 	case r.part != partBacktrace:
 		r.damageAt(last, "the backtrace is missing")
-	case (r.trace.named && r.trace.form.size || r.trace.bare && r.trace.form.bracket) && !r.agree():
+	case r.class().mixed():
 		r.damageAt(last, "the frames are not of one form")
 	}
+}
+
+// class returns what the frames are, all together. Addresses count if the first has one:
+// what stands before others may be a person's.
+func (r *record) class() (c frameClass) {
+	for _, i := range r.trace.frames {
+		c |= r.intern.class[i]
+	}
+	if !r.trace.form.bracket {
+		c &^= classBracket
+	}
+	return c
 }
 
 // result returns the leak of a record that is closed.

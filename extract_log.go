@@ -7,10 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
@@ -44,13 +41,16 @@ func nameIn(b []byte) (from, to int) {
 
 // noticeIn returns what a line says of the search, with Kind 0 if it says nothing.
 func noticeIn(b []byte) (n Notice) {
-	if isGap(b) {
-		return Notice{Kind: NoticeLost, Count: firstNumber(lost.Find(b))}
+	if n, ok := logtext.Lost(b); ok {
+		return Notice{Kind: NoticeLost, Count: n}
+	}
+	if !bytes.Contains(b, []byte("kmemleak")) {
+		return n
 	}
 	const found, name = " new suspected memory leaks", "kmemleak:"
 	if i := bytes.Index(b, []byte(found)); i > 0 {
 		if before := b[bytes.LastIndexByte(b[:i], ' ')+1 : i]; logtext.IsDecimal(before) {
-			return Notice{Kind: NoticeSuspected, Count: firstNumber(before)}
+			return Notice{Kind: NoticeSuspected, Count: logtext.FirstNumber(before)}
 		}
 	}
 	if bytes.Contains(b, []byte("ernel memory leak detector disabled")) {
@@ -69,45 +69,6 @@ func noticeIn(b []byte) (n Notice) {
 		n.Kind = NoticeDisabled
 	}
 	return n
-}
-
-// firstNumber returns the first decimal number in b, 0 if there is none,
-// math.MaxInt32 if it is larger.
-func firstNumber(b []byte) int {
-	const digits = "0123456789"
-	i := bytes.IndexAny(b, digits)
-	if i < 0 {
-		return 0
-	}
-	n, err := strconv.ParseUint(string(b[i:i+logtext.LeadingDigits(b[i:])]), 10, 31)
-	if err != nil {
-		return math.MaxInt32
-	}
-	return int(n)
-}
-
-// lost is what programs that keep logs say of lines that they do not have.
-var lost = regexp.MustCompile(`\d+ printk messages dropped|Missed \d+ kernel messages|lost \d+ messages`)
-
-// isGap reports whether a line says that the log has lost some before it.
-func isGap(b []byte) bool {
-	// A single byte is found several times faster.
-	return bytes.IndexByte(b, 'g') >= 0 && bytes.Contains(b, []byte("messages")) && lost.Match(b)
-}
-
-// startsBoot reports whether a line is the first of another boot: what a kernel
-// prints first, or what journalctl puts between boots.
-func startsBoot(b []byte) bool {
-	if bytes.HasPrefix(b, []byte("-- Reboot --")) || bytes.HasPrefix(b, []byte("-- Boot ")) {
-		return true
-	}
-	const start = "Linux version "
-	if bytes.IndexByte(b, 'L') < 0 || !bytes.Contains(b, []byte(start)) {
-		return false
-	}
-	_, text := subject.Strip(b)
-	version, ok := bytes.CutPrefix(logtext.TrimLeft(text), []byte(start))
-	return ok && len(version) > 0 && version[0] >= '0' && version[0] <= '9'
 }
 
 // ErrNoReport means that a text has no record of a leak and no [Notice]. That is not the

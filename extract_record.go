@@ -23,11 +23,14 @@ type record struct {
 	base    int             // indentation of the header
 
 	lastLine int        // number of the last line that was used
+	width    int        // of the widest line that was used
+	widest   int        // number of the last one that is as wide
 	part     recordPart // of that line
 	left     bool       // there was more in that line
 	reply    bool       // there are lines with fewer marks of quoted text
 	mixed    bool       // lines of a record without header are being read
 	closed   bool       // nothing that follows is of this record
+	owed     int        // items of the lines that are carried, see ledger
 
 	elsewhere bool            // frames of the same source are of another stack, which was announced
 	announced logtext.Carrier // by a line like this
@@ -47,7 +50,7 @@ type record struct {
 type ledger struct {
 	whole  bool // one item was taken, and the line has nothing else
 	taken  int  // items of this line, as items counts them
-	owed   int  // items of the lines that are kept for the next
+	owed   int  // items of the line of a header that goes on
 	object int  // number of the last line that started the answer to dump=
 }
 
@@ -83,8 +86,6 @@ type trace struct {
 	form    frameForm // of the first, with what others have of offset and size
 	indent  int       // of the first
 	gap     bool      // something else stood after the last
-	named   bool      // one was a name alone when it was taken
-	bare    bool      // one has no address
 }
 
 // between is what stands between the lines of the record.
@@ -108,7 +109,7 @@ const (
 // of its header.
 func (r *record) reset(l Leak, start headerStart, base, line int) {
 	*r = record{
-		intern: r.intern, ledger: r.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: base, lastLine: line,
+		intern: r.intern, ledger: r.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: base, lastLine: line, width: start.Width, widest: line,
 		carry: carry{Line: logtext.Line{Text: r.carry.Text[:0]}}, dump: dump{data: r.dump.data[:0]}, trace: trace{frames: r.trace.frames[:0]},
 	}
 }
@@ -120,6 +121,14 @@ func (r *record) damageAt(l *logtext.Line, cause string) {
 			Line: l.Number, Text: clip(logtext.Trim(l.Text)),
 			Err: formatErrorf("record of object 0x%x: %s", r.leak.Addr, cause),
 		}
+	}
+}
+
+// use notes that a line was used.
+func (r *record) use(l *logtext.Line) {
+	r.lastLine = l.Number
+	if l.Width >= r.width {
+		r.width, r.widest = l.Width, l.Number
 	}
 }
 

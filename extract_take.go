@@ -51,6 +51,9 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 		if !ok {
 			break
 		}
+		if hasCRC {
+			r.ledger.taken++
+		}
 		switch {
 		case r.part == partBacktrace: // its frames are those of a record whose header is lost
 			r.another(l, "a second backtrace")
@@ -72,7 +75,7 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 	}
 	switch r.part {
 	case partComm:
-		if s := (logtext.Scan{Rest: b}); s.Lit("(age") && r.leak.Age == 0 { // wrapped
+		if s := (logtext.Scan{Rest: b}); (s.Lit("(age") || s.Short) && r.leak.Age == 0 { // wrapped
 			age, ok := parseAge(&s)
 			if ok {
 				r.leak.Age = age
@@ -129,8 +132,12 @@ func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 	}
 	if ok {
 		r.ledger.taken++
-		if n := len(c.comm); n > 1 && c.comm[0] == '\\' && c.comm[n-1] == '"' {
+		quoted := bytes.IndexByte(b[:len(b)-len(rest)], '"') >= 0
+		switch n := len(c.comm); {
+		case n > 1 && c.comm[0] == '\\' && c.comm[n-1] == '"':
 			r.damageAt(l, "the name of the thread has marks of an escape")
+		case !quoted && bytes.IndexByte(c.comm, ' ') >= 0:
+			r.damageAt(l, "the name of the thread is of several words without quotes")
 		}
 	}
 	if ok && len(c.comm) > commLen && bytes.IndexByte(c.comm, '\n') >= 0 {
@@ -196,7 +203,7 @@ func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
 		row, rest = parseHexRow(row, slices.Concat(rest[:2], []byte(" "), rest[2:]), 1)
 		got++
 	}
-	if got == 0 || got < 2 && inRow == 0 && d.want-have > 1 && first {
+	if got == 0 || got < 2 && inRow == 0 && d.want-have > 1 && first && len(rest) > 0 {
 		return b, false
 	}
 	if limit := min(rowLen-inRow, d.want-have); got > limit {
@@ -207,7 +214,9 @@ func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
 			return nil, true
 		}
 		row, rest = parseHexRow(d.data[:have], b, limit)
-		got = limit
+		if got = limit; !isChars(rest, row[have:]) {
+			r.damageAt(l, "the hex dump is too long")
+		}
 	}
 	d.data = row
 	if got >= rowLen/2 {
@@ -223,10 +232,4 @@ func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
 		return rest, true
 	}
 	return chars[min(len(chars), got+inRow):], true
-}
-
-// isHexRow reports whether b is half a row of a hex dump or more.
-func isHexRow(b []byte) bool {
-	data, _ := parseHexRow(nil, b, rowLen)
-	return len(data) >= rowLen/2
 }

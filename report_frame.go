@@ -6,7 +6,6 @@ package kmemleak
 import (
 	"bytes"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
@@ -310,7 +309,7 @@ func parseTail(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 			}
 			b = b[i+1:]
 		case '(':
-			i := closing(b)
+			i := logtext.Closing(b)
 			if i < 0 || !parseParen(b[1:i], f, form) {
 				return b, nil
 			}
@@ -338,7 +337,7 @@ func parseTail(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 // isList reports whether b starts with source positions in parentheses, which may not be
 // closed: then the word before it is the next frame.
 func isList(b []byte) bool {
-	if i := closing(b); i >= 0 {
+	if i := logtext.Closing(b); i >= 0 {
 		var form frameForm
 		return parseParen(b[1:i], new(Frame), &form) && form.list
 	}
@@ -346,27 +345,15 @@ func isList(b []byte) bool {
 }
 
 // isOpenList reports whether b is the start of a list of source positions, which
-// goes on in the next line.
+// goes on in the next line. A path may be cut.
 func isOpenList(b []byte) bool {
 	const longest = 512
-	return len(b) > 0 && len(b) < longest && b[0] == '(' && closing(b) < 0 && bytes.IndexByte(b, ':') > 0
-}
-
-// closing returns the index of the parenthesis that closes the one b starts with, or
-// -1.
-func closing(b []byte) int {
-	depth := 0
-	for i, c := range b[:min(len(b), maxFrame)] {
-		switch c {
-		case '(':
-			depth++
-		case ')':
-			if depth--; depth == 0 {
-				return i
-			}
-		}
+	if len(b) < 2 || len(b) >= longest || b[0] != '(' || logtext.Closing(b) >= 0 {
+		return false
 	}
-	return -1
+	first := b[1:logtext.IndexBlank(b)]
+	_, _, ok := cutPosition(first)
+	return ok || len(first) == len(b)-1 && bytes.IndexByte(first, '/') >= 0
 }
 
 // parseParen reads the inside of a parenthesis after a symbol: marks of arm64's
@@ -384,9 +371,14 @@ func parseParen(b []byte, f *Frame, form *frameForm) bool {
 	}
 	var file string
 	var line int
-	found := false
+	found, number := false, false
 	for word := range bytes.FieldsSeq(b) {
-		if d := string(bytes.Trim(word, "()")); d == "discriminator" || found && strings.Trim(d, "0123456789") == "" {
+		d := bytes.Trim(word, "()")
+		if number && logtext.IsDecimal(d) {
+			number = false
+			continue
+		}
+		if number = string(d) == "discriminator"; number {
 			continue
 		}
 		var ok bool
@@ -474,23 +466,27 @@ type frameClass uint8
 const (
 	classSized   frameClass = 1 << iota // a name with offset and size
 	classUnsized                        // a name without
+	classListed                         // a name with source positions instead
 	classBracket                        // an address in brackets before it
-	classBare                           // an address and nothing else
+	classBare                           // an address and nothing else, or a size without an address
 )
 
 // class returns the class of a frame of this form.
-func (form frameForm) class(inlined bool) frameClass {
-	var c frameClass
+func (form frameForm) class(inlined bool) (c frameClass) {
 	switch {
-	case form.number && !form.bracket:
-		return classBare
+	case form.number:
 	case form.size:
 		c = classSized
-	case !form.number && !form.list && !inlined:
+	case form.list:
+		c = classListed
+	case !inlined:
 		c = classUnsized
 	}
-	if form.bracket {
+	switch {
+	case form.bracket:
 		c |= classBracket
+	case form.number || form.size:
+		c |= classBare
 	}
 	return c
 }
@@ -498,6 +494,5 @@ func (form frameForm) class(inlined bool) frameClass {
 // mixed reports whether no kernel and no tool prints such frames in one backtrace. Names
 // that a tool has decoded stand among others without their offsets.
 func (c frameClass) mixed() bool {
-	const names, addresses = classSized | classUnsized, classBracket | classBare
-	return c&names == names || c&addresses == addresses
+	return c&classUnsized != 0 && c&(classSized|classListed) != 0 || c&classBracket != 0 && c&classBare != 0
 }

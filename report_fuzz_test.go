@@ -132,7 +132,7 @@ func checkLaws(t *testing.T, text []byte) {
 		}
 	}
 	first := plainHeader.FindIndex(text)
-	if first == nil || announces(text) || bytes.ContainsAny(text, "\x1b\b\r\x00\\<=&{") {
+	if first == nil || logtext.AnnouncesStack(text) || bytes.ContainsAny(text, "\x1b\b\r\x00\\<=&{") {
 		return // there are other stacks, or marks of carriers
 	}
 	count := func(r *regexp.Regexp) int { return len(r.FindAll(text[first[0]:], -1)) }

@@ -228,6 +228,12 @@ func parseHexRow(data, b []byte, want int) (_, rest []byte) {
 	return data, b
 }
 
+// isHexRow reports whether b is half a row of a hex dump or more.
+func isHexRow(b []byte) bool {
+	data, _ := parseHexRow(nil, b, rowLen)
+	return len(data) >= rowLen/2
+}
+
 // isByte reports whether b, what follows the bytes of a row and one blank, starts
 // with one byte more.
 func isByte(b []byte) bool {

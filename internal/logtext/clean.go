@@ -47,7 +47,7 @@ func (cl *cleaner) clean(b []byte) (_ []byte, ok bool) {
 	} else if cl.journal && (len(t) == 0 || isField(t)) {
 		return nil, false
 	}
-	if n := len(b); n >= 70 && n < maxLine && b[n-1] == '=' { // quoted-printable
+	if n := len(b); n >= 70 && n < maxLine && b[n-1] == '=' && b[n-2] != '=' { // quoted-printable
 		cl.soft = append(cl.soft[:0], b[:n-1]...)
 		return nil, false
 	}

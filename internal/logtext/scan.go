@@ -150,6 +150,23 @@ func IndexBlank(b []byte) int {
 	return len(b)
 }
 
+// Closing returns the index of the parenthesis that closes the one b starts with, or
+// -1.
+func Closing(b []byte) int {
+	depth := 0
+	for i, c := range b[:min(len(b), maxLine)] {
+		switch c {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
 // LeadingDigits returns the number of decimal digits at the start of b.
 func LeadingDigits(b []byte) int {
 	n := 0

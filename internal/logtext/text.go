@@ -22,6 +22,7 @@ type Line struct {
 	Changed bool    // that line was not as it is now
 	Carrier Carrier // what was stripped, the zero Carrier if nothing was
 	Indent  int     // of Text where Text has lost it
+	Width   int     // of Text with what was stripped
 	Bare    bool    // nothing was stripped
 }
 
@@ -62,6 +63,7 @@ func (t *Text) Next() (l *Line, ok bool) {
 			l.Text, t.left, t.more = l.Text[:i], l.Text[i+1:], true
 		}
 	}
+	l.Width = len(l.Text)
 	return l, true
 }
 

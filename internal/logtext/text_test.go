@@ -39,7 +39,7 @@ func read(r io.Reader) (lines []Line, err error) {
 
 func TestText(t *testing.T) {
 	line := func(text string, number int, ended, changed bool) Line {
-		return Line{Text: []byte(text), Number: number, Ended: ended, Changed: changed}
+		return Line{Text: []byte(text), Width: len(text), Number: number, Ended: ended, Changed: changed}
 	}
 	soft := strings.Repeat("x", 75)
 	tests := []struct {
@@ -52,6 +52,7 @@ func TestText(t *testing.T) {
 		{"two lines in one", "a<br>b\nc\n", []Line{line("a", 1, true, true), line("b", 1, true, true), line("c", 2, true, false)}},
 		{"an empty line in one", "a<br>\n", []Line{line("a", 1, true, true), line("", 1, true, true)}},
 		{"one line in two", soft + "=\ny\n", []Line{line(soft+"y", 2, true, true)}},
+		{"a rule is no soft line break", strings.Repeat("=", 75) + "\ny\n", []Line{line(strings.Repeat("=", 75), 1, true, false), line("y", 2, true, false)}},
 		{"one line in two, cut", "a\n" + soft + "=\n", []Line{line("a", 1, true, false), line(soft, 2, false, false)}},
 		{"verbatim", "&lt; |&lt;| &lt;\n", []Line{line("< |&lt;| <", 1, true, true)}},
 		{"escaped", `"lost object\n\tpath"`, []Line{line(`"lost object`, 1, false, true), line("\tpath\"", 1, false, true)}},

@@ -1,0 +1,27 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package logtext
+
+import "bytes"
+
+// AnnouncesStack reports whether a line begins what the kernel prints with frames of its
+// own.
+func AnnouncesStack(b []byte) bool {
+	for _, s := range otherStacks {
+		if bytes.Contains(b, s) {
+			return true
+		}
+	}
+	return false
+}
+
+var otherStacks = func() (all [][]byte) {
+	for _, s := range []string{
+		"all Trace:", "all trace:", "RIP:", "Workqueue:", "Hardware name:", "locks held", "lock held", "lock at:", "lock (at ", "llocated by task",
+		"reed by task", "stack backtrace:", "BUG: KASAN", "WARNING: ", "cut here ]", "softirqs last", "hardirqs last", "Backtrace:", "pc :", "PC is at", "Stack:",
+	} {
+		all = append(all, []byte(s))
+	}
+	return all
+}()
