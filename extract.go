@@ -326,6 +326,9 @@ func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string)
 func (x *extractor) body(b []byte) {
 	l := *x.now
 	l.Carrier, l.Text = subject.Strip(b)
+	if r := x.last; r != nil && r.lastLine == l.Number && l.Carrier == (logtext.Carrier{}) {
+		l.Carrier = r.carrier // of the same line of input
+	}
 	bare := l.Carrier.Source == 0 && !l.Carrier.Timed
 	r := x.last
 	if r == nil || len(r.carry.Text) == 0 || !bare {

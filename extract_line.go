@@ -214,11 +214,10 @@ func (r *record) doubtRest(l *logtext.Line, b []byte) bool {
 	}
 	module, _, closed := bytes.Cut(bytes.TrimPrefix(b, []byte{'['}), []byte{']'})
 	word := b[:logtext.IndexBlank(b)]
-	behind := logtext.TrimLeft(b[len(word):])
 	switch {
 	case isDigits(b):
 		r.damageAt(l, "it goes on with digits of a number")
-	case frames && len(b) > 0 && (b[0] == '[' && closed && isModule(module) || !r.trace.form.offset && isModule(word) && (len(behind) == 0 || isAt(behind))):
+	case frames && len(b) > 0 && (b[0] == '[' && closed && isModule(module) || !r.trace.form.offset && isModule(word) && (len(word) == len(b) || isAt(b[len(word):]))):
 		r.damageAt(l, "a word behind a frame may be of it, or one more")
 	default:
 		return false
@@ -347,6 +346,10 @@ func (r *record) close(now *logtext.Line) {
 	case r.part != partBacktrace:
 		r.damageAt(last, "the backtrace is missing")
 	case r.class().mixed():
+		if n := len(r.trace.frames) - 1; r.intern.class[r.trace.frames[n]]&classUnsized != 0 {
+			r.trace.frames = r.trace.frames[:n] // a part of a name is none
+			r.damageAt(last, "a frame is cut")
+		}
 		r.damageAt(last, "the frames are not of one form")
 	}
 }

@@ -132,11 +132,13 @@ func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 	}
 	if ok {
 		r.ledger.taken++
-		quoted := bytes.IndexByte(b[:len(b)-len(rest)], '"') >= 0
 		switch n := len(c.comm); {
 		case n > 1 && c.comm[0] == '\\' && c.comm[n-1] == '"':
 			r.damageAt(l, "the name of the thread has marks of an escape")
-		case !quoted && bytes.IndexByte(c.comm, ' ') >= 0:
+		case n > 2 && c.comm[0] == '"' && c.comm[n-1] == '"': // a table of values with commas
+			r.damageAt(l, "the quotes of the thread's name are doubled")
+			c.comm = c.comm[1 : n-1]
+		case bytes.IndexByte(b[:len(b)-len(rest)], '"') < 0 && bytes.IndexByte(c.comm, ' ') >= 0:
 			r.damageAt(l, "the name of the thread is of several words without quotes")
 		}
 	}

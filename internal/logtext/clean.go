@@ -24,7 +24,7 @@ type cleaner struct {
 // suspect marks the bytes that a carrier may have put into a line. They are rare in
 // what a kernel prints.
 var suspect = func() (t [256]bool) {
-	for _, c := range []byte("\x00\b\v\f\r\x1b&<=\\\xa0\xc2\xc3\xe2\xe3\xef") {
+	for _, c := range []byte("\x00\b\v\f\r\x1b#&<=\\\xa0\xc2\xc3\xe2\xe3\xef") {
 		t[c] = true
 	}
 	return t
@@ -115,7 +115,9 @@ func firstSuspect(b []byte) int {
 // rewrite copies b, which is clean up to i.
 func (cl *cleaner) rewrite(b []byte, i int) []byte {
 	from, to := cl.subject.Verbatim(b)
-	escaped := bytes.Contains(b, []byte(cl.subject.Start[1:])) && bytes.Contains(b, []byte(`\n`)) || from == len(b) && bytes.Contains(b, []byte(`\"`))
+	subject := bytes.Contains(b, []byte(cl.subject.Start[1:]))
+	escaped := subject && bytes.Contains(b, []byte(`\n`)) || from == len(b) && bytes.Contains(b, []byte(`\"`))
+	octal := subject && bytes.Contains(b, []byte("#012")) // of rsyslog
 	out := append(cl.buf[:0], b[:min(i, from)]...)
 	for i = len(out); i < len(b); {
 		if i == from {
@@ -144,6 +146,12 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 			out = append(out, '\n')
 		case 0x1b:
 			n = escapeLen(b[i:])
+		case '#':
+			if octal && bytes.HasPrefix(b[i:], []byte("#012")) {
+				out, n = append(out, '\n'), 4
+			} else if octal && bytes.HasPrefix(b[i:], []byte("#011")) {
+				out, n = append(out, '\t'), 4
+			}
 		case '&':
 			out, n = unescapeEntity(out, b[i:])
 		case '=':
@@ -253,7 +261,7 @@ func unescapeNumber(out, b []byte) ([]byte, int) {
 	} else {
 		v, ok = s.Dec()
 	}
-	if !ok || !s.Lit(";") || v < ' ' || v > utf8.MaxRune || len(b)-len(s.Rest) > 10 {
+	if !ok || !s.Lit(";") || v < ' ' && v != '\n' && v != '\t' || v > utf8.MaxRune || len(b)-len(s.Rest) > 10 {
 		return out, 0
 	}
 	return plainEnd(utf8.AppendRune(out, rune(v))), len(b) - len(s.Rest)
@@ -334,7 +342,7 @@ func plainEnd(b []byte) []byte {
 }
 
 var folds = []struct{ from, to string }{
-	{"\u00a0", " "}, {"\u201c", `"`}, {"\u201d", `"`}, {"\u200b", ""}, {"\ufeff", ""},
+	{"\u00a0", " "}, {"\u201c", `"`}, {"\u201d", `"`}, {"\u200b", ""}, {"\ufeff", ""}, {"\u00ad", ""},
 	{"\u2002", " "}, {"\u2003", " "}, {"\u2007", " "}, {"\u2009", " "}, {"\u202f", " "}, {"\u3000", " "},
 	{"0\u00d7", "0x"},
 }

@@ -32,6 +32,10 @@ func TestClean(t *testing.T) {
 		{"a report in another string", `{"message":"x","body":"lost object"}`, `{"message":"x","body":"lost object"}`},
 		{"no text in JSON", `{"message":[1,2]}`, `{"message":[1,2]}`},
 		{"JSON, cut", `{"message":"x`, `{"message":"x`},
+		{"octal numbers of rsyslog", "host: lost object#012#011name #012", "host: lost object\n\tname \n"},
+		{"a number sign", "a #012 b", "a #012 b"},
+		{"line ends as numbers", "a&#10;b&#x9;c&#8;d", "a\nb\tc&#8;d"},
+		{"soft hyphen", "a_\u00adb", "a_b"},
 		{"multiplication sign", "0\u00d71 a\u00d7b", "0x1 a\u00d7b"},
 	}
 	for _, tt := range tests {
