@@ -22,8 +22,7 @@ type Symbol struct {
 	Offset  uint64 // in Section
 	Size    uint64 // as in the file; the kernel prints other sizes, see [Sizes]
 	Type    elf.SymType
-	Local   bool // its binding is local; strip may have removed it from what was loaded
-	Index   int  // in the symbol table; of several at one address the kernel names the first
+	Index   int // in the symbol table; of several at one address the kernel names the first
 }
 
 // Addr returns the address of the symbol; in ET_REL it is private to the File.
@@ -36,6 +35,9 @@ type symbols struct {
 	err   error
 	table *symtab
 	opd   *opd
+
+	mark   sync.Once
+	needed []bool // by relocations of what is loaded, by number
 
 	lookups atomic.Int32
 	build   sync.Once
@@ -195,7 +197,7 @@ func (f *File) codeSymbol(t *symtab, i int) (Symbol, bool) {
 	if len(name) == 0 {
 		return Symbol{}, false
 	}
-	return Symbol{Name: string(name), Section: sec, Offset: off, Size: raw.size, Type: raw.typ(), Local: raw.local(), Index: i}, true
+	return Symbol{Name: string(name), Section: sec, Offset: off, Size: raw.size, Type: raw.typ(), Index: i}, true
 }
 
 // codePlace returns where in the code symbol i is.

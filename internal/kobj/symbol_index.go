@@ -25,7 +25,6 @@ type place struct {
 	key    uint64
 	sym    uint32
 	varies bool // not all kernels have it
-	local  bool
 }
 
 // placeKey orders places as the kernel does: by address in linked files, by region and
@@ -68,7 +67,7 @@ func (f *File) buildIndex(t *symtab) *symbolIndex {
 		}
 		x.names[at] = uint32(i + 1)
 		if v := f.visible(name); v != hidden {
-			x.places = append(x.places, place{f.placeKey(sec, off), uint32(i), v == varies, raw.local()})
+			x.places = append(x.places, place{f.placeKey(sec, off), uint32(i), v == varies})
 		}
 	}
 	x.places = sortPlaces(x.places)

@@ -3,8 +3,6 @@
 
 package kobj
 
-import "cmp"
-
 // Sizes are the numbers that kernels may print as the size of a function, in bytes from
 // its symbol. A kernel prints the distance in memory to the next symbol, padding and
 // section borders included, or to the end of the region. That depends on how the kernel
@@ -12,12 +10,10 @@ import "cmp"
 type Sizes struct {
 	Next    uint64 // to the next symbol in memory; 0 if it is the last of its region
 	Varying uint64 // to one before that, which only some kernels have; 0 if there is none
-	Global  uint64 // to the next one that is not local, as in a module that was stripped of those; 0 if there is none
 	Region  uint64 // to the end of the region's code, which kernels round up to pages
 	Section uint64 // to the next symbol in the section, or the section's end
 	ELF     uint64 // as in the symbol table
 
-	stripped     bool // it may be the symbol of a module that was stripped of local ones
 	regionOffset uint64
 }
 
@@ -30,7 +26,7 @@ const (
 	SizeSection                     // to the next symbol, within each section
 	SizeELF                         // as in the symbol table
 	SizeELFAligned                  // the same, rounded up to 16
-	SizeStripped                    // as kallsyms computes it for a module that was stripped of local symbols
+	SizeStripped                    // as kallsyms computes it for a module that was stripped, see [File.Stripped]
 	SizeDiffers                     // none of these
 )
 
@@ -40,9 +36,6 @@ func (z Sizes) Match(size uint64) SizeMatch {
 	case z.Next != 0 && size == z.Next, z.Varying != 0 && size == z.Varying:
 		return SizeKernel
 	case z.endsAt(size):
-		if z.Next != 0 && z.stripped && z.Global == 0 {
-			return SizeStripped
-		}
 		return SizeRegion
 	case size == z.Section:
 		return SizeSection
@@ -50,8 +43,6 @@ func (z Sizes) Match(size uint64) SizeMatch {
 		return SizeELF
 	case z.ELF != 0 && size == alignUp(z.ELF, 16):
 		return SizeELFAligned
-	case z.Global != 0 && size == z.Global:
-		return SizeStripped
 	}
 	return SizeDiffers
 }
@@ -68,12 +59,9 @@ func (z Sizes) endsAt(size uint64) bool {
 	return false
 }
 
-// Max returns the largest offset that can belong to the symbol, if its size fits by this
-// rule: a return address may be one past its last byte.
-func (z Sizes) Max(by SizeMatch) uint64 {
-	if by == SizeStripped {
-		return cmp.Or(z.Global, z.Region)
-	}
+// Max returns the largest offset that can belong to the symbol: a return address may be
+// one past its last byte.
+func (z Sizes) Max() uint64 {
 	if z.Next != 0 {
 		return max(z.Next, z.ELF)
 	}
@@ -87,33 +75,30 @@ func (f *File) Sizes(s Symbol) Sizes {
 		return Sizes{}
 	}
 	key := f.placeKey(s.Section, s.Offset)
-	z := Sizes{ELF: s.Size, stripped: !f.Linked() && !s.Local, Section: s.Section.Size - s.Offset, regionOffset: key}
+	z := Sizes{ELF: s.Size, Section: s.Section.Size - s.Offset, regionOffset: key}
 	end := s.Section.Addr + s.Section.Size // of the region, as a key
 	if !f.Linked() {
 		z.regionOffset = s.Section.RegionOffset + s.Offset
 		end = key - z.regionOffset + f.regionSize[s.Section.Region]
 	}
 	z.Region = end - key
-	next, varying, global := end, end, end
+	next, varying := end, end
 	found := false
-	take := func(k uint64, v visibility, local bool) {
-		switch {
-		case v == varies:
+	take := func(k uint64, v visibility) {
+		switch v {
+		case varies:
 			varying = min(varying, k)
-		case v == shown:
-			found, next = true, min(next, k)
-			if !local {
-				global = min(global, k)
-			}
+		case shown:
+			found, next = true, k
 		}
 	}
 	if x := f.symbolIndex(t); x != nil {
-		for i := x.after(key); i < len(x.places) && x.places[i].key < end && (!found || z.stripped && global == end); i++ {
+		for i := x.after(key); i < len(x.places) && x.places[i].key < end && !found; i++ {
 			v := shown
 			if x.places[i].varies {
 				v = varies
 			}
-			take(x.places[i].key, v, x.places[i].local)
+			take(x.places[i].key, v)
 		}
 	} else {
 		for i := 0; i < t.n; i++ {
@@ -127,8 +112,8 @@ func (f *File) Sizes(s Symbol) Sizes {
 			if !ok {
 				continue
 			}
-			if k := f.placeKey(sec, off); k > key && (k < next || z.stripped && k < global) {
-				take(k, f.visible(t.name(raw.name)), raw.local())
+			if k := f.placeKey(sec, off); k > key && k < next {
+				take(k, f.visible(t.name(raw.name)))
 			}
 		}
 	}
@@ -138,9 +123,6 @@ func (f *File) Sizes(s Symbol) Sizes {
 	}
 	if varying < next {
 		z.Varying = varying - key
-	}
-	if z.stripped && global < end {
-		z.Global = global - key
 	}
 	return z
 }

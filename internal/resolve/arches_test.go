@@ -82,7 +82,7 @@ func testArch(t *testing.T, prefix string, flags []string, linked, jumps bool, b
 		t.Fatal(outer, err)
 	}
 	call := uint64(0)
-	for off := uint64(1); off <= f.Sizes(outer[0]).Max(kobj.SizeKernel); off++ {
+	for off := uint64(1); off <= f.Sizes(outer[0]).Max(); off++ {
 		if c := f.CallBefore(outer[0].Section, outer[0].Offset+off); c.Kind == kobj.CallDirect && c.Callee == "inner" {
 			call = off
 		}

@@ -63,11 +63,20 @@ func (img *image) candidate(q question, sym kobj.Symbol) candidate {
 	f := q.frame
 	c := candidate{section: sym.Section, offset: sym.Offset + f.Offset, entry: sym.Addr(), exact: q.exact}
 	sizes := img.file.Sizes(sym)
+	most := sizes.Max()
 	c.match = sizes.Match(f.Size)
 	if f.Offset == 0 && f.Size == 0 {
 		// The name alone.
 		c.exact, c.whole, c.pc = true, true, c.entry
 		return c
+	}
+	if c.match == kobj.SizeDiffers || f.Offset > most {
+		// What was loaded may have been stripped.
+		if z, ok := img.file.Stripped(sym); ok {
+			if m := z.Match(f.Size); m == kobj.SizeKernel || m == kobj.SizeRegion && z.Next == 0 {
+				c.match, most = kobj.SizeStripped, z.Max()
+			}
+		}
 	}
 	sec, off, code := img.file.Ahead(sym.Section, sym.Offset+f.Offset)
 	if code {
@@ -76,8 +85,8 @@ func (img *image) candidate(q question, sym kobj.Symbol) candidate {
 	switch {
 	case f.Size != 0 && f.Offset > f.Size:
 		c.denied = contradicted(ProblemBeyond, "the offset is beyond the size")
-	case f.Offset > sizes.Max(c.match):
-		c.denied = contradicted(ProblemBeyond, "in %s the function has %#x bytes only", img.path, sizes.Max(c.match))
+	case f.Offset > most:
+		c.denied = contradicted(ProblemBeyond, "in %s the function has %#x bytes only", img.path, most)
 		c.beyond = true
 		return c
 	case !code:
