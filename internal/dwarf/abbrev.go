@@ -129,20 +129,28 @@ type step struct {
 	then  int8 // as formSize; 0: nothing
 }
 
-// abbrev is a form that many entries share.
+// abbrev is a form that many entries share. There are some hundreds in a unit, so it is
+// small.
 type abbrev struct {
 	tag      uint16
 	children bool
 	code     bool // it has ranges of code
-	// fixed is the size of the attributes if all of them have a fixed size and there are
-	// no children, so that the next entry follows; else 0.
-	fixed uint16
+	// fixed is the size of the attributes if all of them have a fixed size; else -1, and
+	// there are steps.
+	fixed int16
 	// sibling is the offset, from the first attribute, of the field with the next sibling,
 	// if that offset is fixed and the field has four bytes; else -1.
-	sibling             int16
-	firstSpec, lastSpec uint32 // none if entries of this kind are only skipped
-	firstStep, lastStep uint32
+	sibling            int16
+	firstSpec          uint32 // of specs; none if entries of this kind are only skipped
+	firstStep          uint32 // of steps
+	numSpecs, numSteps uint16
 }
+
+const abbrevSize = 20
+
+// maxAttributes is how many attributes an abbreviation may have. Compilers give some
+// dozens.
+const maxAttributes = 1<<16 - 1
 
 // abbrevs are the abbreviations of a unit.
 type abbrevs struct {
@@ -155,7 +163,7 @@ type abbrevs struct {
 
 // memory returns the number of bytes that a occupies.
 func (a *abbrevs) memory() int {
-	return cap(a.list)*28 + cap(a.specs)*8 + cap(a.steps)*8 + cap(a.constants)*8 + len(a.sparse)*32
+	return cap(a.list)*abbrevSize + cap(a.specs)*8 + cap(a.steps)*8 + cap(a.constants)*8 + len(a.sparse)*32
 }
 
 // find returns the abbreviation with a code, or nil if there is none.
@@ -246,7 +254,10 @@ func (a *abbrevs) parseSpecs(c *cursor, ab *abbrev, enc encoding) bool {
 	fixed := uint32(0)
 	fixedSoFar := true
 	keep := kept(ab.tag)
-	for {
+	for n := 0; ; n++ {
+		if n == maxAttributes {
+			return false
+		}
 		var attr, form uint64
 		if at := c.off; at+1 < c.end && c.s.b[at]|c.s.b[at+1] < 0x80 {
 			attr, form = uint64(c.s.b[at]), uint64(c.s.b[at+1])
@@ -284,13 +295,14 @@ func (a *abbrevs) parseSpecs(c *cursor, ab *abbrev, enc encoding) bool {
 		a.steps = append(a.steps, step{fixed, spec.size})
 		fixed = 0
 	}
-	if fixed > 0 {
-		a.steps = append(a.steps, step{fixed: fixed})
+	if ab.fixed = int16(fixed); !fixedSoFar || fixed > math.MaxInt16 {
+		ab.fixed = -1
+		if fixed > 0 {
+			a.steps = append(a.steps, step{fixed: fixed})
+		}
 	}
-	if fixedSoFar && !ab.children && fixed < 1<<16 {
-		ab.fixed = uint16(fixed)
-	}
-	ab.lastSpec, ab.lastStep = uint32(len(a.specs)), uint32(len(a.steps))
+	ab.numSpecs = uint16(len(a.specs) - int(ab.firstSpec))
+	ab.numSteps = uint16(len(a.steps) - int(ab.firstStep))
 	return true
 }
 
@@ -309,7 +321,11 @@ func (a *abbrevs) keep(ab *abbrev, spec attrSpec) {
 
 // skip moves the cursor past the attributes of an entry.
 func (a *abbrevs) skip(c *cursor, ab *abbrev, enc encoding) {
-	for _, st := range a.steps[ab.firstStep:ab.lastStep] {
+	if ab.fixed >= 0 {
+		c.skip(uint64(ab.fixed))
+		return
+	}
+	for _, st := range a.steps[ab.firstStep:][:ab.numSteps] {
 		c.skip(uint64(st.fixed))
 		if st.then != 0 {
 			enc.skipSized(c, st.then)

@@ -120,7 +120,7 @@ func (u *unit) strides(t *strides, scopes bool) {
 		case ab.tag == tagSubprogram && ab.code:
 		case ab.children && !ab.scope(scopes) && ab.sibling >= 0:
 			*s = stride{mask: ^uint64(0), field: uint16(ab.sibling), ok: true}
-		case ab.fixed != 0:
+		case !ab.children && ab.fixed >= 0:
 			*s = stride{bytes: uint32(ab.fixed), ok: true}
 		}
 	}

@@ -102,7 +102,7 @@ func (u *unit) read(off uint64, e *entry) error {
 		return u.info.errAt(off, "abbreviation %d is not defined", code)
 	}
 	e.abbrev = ab
-	if ab.firstSpec == ab.lastSpec {
+	if ab.numSpecs == 0 {
 		u.abbrevs.skip(&c, ab, u.encoding)
 		if c.bad {
 			return u.info.errAt(off, "form of entry is unknown or cut off")
@@ -110,8 +110,9 @@ func (u *unit) read(off uint64, e *entry) error {
 		e.next = c.off
 		return nil
 	}
-	for i := ab.firstSpec; i < ab.lastSpec; i++ {
-		spec := &u.abbrevs.specs[i]
+	specs := u.abbrevs.specs[ab.firstSpec:][:ab.numSpecs]
+	for i := range specs {
+		spec := &specs[i]
 		if spec.slot == slotNone && spec.size >= 0 {
 			c.skip(uint64(spec.size))
 			if c.bad {
