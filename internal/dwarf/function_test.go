@@ -260,3 +260,54 @@ func TestNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestSiblings finds a function behind many types and another function. What is inside
+// those is mostly of a kind that does not exist, so that reading it would be an error.
+func TestSiblings(t *testing.T) {
+	for _, x := range []struct {
+		name    string
+		first   int // code of the abbreviations; those that do not count from 1 are looked up in another way
+		types   int
+		sibling func(to int) int // what is recorded
+		inside  []byte
+		wantErr string
+	}{
+		{"few", abCall + 1, 3, func(to int) int { return to }, bytesOf(abUnknown, 0), ""},
+		{"many", abCall + 1, 5000, func(to int) int { return to }, bytesOf(abUnknown, 0), ""},
+		{"many with other codes", abCall + 2, 5000, func(to int) int { return to }, bytesOf(abUnknown, 0), ""},
+		{"some point back", abCall + 1, 5000, func(to int) int { return to - to%3*1000 }, bytesOf(abNamed, "n", 0), ""},
+		{"some point outside", abCall + 1, 5000, func(to int) int { return to + to%3<<24 }, bytesOf(abNamed, "n", 0), ""},
+		{"some point outside, and what is inside is damaged", abCall + 1, 5000, func(to int) int { return to + to%3<<24 }, bytesOf(abUnknown, 0), "form"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			plain, structure, long := x.first, x.first+1, x.first+2
+			table := abbreviations()
+			table = bytesOf(table[:len(table)-1],
+				plain, tagBaseType, 0, attrByteSize, formData1, 0, 0,
+				structure, tagStructureType, 1, 0x01, formRef4, 0, 0,
+				// The size of the expression for the frame's base is in the entry.
+				long, tagSubprogram, 1, 0x03, formString, 0x11, formAddr, 0x12, formData4, 0x40, formExprloc, 0x01, formRef4, 0, 0,
+				0)
+			entries := unitEntry()
+			for range x.types {
+				entries = append(entries, bytesOf(plain, 4, structure)...)
+				to := headerSize + len(entries) + 4 + len(x.inside)
+				entries = append(entries, bytesOf(u32(x.sibling(to)), x.inside)...)
+			}
+			entries = append(entries, bytesOf(long, "f", u64(0x10000), u32(4), 1, 0x9c)...)
+			to := headerSize + len(entries) + 4 + 2
+			entries = append(entries, bytesOf(u32(to), abUnknown, 0, abFunc, "g", u64(0x10004), u32(4), 0, 0)...)
+			d := linked(t, map[string][]byte{"abbrev": table, "info": unit4(entries)})
+			loc, err := d.Lookup(0x10004)
+			if x.wantErr != "" {
+				if err == nil || !strings.Contains(err.Error(), x.wantErr) {
+					t.Errorf("%q and error %v, want %q", describe(loc), err, x.wantErr)
+				}
+				return
+			}
+			if err != nil || loc.Err != nil || describe(loc) != "g:0" {
+				t.Errorf("%q and errors %v, %v", describe(loc), err, loc.Err)
+			}
+		})
+	}
+}
