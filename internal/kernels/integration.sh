@@ -24,10 +24,11 @@ goarch_of() { case $1 in *-i386) echo 386 ;; *-arm64) echo arm64 ;; *) echo amd6
 #
 # A stale value somewhere in the kernel's memory can hide a leaked object for as
 # long as the kernel runs; tests that lose few objects expect no less for that. So a
-# boot that fails is made again, once, and says so.
+# boot that fails is made again, once, and the last line says how many were.
 boot() {
 	boot_once "$@" && return
 	echo "=== ${2:-(nothing special)}: failed, and is tried once more"
+	echo "$1 ${2:-(nothing special)}" >>"$logs/repeated"
 	boot_once "$@"
 }
 
@@ -63,6 +64,7 @@ all_boots() {
 	local kernel=$1 test
 	boot "$kernel" "" ". ./kmemleaktest ./cmd/... ./examples/..."
 	boot "$kernel" find .
+	boot "$kernel" recall .
 	boot "$kernel" kmemleak=off ". ./kmemleaktest ./cmd/... ./examples/watch" kmemleak=off
 	boot "$kernel" lockdown=integrity . lockdown=integrity
 	boot "$kernel" expendable .
@@ -98,3 +100,5 @@ wait
 for kernel in "${ours[@]}"; do
 	[ -e "$logs/$kernel.passed" ] || { echo "$kernel: FAILED" >&2; exit 1; }
 done
+touch "$logs/repeated"
+echo "boots that failed and were tried once more: $(wc -l <"$logs/repeated")$(sed 's/^/, /' "$logs/repeated" | tr -d '\n')"

@@ -23,7 +23,7 @@ func TestSortPlaces(t *testing.T) {
 		for _, n := range []int{0, 1, 2, 5000} {
 			var all []place
 			for i := range n {
-				all = append(all, place{key(), uint32(i)})
+				all = append(all, place{key: key(), sym: uint32(i)})
 			}
 			want := slices.Clone(all)
 			slices.SortStableFunc(want, func(a, b place) int { return cmp.Compare(a.key, b.key) })
