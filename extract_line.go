@@ -360,8 +360,9 @@ func (r *record) class() (c frameClass) {
 	for _, i := range r.trace.frames {
 		c |= r.intern.class[i]
 	}
-	if !r.trace.form.bracket {
-		c &^= classBracket
+	c &^= classBracket
+	if r.trace.form.bracket && c&classPlain != 0 {
+		c |= classBracket | classBare
 	}
 	return c
 }

@@ -466,27 +466,26 @@ type frameClass uint8
 const (
 	classSized   frameClass = 1 << iota // a name with offset and size
 	classUnsized                        // a name without
-	classListed                         // a name with source positions instead
 	classBracket                        // an address in brackets before it
-	classBare                           // an address and nothing else, or a size without an address
+	classBare                           // an address and nothing else
+	classPlain                          // a name with offset and size, and no address
 )
 
 // class returns the class of a frame of this form.
 func (form frameForm) class(inlined bool) (c frameClass) {
 	switch {
-	case form.number:
 	case form.size:
 		c = classSized
-	case form.list:
-		c = classListed
-	case !inlined:
+	case !form.number && !form.list && !inlined:
 		c = classUnsized
 	}
 	switch {
 	case form.bracket:
 		c |= classBracket
-	case form.number || form.size:
+	case form.number:
 		c |= classBare
+	case form.size:
+		c |= classPlain
 	}
 	return c
 }
@@ -494,5 +493,5 @@ func (form frameForm) class(inlined bool) (c frameClass) {
 // mixed reports whether no kernel and no tool prints such frames in one backtrace. Names
 // that a tool has decoded stand among others without their offsets.
 func (c frameClass) mixed() bool {
-	return c&classUnsized != 0 && c&(classSized|classListed) != 0 || c&classBracket != 0 && c&classBare != 0
+	return c&classUnsized != 0 && c&classSized != 0 || c&classBracket != 0 && c&classBare != 0
 }
