@@ -62,6 +62,7 @@ func told(s *Symbolizer, leaks []Leak) []string {
 // ways that distributions do, and wants the answers of the whole module.
 func TestSeparateDebugFile(t *testing.T) {
 	needTools(t, "binutils elfutils xz-utils zstd", "objcopy", "strip", "eu-strip", "xz", "zstd", "gzip")
+	needTools(t, "binutils-aarch64-linux-gnu", "aarch64-linux-gnu-objcopy", "aarch64-linux-gnu-strip")
 	const (
 		keepDebug = "objcopy --only-keep-debug $IN m.debug\n"
 		stripped  = "objcopy --strip-debug --add-gnu-debuglink=m.debug $IN hello-kernel.ko\n"
@@ -100,7 +101,11 @@ func TestSeparateDebugFile(t *testing.T) {
 			for _, tt := range tests {
 				t.Run(fmt.Sprintf("%s snapshot=%t %s", build, snapshot, tt.name), func(t *testing.T) {
 					dir := t.TempDir()
-					script(t, dir, file, tt.commands)
+					commands := tt.commands
+					if strings.HasSuffix(build, "-arm64") {
+						commands = strings.NewReplacer("objcopy", "aarch64-linux-gnu-objcopy", "; strip", "; aarch64-linux-gnu-strip").Replace(commands)
+					}
+					script(t, dir, file, commands)
 					want := want
 					other := filepath.Join(dir, "whole")
 					if _, err := os.Stat(other); err == nil {
