@@ -35,10 +35,9 @@ type Finding struct {
 	Vanished []Vanished // reported by one scan and not by later ones: not leaks
 	Scans    int        // number of scans that were made
 
-	// Suspects is what only values on kernel stacks point to, with the option [Thorough].
-	// These are leaks if the values are stale, as those of ended functions are, and none if
-	// a function that runs now knows them. So they are no leaks until a later search
-	// reports them as such.
+	// Suspects is what only values on kernel stacks point to, with the option [Thorough]: leaks
+	// if these are of ended functions, none if they are of functions that run. So they are no
+	// leaks until a later search reports them as such.
 	Suspects []Leak
 
 	// Suppressions says what each entry of [Suppress] and [SuppressFile] has done.

@@ -40,8 +40,7 @@ type options struct {
 	limit  int
 	proof  string
 
-	thorough bool
-
+	thorough   bool
 	symbolizer *Symbolizer
 	progress   func(Progress)
 	suppress   Suppressions

@@ -50,10 +50,8 @@ const (
 	// thoroughness is how long to look in any case. A stale value on some stack,
 	// mostly of an interrupt, hides an object for a while. One scan more takes
 	// 20 ms where Find is used for tests.
-	thoroughness = time.Second
-
-	// moreThoroughness is the same with the option Thorough.
-	moreThoroughness = 10 * time.Second
+	thoroughness     = time.Second
+	moreThoroughness = 10 * time.Second // with the option Thorough
 )
 
 // scansFor returns how many scans of objects that are old enough there must be where n
@@ -143,10 +141,9 @@ func (w *watch) end() {
 
 // A pace tells how long a search will take.
 type pace struct {
-	scans int       // that the search takes, if nothing changes meanwhile
-	aged  time.Time // when all objects are old enough; zero: at once
-
-	thoroughness time.Duration
+	scans        int           // that the search takes, if nothing changes meanwhile
+	aged         time.Time     // when all objects are old enough; zero: at once
+	thoroughness time.Duration // how long to look in any case
 
 	begun time.Time     // of the scan that goes on; zero if none does
 	last  time.Duration // that a scan has taken; 0 if none has ended
