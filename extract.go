@@ -107,10 +107,11 @@ func (x *extractor) next() (ok bool) {
 
 // notice tells of what a line says of the search.
 func (x *extractor) notice(b []byte) {
-	n := noticeIn(b)
-	if n.Kind == 0 {
+	said := noticeIn(b)
+	if said.Kind == 0 {
 		return
 	}
+	n := said // only now, since it escapes
 	n.Line, n.Text = x.now.Number, clip(logtext.Trim(b))
 	switch n.Kind {
 	case NoticeSuspected:
