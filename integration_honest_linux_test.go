@@ -125,7 +125,7 @@ func TestIntegrationFindInTime(t *testing.T) {
 // thousand may be missing: with so many of them, stale values in the kernel's memory
 // that hide one for as long as it runs are not rare.
 func TestIntegrationManyLeaks(t *testing.T) {
-	kernel := needs(t, "find")
+	kernel := needs(t, "many")
 	for _, n := range []int{1000, 50000} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			l := loadLeaky(t, kernel)

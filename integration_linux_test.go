@@ -21,9 +21,10 @@ import (
 //
 //	KMEMLEAK_KERNEL  the kernel's name, as in testdata/modules/hello_kernel
 //	KMEMLEAK_BOOT    how it was booted: "" for nothing special, parameters of its
-//	                 command line, "expendable" to be left in any state, or "find"
+//	                 command line, "expendable" to be left in any state, "find"
 //	                 for a kernel without the leaks of other tests, whose frames
-//	                 are printed with the name of whatever module lies there now
+//	                 are printed with the name of whatever module lies there now, or
+//	                 "many" and "recall" for the tests of that name
 //
 // Without, they are skipped; with KMEMLEAK=require in the environment that is a
 // failure. It also checks that each test has passed in some boot.

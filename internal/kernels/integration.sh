@@ -41,8 +41,8 @@ boot_once() {
 		files=(-file "$PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko" -file /bin/busybox=/bin/busybox)
 	echo "=== ${boot:-(nothing special)}"
 	# shellcheck disable=SC2086 # PACKAGES are words
-	CGO_ENABLED=0 GOARCH=$goarch go test -p 1 -count=1 -v -timeout 15m -run '^TestIntegration' \
-		-exec "$PWD/bin/vmexec -timeout 16m -kernel $image -init $PWD/bin/init-$goarch -processors $processors -append=$parameters \
+	CGO_ENABLED=0 GOARCH=$goarch go test -p 1 -count=1 -v -timeout 25m -run '^TestIntegration' \
+		-exec "$PWD/bin/vmexec -timeout 26m -kernel $image -init $PWD/bin/init-$goarch -processors $processors -append=$parameters \
 			-env KMEMLEAK=require -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=$boot -out $capture ${files[*]-}" \
 		$packages 2>&1 | tee -a "$logs/$kernel" | grep --line-buffered -vE '^(=== RUN|\s*--- SKIP|    [a-z_]+_test.go:[0-9]+: needs another boot)'
 }
@@ -64,6 +64,8 @@ all_boots() {
 	local kernel=$1 test
 	boot "$kernel" "" ". ./kmemleaktest ./cmd/... ./examples/..."
 	boot "$kernel" find .
+	# One kernel after the other: it takes all that the processors can do.
+	(flock 9 && boot "$kernel" many .) 9>"$logs/many"
 	boot "$kernel" recall .
 	boot "$kernel" kmemleak=off ". ./kmemleaktest ./cmd/... ./examples/watch" kmemleak=off
 	boot "$kernel" lockdown=integrity . lockdown=integrity

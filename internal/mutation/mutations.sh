@@ -25,6 +25,7 @@ run() { # TEST PACKAGE
 	else
 		local boot=find
 		[[ "$2" = ./kmemleaktest || $1 == *DisturbedScan* ]] && boot=
+		[[ $1 != *ManyLeaks* ]] || boot=many
 		CGO_ENABLED=0 GOARCH=$goarch go test -count=1 -run "$1" -exec "$root/bin/vmexec -kernel $image -init $root/bin/init-$goarch \
 			-file $root/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=$boot" "$2"
 	fi
@@ -62,7 +63,7 @@ echo "|---|---|---|"
 if [ -z "$kernel" ]; then
 	mutate "Objects are waited for until they are old enough" find.go 'if left <= 0 {' 'if true {' TestProtocol
 	mutate "The age counts from the end of the work, not from the call" find_law.go 's.options.ended.Add(' 'time.Now().Add(10*time.Millisecond+' TestProtocol
-	mutate "As many scans as min_unref_scans asks for" find_law.go 'max(scansFor(n),' 'max(scansFor(1),' TestLaw
+	mutate "As many scans as min_unref_scans asks for" find_law.go 'enough := scansFor(n)' 'enough := scansFor(1)' TestLaw
 	mutate "and enough that two may not see a leak" find_law.go 'hidings = 2' 'hidings = 1' TestLaw
 	mutate "Each scan that may report is read after" find_law.go 'if scan >= n {' 'if scan >= enough {' TestLaw
 	mutate "The bound is for scans that the law does not need" find_law.go 'enough+maxRounds' 'maxRounds' TestLaw
