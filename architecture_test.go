@@ -23,6 +23,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // The rules of docs/architecture.md are read from it, so that the document and the
@@ -124,9 +126,7 @@ type listedPackage struct {
 
 func goList(t *testing.T, args ...string) []listedPackage {
 	t.Helper()
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skipf("%v (try: put the go command into PATH)", err)
-	}
+	need.Tools(t, "golang", "go")
 	var stderr bytes.Buffer
 	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Export,Imports,GoFiles"}, args...)...)
 	cmd.Env = append(os.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)

@@ -14,19 +14,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // compile makes a relocatable file called mod.ko of C sources, each a file of its
 // own: 0.c, 1.c and so on. It skips the test where there is no compiler for x86.
 func compile(t *testing.T, flags string, sources ...string) string {
 	t.Helper()
-	for _, tool := range []string{"gcc", "ld"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("needs %s (apt-get install gcc)", tool)
-		}
-	}
+	need.Tools(t, "gcc binutils", "gcc", "ld")
 	if machine, err := exec.Command("gcc", "-dumpmachine").Output(); err != nil || !strings.HasPrefix(string(machine), "x86_64-linux") {
-		t.Skipf("needs a gcc for x86_64 Linux, not %s", machine)
+		need.Skip(t, "gcc is for %q: one for x86_64 Linux is missing (try: on such a machine)", machine)
 	}
 	dir := t.TempDir()
 	run := func(name string, args ...string) {

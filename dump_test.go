@@ -4,7 +4,6 @@
 package kmemleak
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -51,30 +50,10 @@ func TestParseDumpCaptures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden := strings.TrimSuffix(name, ".kmsg") + ".json"
-			if *update {
-				out, err := json.MarshalIndent(got, "", "\t")
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(golden, append(out, '\n'), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			var want Object
-			text, err = os.ReadFile(golden)
-			if err == nil {
-				err = json.Unmarshal(text, &want)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("object (-want +got):\n%s", diff)
-			}
+			golden(t, strings.TrimSuffix(name, ".kmsg")+".json", got)
 			// The log may end anywhere, when its oldest records were overwritten.
 			for i := range 7 {
-				if _, err := parseDump(records[:i], want.Addr); !errors.Is(err, errDumpIncomplete) {
+				if _, err := parseDump(records[:i], got.Addr); !errors.Is(err, errDumpIncomplete) {
 					t.Errorf("of %d records: %v, want %v", i, err, errDumpIncomplete)
 				}
 			}

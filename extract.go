@@ -113,13 +113,12 @@ func (x *extractor) notice(b []byte) {
 	}
 	n := said // only now, since it escapes
 	n.Line, n.Text = x.now.Number, clip(logtext.Trim(b))
-	switch n.Kind {
-	case NoticeSuspected:
+	if n.Kind == NoticeSuspected {
 		n.Count += min(x.suspected.Count, math.MaxInt32-n.Count)
 		x.suspected = n
-	default:
-		x.tell(&n)
+		return
 	}
+	x.tell(&n)
 }
 
 // tell yields what is said beside the leaks.

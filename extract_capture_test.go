@@ -4,13 +4,10 @@
 package kmemleak
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // TestExtractCaptures reads what kernels printed onto their consoles in verbose mode:
@@ -37,27 +34,7 @@ func TestExtractCaptures(t *testing.T) {
 			if objects != 8 {
 				t.Errorf("%d objects, want 8", objects)
 			}
-			golden := strings.TrimSuffix(name, ".dmesg") + ".json"
-			if *update {
-				out, err := json.MarshalIndent(got, "", "\t")
-				if err == nil {
-					err = os.WriteFile(golden, append(out, '\n'), 0o644)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			var want []Leak
-			text, err = os.ReadFile(golden)
-			if err == nil {
-				err = json.Unmarshal(text, &want)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("leaks (-want +got):\n%s", diff)
-			}
+			golden(t, strings.TrimSuffix(name, ".dmesg")+".json", got)
 		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -64,18 +65,18 @@ func checkCause(t *testing.T, d *kmemleak.Detector, is error, words ...string) {
 }
 
 func TestIntegrationOffAtBoot(t *testing.T) {
-	needs(t, "kmemleak=off")
+	need.Kernel(t, "kmemleak=off")
 	checkCause(t, new(kmemleak.Detector), kmemleak.ErrDisabled, "kmemleak=off on the kernel command line")
 }
 
 func TestIntegrationLockdown(t *testing.T) {
-	needs(t, "lockdown=integrity")
+	need.Kernel(t, "lockdown=integrity")
 	d := new(kmemleak.Detector)
 	checkCause(t, d, fs.ErrPermission, "lockdown", "integrity")
 }
 
 func TestIntegrationNotBuiltIn(t *testing.T) {
-	needs(t, "debian")
+	need.Kernel(t, "debian")
 	var name unix.Utsname
 	unix.Uname(&name)
 	d := new(kmemleak.Detector)
@@ -86,7 +87,7 @@ func TestIntegrationNotBuiltIn(t *testing.T) {
 }
 
 func TestIntegrationNotMounted(t *testing.T) {
-	needs(t, "")
+	need.Kernel(t, "")
 	const standard = "/sys/kernel/debug"
 	if err := unix.Unmount(standard, 0); err != nil {
 		t.Fatal(err)
@@ -119,7 +120,7 @@ func TestIntegrationNotMounted(t *testing.T) {
 }
 
 func TestIntegrationUnprivileged(t *testing.T) {
-	needs(t, "")
+	need.Kernel(t, "")
 	asNobody(t, func() {
 		checkCause(t, new(kmemleak.Detector), fs.ErrPermission, "root")
 		if err := kmemleak.MountDebugfs("/tmp"); !errors.Is(err, fs.ErrPermission) {
@@ -148,7 +149,7 @@ func asNobody(t *testing.T, f func()) {
 
 // TestIntegrationOff has a boot of its own, because there is no way back.
 func TestIntegrationOff(t *testing.T) {
-	kernel := needs(t, "expendable")
+	kernel := need.Kernel(t, "expendable")
 	d := manualScans(t)
 	leakAll(t, kernel, func(h hello) []kmemleak.Leak { return h.find(t, d) })
 	if err := d.Disable(); err != nil {

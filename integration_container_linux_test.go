@@ -16,6 +16,7 @@ import (
 	"unsafe"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -195,7 +196,7 @@ func (c *clearer) Write(p []byte) (int, error) {
 }
 
 func TestIntegrationContainer(t *testing.T) {
-	l := loadLeaky(t, needs(t, "find"))
+	l := loadLeaky(t, need.Kernel(t, "find"))
 	l.leak(2)
 	time.Sleep(minAge)
 	for _, c := range containers {

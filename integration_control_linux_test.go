@@ -13,11 +13,12 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 	"golang.org/x/sys/unix"
 )
 
 func TestIntegrationClear(t *testing.T) {
-	kernel := needs(t, "")
+	kernel := need.Kernel(t, "")
 	d := manualScans(t)
 	leakAll(t, kernel, func(h hello) []kmemleak.Leak { return h.find(t, d) })
 	if err := d.Clear(); err != nil {
@@ -29,7 +30,7 @@ func TestIntegrationClear(t *testing.T) {
 }
 
 func TestIntegrationAutoScan(t *testing.T) {
-	kernel := needs(t, "")
+	kernel := need.Kernel(t, "")
 	d := manualScans(t)
 	if scanning(t) {
 		t.Fatal("the scanning thread goes on after SetAutoScan(0)")
@@ -63,7 +64,7 @@ func TestIntegrationAutoScan(t *testing.T) {
 
 // TestIntegrationScanEnded ends scans by their contexts: none of them reports a leak.
 func TestIntegrationScanEnded(t *testing.T) {
-	kernel := needs(t, "")
+	kernel := need.Kernel(t, "")
 	d := manualScans(t)
 	leakAll(t, kernel, func(h hello) []kmemleak.Leak {
 		time.Sleep(minAge)
@@ -104,7 +105,7 @@ func scanning(t *testing.T) bool {
 }
 
 func TestIntegrationDump(t *testing.T) {
-	kernel := needs(t, "")
+	kernel := need.Kernel(t, "")
 	d := manualScans(t)
 	_, leaks := leakAll(t, kernel, func(h hello) []kmemleak.Leak { return h.find(t, d) })
 	captureDump(t, d, kernel, leaks[0].Addr)

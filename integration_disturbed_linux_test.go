@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -149,7 +150,7 @@ func bareScan(t *testing.T) {
 }
 
 func TestIntegrationDisturbedScan(t *testing.T) {
-	kernel := needs(t, "")
+	kernel := need.Kernel(t, "")
 	for _, tt := range disturbances {
 		t.Run(tt.name, func(t *testing.T) {
 			d := manualScans(t)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -122,7 +123,7 @@ func at(stage kmemleak.Stage, scan int, f func()) kmemleak.Option {
 }
 
 func TestIntegrationFind(t *testing.T) {
-	l := loadLeaky(t, needs(t, "find"))
+	l := loadLeaky(t, need.Kernel(t, "find"))
 	var d kmemleak.Detector
 	if f := l.examine(&d, kmemleak.MinAge(0)); len(f.Leaks) != 0 {
 		t.Errorf("%d leaks before there are any", len(f.Leaks))
@@ -156,7 +157,7 @@ func TestIntegrationFind(t *testing.T) {
 }
 
 func TestIntegrationFindNewOnly(t *testing.T) {
-	l := loadLeaky(t, needs(t, "find"))
+	l := loadLeaky(t, need.Kernel(t, "find"))
 	var problems []string
 	for range 4 { // a chance value in memory can hide one object for good
 		if problems = newOnly(l); problems == nil {
@@ -211,7 +212,7 @@ func newOnly(l leaky) (problems []string) {
 }
 
 func TestIntegrationVanished(t *testing.T) {
-	kernel := needs(t, "find")
+	kernel := need.Kernel(t, "find")
 	for _, tt := range []struct {
 		name   string
 		vanish func(leaky)
@@ -239,7 +240,7 @@ func TestIntegrationVanished(t *testing.T) {
 
 // A leak that shows itself only in the confirming scan is confirmed by another one.
 func TestIntegrationLateLeak(t *testing.T) {
-	l := loadLeaky(t, needs(t, "find"))
+	l := loadLeaky(t, need.Kernel(t, "find"))
 	l.leak(3)
 	l.hide(false)
 	time.Sleep(minAge)
@@ -248,7 +249,7 @@ func TestIntegrationLateLeak(t *testing.T) {
 }
 
 func TestIntegrationOtherModule(t *testing.T) {
-	kernel := needs(t, "find")
+	kernel := need.Kernel(t, "find")
 	l := loadLeaky(t, kernel)
 	var d kmemleak.Detector
 	from, err := d.Mark()

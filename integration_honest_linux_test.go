@@ -15,12 +15,13 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // Find must not give an answer that is worth nothing. Here is what can spoil one.
 
 func TestIntegrationInterfered(t *testing.T) {
-	kernel := needs(t, "find")
+	kernel := need.Kernel(t, "find")
 	for _, tt := range []struct {
 		name, word string
 		stage      kmemleak.Stage
@@ -74,7 +75,7 @@ func TestIntegrationInterfered(t *testing.T) {
 }
 
 func TestIntegrationAutoScanAround(t *testing.T) {
-	needs(t, "find")
+	need.Kernel(t, "find")
 	d := manualScans(t)
 	for _, on := range []bool{true, false} {
 		if on {
@@ -100,7 +101,7 @@ func TestIntegrationAutoScanAround(t *testing.T) {
 }
 
 func TestIntegrationFindInTime(t *testing.T) {
-	needs(t, "find")
+	need.Kernel(t, "find")
 	var d kmemleak.Detector
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
@@ -125,7 +126,7 @@ func TestIntegrationFindInTime(t *testing.T) {
 // thousand may be missing: with so many of them, stale values in the kernel's memory
 // that hide one for as long as it runs are not rare.
 func TestIntegrationManyLeaks(t *testing.T) {
-	kernel := needs(t, "many")
+	kernel := need.Kernel(t, "many")
 	for _, n := range []int{1000, 50000} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			l := loadLeaky(t, kernel)
@@ -164,7 +165,7 @@ func TestIntegrationManyLeaks(t *testing.T) {
 
 // TestIntegrationLock has another process wait for the lock.
 func TestIntegrationLock(t *testing.T) {
-	needs(t, "find")
+	need.Kernel(t, "find")
 	var d kmemleak.Detector
 	unlock, err := d.Lock(t.Context())
 	if err != nil {
@@ -193,7 +194,7 @@ func TestIntegrationLock(t *testing.T) {
 // TestIntegrationKilled kills another process while it looks for leaks: the next search
 // has the automatic scan run again, and says so.
 func TestIntegrationKilled(t *testing.T) {
-	needs(t, "find")
+	need.Kernel(t, "find")
 	d := manualScans(t)
 	defer d.SetAutoScan(0)
 	if err := d.SetAutoScan(time.Hour); err != nil {
@@ -222,7 +223,7 @@ func TestIntegrationKilled(t *testing.T) {
 
 // A storm of signals cuts scans short that are not protected from it.
 func TestIntegrationFindInStorm(t *testing.T) {
-	kernel := needs(t, "find")
+	kernel := need.Kernel(t, "find")
 	for _, tt := range disturbances {
 		t.Run(tt.name, func(t *testing.T) {
 			l := loadLeaky(t, kernel)
@@ -237,7 +238,7 @@ func TestIntegrationFindInStorm(t *testing.T) {
 }
 
 func TestIntegrationProofOfLife(t *testing.T) {
-	kernel := needs(t, "find")
+	kernel := need.Kernel(t, "find")
 	l := loadLeaky(t, kernel)
 	l.leak(2)
 	var d kmemleak.Detector
@@ -253,7 +254,7 @@ func TestIntegrationProofOfLife(t *testing.T) {
 
 // TestIntegrationNoProof has a module that does not leak for a proof.
 func TestIntegrationNoProof(t *testing.T) {
-	kernel := needs(t, "find")
+	kernel := need.Kernel(t, "find")
 	var d kmemleak.Detector
 	_, err := d.Find(inTime(t), kmemleak.ProofOfLife(leakyFile(kernel)))
 	if !errors.Is(err, kmemleak.ErrNoProof) {
@@ -264,7 +265,7 @@ func TestIntegrationNoProof(t *testing.T) {
 
 // TestIntegrationDisabledMeanwhile has a boot of its own: there is no way back.
 func TestIntegrationDisabledMeanwhile(t *testing.T) {
-	l := loadLeaky(t, needs(t, "disabled-meanwhile"))
+	l := loadLeaky(t, need.Kernel(t, "disabled-meanwhile"))
 	l.leak(3)
 	var d kmemleak.Detector
 	_, err := d.Find(inTime(t), at(kmemleak.StageScanning, 3, func() { writeElsewhere(t, "off") }))

@@ -29,23 +29,6 @@ import (
 // Without, they are skipped; with KMEMLEAK=require in the environment that is a
 // failure. It also checks that each test has passed in some boot.
 
-// needs skips the test unless the kernel was booted in this way.
-func needs(t *testing.T, boot string) (kernel string) {
-	t.Helper()
-	kernel = os.Getenv("KMEMLEAK_KERNEL")
-	if kernel == "" {
-		skip := t.Skip
-		if os.Getenv("KMEMLEAK") == "require" {
-			skip = t.Fatal
-		}
-		skip("needs a test kernel of its own (try: make integration)")
-	}
-	if os.Getenv("KMEMLEAK_BOOT") != boot {
-		t.Skipf("needs another boot: %q", boot)
-	}
-	return kernel
-}
-
 // hello is the module hello_kernel, loaded.
 type hello struct {
 	kernel string

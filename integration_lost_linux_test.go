@@ -9,13 +9,14 @@ import (
 	"testing"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 	"golang.org/x/sys/unix"
 )
 
 // TestIntegrationLostFrames wants all frames of a module by name, while it is
 // loaded and when it is gone, with knowledge of where it lay and without.
 func TestIntegrationLostFrames(t *testing.T) {
-	kernel := needs(t, "")
+	kernel := need.Kernel(t, "")
 	d := manualScans(t)
 	if err := d.Clear(); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -39,7 +40,7 @@ func loadAddresses(t *testing.T, kernel string) (path string) {
 // TestIntegrationNames compares the names, offsets and sizes that the kernel gives
 // to every address of modules with those that are expected from their files.
 func TestIntegrationNames(t *testing.T) {
-	kernel := needs(t, "")
+	kernel := need.Kernel(t, "")
 	paths := map[string]string{"addresses": loadAddresses(t, kernel), "hello_kernel": loadHello(t, kernel).file()}
 	modules, err := kmemleak.LoadedModules()
 	if err != nil {
@@ -156,7 +157,7 @@ func checkNames(t *testing.T, path string, m kmemleak.Module) {
 // TestIntegrationReturns compares the lines of return addresses with those that
 // the code itself has noted beside them.
 func TestIntegrationReturns(t *testing.T) {
-	kernel := needs(t, "")
+	kernel := need.Kernel(t, "")
 	path := loadAddresses(t, kernel)
 	b, err := os.ReadFile("/proc/returns")
 	if err != nil {

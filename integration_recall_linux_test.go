@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,7 +22,7 @@ import (
 // each of many ways, with nothing done against stale values, and what it blames wrongly.
 // docs/guarantees.md has the numbers of many boots.
 func TestIntegrationRecall(t *testing.T) {
-	kernel := needs(t, "recall")
+	kernel := need.Kernel(t, "recall")
 	file, err := os.Open(filepath.Join("testdata/modules/recall", kernel, "recall.ko"))
 	if err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 const busybox = "/bin/busybox" // put there by make integration
@@ -44,7 +45,7 @@ func installBusybox(t *testing.T) {
 }
 
 func TestIntegrationRemote(t *testing.T) {
-	kernel := needs(t, "")
+	kernel := need.Kernel(t, "")
 	installBusybox(t)
 	input, out := startConsole(t)
 	for _, tt := range []struct {
@@ -92,7 +93,7 @@ func TestIntegrationRemote(t *testing.T) {
 }
 
 func TestIntegrationRemoteOff(t *testing.T) {
-	needs(t, "kmemleak=off")
+	need.Kernel(t, "kmemleak=off")
 	installBusybox(t)
 	d := &kmemleak.Detector{Transport: shell{}}
 	if _, err := d.Find(inTime(t)); !errors.Is(err, kmemleak.ErrDisabled) {

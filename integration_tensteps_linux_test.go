@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // sourceLines maps each comment /* leak: … */ or /* call: … */ of hello.c to its line.
@@ -41,7 +42,7 @@ func place(p kmemleak.Pos) string {
 }
 
 func TestIntegrationTenSteps(t *testing.T) {
-	kernel := needs(t, "")
+	kernel := need.Kernel(t, "")
 	d := manualScans(t)
 	if err := d.Probe(); err != nil {
 		t.Fatal(err)

@@ -12,12 +12,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // TestIntegrationVerbose has the kernel print the leaks onto its console, too, and
 // compares the log with the report. Linux 7.2 and newer print equal backtraces once.
 func TestIntegrationVerbose(t *testing.T) {
-	kernel := needs(t, "")
+	kernel := need.Kernel(t, "")
 	d := manualScans(t)
 	clearOthers(t, d)
 	const verbose = "/sys/module/kmemleak/parameters/verbose"

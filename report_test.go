@@ -38,6 +38,31 @@ func captures(t testing.TB) map[string][]byte {
 	return m
 }
 
+// golden compares with what a file has as JSON; with -update it writes the file first.
+func golden[T any](t *testing.T, name string, got T) {
+	t.Helper()
+	if *update {
+		out, err := json.MarshalIndent(got, "", "\t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, append(out, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want T
+	if err := json.Unmarshal(text, &want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}
+
 func TestParseCaptures(t *testing.T) {
 	for name, text := range captures(t) {
 		t.Run(filepath.Base(name), func(t *testing.T) {
@@ -45,26 +70,7 @@ func TestParseCaptures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if *update {
-				out, err := json.MarshalIndent(got, "", "\t")
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(name+".json", append(out, '\n'), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			golden, err := os.ReadFile(name + ".json")
-			if err != nil {
-				t.Fatal(err)
-			}
-			var want []Leak
-			if err := json.Unmarshal(golden, &want); err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("Parse (-want +got):\n%s", diff)
-			}
+			golden(t, name+".json", got)
 			if n := strings.Count(string(text), "unreferenced object"); len(got) != n {
 				t.Errorf("%d leaks, the text has %d headers", len(got), n)
 			}

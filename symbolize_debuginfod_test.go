@@ -17,12 +17,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // TestDebuginfod symbolizes with a stripped module whose debug file is on a server. The
 // answers are those of the whole module.
 func TestDebuginfod(t *testing.T) {
-	needTools(t, "elfutils", "eu-strip")
+	need.Tools(t, "elfutils", "eu-strip")
 	for _, build := range helloBuilds {
 		t.Run(build, func(t *testing.T) {
 			whole := filepath.Join(helloModules, build, "hello-kernel.ko")
@@ -106,7 +108,7 @@ func TestDebuginfodOff(t *testing.T) {
 // its context while a server keeps it waiting.
 func TestPrefetch(t *testing.T) {
 	const build = "6.1-x86_64"
-	needTools(t, "elfutils", "eu-strip")
+	need.Tools(t, "elfutils", "eu-strip")
 	dir, id := t.TempDir(), helloBuildID(t, build)
 	script(t, dir, filepath.Join(helloModules, build, "hello-kernel.ko"), "mkdir away; eu-strip --reloc-debug-sections -g -f away/debug -o hello-kernel.ko $IN")
 	leaks, modules := helloReport(t, build)

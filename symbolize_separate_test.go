@@ -13,22 +13,9 @@ import (
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
-)
 
-// needTools skips a test whose programs are not there, or fails it where everything
-// has to be there.
-func needTools(t testing.TB, packages string, tools ...string) {
-	t.Helper()
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err == nil {
-			continue
-		}
-		if os.Getenv("KMEMLEAK") == "require" {
-			t.Fatalf("%s is missing: apt-get install %s", tool, packages)
-		}
-		t.Skipf("%s is missing: apt-get install %s", tool, packages)
-	}
-}
+	"github.com/kmemleak/kmemleak/internal/need"
+)
 
 // script runs a shell script in a folder, in which IN is a file.
 func script(t *testing.T, dir, in, commands string) {
@@ -61,8 +48,8 @@ func told(s *Symbolizer, leaks []Leak) []string {
 // TestSeparateDebugFile takes the debugging information out of modules, in all the
 // ways that distributions do, and wants the answers of the whole module.
 func TestSeparateDebugFile(t *testing.T) {
-	needTools(t, "binutils elfutils xz-utils zstd", "objcopy", "strip", "eu-strip", "xz", "zstd", "gzip")
-	needTools(t, "binutils-aarch64-linux-gnu", "aarch64-linux-gnu-objcopy", "aarch64-linux-gnu-strip")
+	need.Tools(t, "binutils elfutils xz-utils zstd", "objcopy", "strip", "eu-strip", "xz", "zstd", "gzip")
+	need.Tools(t, "binutils-aarch64-linux-gnu", "aarch64-linux-gnu-objcopy", "aarch64-linux-gnu-strip")
 	const (
 		keepDebug = "objcopy --only-keep-debug $IN m.debug\n"
 		stripped  = "objcopy --strip-debug --add-gnu-debuglink=m.debug $IN hello-kernel.ko\n"

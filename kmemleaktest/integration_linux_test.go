@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -91,26 +92,10 @@ func TestUserSuite(t *testing.T) {
 	}
 }
 
-// needs skips the test unless the kernel was booted in this way, as in the root
-// package.
-func needs(t *testing.T, boot string) {
-	t.Helper()
-	if os.Getenv("KMEMLEAK_KERNEL") == "" {
-		skip := t.Skip
-		if required() {
-			skip = t.Fatal
-		}
-		skip("needs a test kernel of its own (try: make integration)")
-	}
-	if os.Getenv("KMEMLEAK_BOOT") != boot {
-		t.Skipf("needs another boot: %q", boot)
-	}
-}
-
 // loadLeaky loads the module and makes it lose objects for which no test is to blame.
 func loadLeaky(t *testing.T) {
 	t.Helper()
-	needs(t, "")
+	need.Kernel(t, "")
 	file, err := os.Open(modulePath)
 	if err != nil {
 		t.Fatal(err)
@@ -265,7 +250,7 @@ func TestIntegrationTwoPackages(t *testing.T) {
 }
 
 func TestIntegrationSkipIfUnavailable(t *testing.T) {
-	needs(t, "kmemleak=off")
+	need.Kernel(t, "kmemleak=off")
 	if _, passed := run(t, "1", "TestUserSkip", "KMEMLEAK="); !passed {
 		t.Error("it was not skipped")
 	}

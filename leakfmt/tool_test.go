@@ -5,27 +5,22 @@ package leakfmt
 
 import (
 	"bytes"
-	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // tool runs another program, and returns its output if it fails. If the program is
-// missing, the test is skipped, or fails with KMEMLEAK=require.
+// missing, the test ends.
 func tool(t *testing.T, debian string, stdin []byte, name string, args ...string) (complaint string) {
 	t.Helper()
-	skip := t.Skipf
-	if os.Getenv("KMEMLEAK") == "require" {
-		skip = t.Fatalf
-	}
-	if _, err := exec.LookPath(name); err != nil {
-		skip("needs %s (try: apt-get install %s)", name, debian)
-	}
+	need.Tools(t, debian, name)
 	cmd := exec.Command(name, args...)
 	cmd.Stdin = bytes.NewReader(stdin)
 	out, err := cmd.CombinedOutput()
 	if bytes.Contains(out, []byte("ModuleNotFoundError")) {
-		skip("needs a module of Python (try: apt-get install %s)", debian)
+		need.Skip(t, "a module of Python is missing (try: apt-get install %s)", debian)
 	}
 	if err == nil {
 		return ""

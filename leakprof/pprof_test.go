@@ -19,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // profileFile writes the profile of a capture.
@@ -41,11 +43,7 @@ func pprof(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
 	path, err := exec.Command("go", "tool", "-n", "pprof").Output() // this builds it
 	if err != nil {
-		skip := t.Skipf
-		if os.Getenv("KMEMLEAK") == "require" {
-			skip = t.Fatalf
-		}
-		skip("needs the go command with its tool pprof (try: have go in PATH): %v", err)
+		need.Skip(t, "the go command and its tool pprof are missing (try: have go in PATH): %v", err)
 	}
 	cmd := exec.Command(strings.TrimSpace(string(path)), append([]string{"-symbolize=none"}, args...)...)
 	cmd.Env = append(os.Environ(), "PPROF_TMPDIR="+t.TempDir())

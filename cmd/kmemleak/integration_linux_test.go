@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 	"github.com/kmemleak/kmemleak/leakfmt"
 )
 
@@ -35,27 +36,11 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// needs skips the test unless the kernel was booted in this way, as in the root
-// package.
-func needs(t *testing.T, boot string) {
-	t.Helper()
-	if os.Getenv("KMEMLEAK_KERNEL") == "" {
-		skip := t.Skip
-		if os.Getenv("KMEMLEAK") == "require" {
-			skip = t.Fatal
-		}
-		skip("needs a test kernel of its own (try: make integration)")
-	}
-	if os.Getenv("KMEMLEAK_BOOT") != boot {
-		t.Skipf("needs another boot: %q", boot)
-	}
-}
-
 // loadLeaky loads the module, which loses what is written to its parameters, and
 // returns a command line that writes to one.
 func loadLeaky(t *testing.T) (lose func(parameter string, n int) []string) {
 	t.Helper()
-	needs(t, "")
+	need.Kernel(t, "")
 	file, err := os.Open(modulePath)
 	if err != nil {
 		t.Fatal(err)
@@ -252,7 +237,7 @@ func TestIntegrationCommandSnapshot(t *testing.T) {
 // TestIntegrationCommandOff checks that all commands that look for leaks report that
 // kmemleak is off, and that none of them says that there are no leaks.
 func TestIntegrationCommandOff(t *testing.T) {
-	needs(t, "kmemleak=off")
+	need.Kernel(t, "kmemleak=off")
 	for _, args := range [][]string{
 		{"find"}, {"find", "--", "/proc/self/exe"}, {"find", "-format", "json"}, {"scan"}, {"scan", "-n", "0"}, {"clear"}, {"watch"}, {"explain", "-live"},
 	} {

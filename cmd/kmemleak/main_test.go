@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -67,16 +69,10 @@ func golden(t *testing.T, name, got string) {
 }
 
 // tool runs another program and returns its output. If the program is missing the test
-// is skipped, or fails with KMEMLEAK=require.
+// ends.
 func tool(t *testing.T, debian, stdin, name string, args ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		skip := t.Skipf
-		if os.Getenv("KMEMLEAK") == "require" {
-			skip = t.Fatalf
-		}
-		skip("needs %s (try: apt-get install %s)", name, debian)
-	}
+	need.Tools(t, debian, name)
 	cmd := exec.Command(name, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	out, err := cmd.CombinedOutput()

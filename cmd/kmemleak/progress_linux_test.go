@@ -15,15 +15,24 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kmemleak/kmemleak/internal/need"
 	"golang.org/x/sys/unix"
 )
 
 // pty returns both sides of a new pseudo-terminal.
 func pty(t *testing.T) (outside, inside *os.File) {
 	t.Helper()
+	dir := "/dev/pts"
 	outside, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil { // root can have pseudo-terminals of its own
+		dir = t.TempDir()
+		if err = unix.Mount("devpts", dir, "devpts", 0, "newinstance,ptmxmode=0666"); err == nil {
+			t.Cleanup(func() { unix.Unmount(dir, 0) })
+			outside, err = os.OpenFile(dir+"/ptmx", os.O_RDWR, 0)
+		}
+	}
 	if err != nil {
-		t.Skipf("needs a pseudo-terminal: %v (try: mount -t devpts -o ptmxmode=666 devpts /dev/pts)", err)
+		need.Skip(t, "a pseudo-terminal is missing: %v (try: mount -t devpts -o ptmxmode=666 devpts /dev/pts)", err)
 	}
 	t.Cleanup(func() { outside.Close() })
 	n, err := unix.IoctlGetInt(int(outside.Fd()), unix.TIOCGPTN)
@@ -33,9 +42,9 @@ func pty(t *testing.T) (outside, inside *os.File) {
 	if err := unix.IoctlSetPointerInt(int(outside.Fd()), unix.TIOCSPTLCK, 0); err != nil {
 		t.Fatal(err)
 	}
-	inside, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	inside, err = os.OpenFile(fmt.Sprintf("%s/%d", dir, n), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		t.Skipf("needs a pseudo-terminal: %v (try: mount -t devpts -o ptmxmode=666 devpts /dev/pts)", err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() { inside.Close() })
 	return outside, inside

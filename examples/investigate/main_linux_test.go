@@ -8,17 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // TestIntegrationInvestigate looks at commands that leak nothing, one of which fails: this
 // program.
 func TestIntegrationInvestigate(t *testing.T) {
-	if os.Getenv("KMEMLEAK_KERNEL") == "" {
-		t.Skip("needs a test kernel (try: make integration)")
-	}
-	if os.Getenv("KMEMLEAK_BOOT") != "" {
-		t.Skip("needs another boot")
-	}
+	need.Kernel(t, "")
 	if err := investigate(2, []string{os.Args[0], "-test.run=^$"}); err != nil {
 		t.Error(err)
 	}

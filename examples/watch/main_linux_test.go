@@ -7,26 +7,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
-
-func needs(t *testing.T, boot string) {
-	t.Helper()
-	if os.Getenv("KMEMLEAK_KERNEL") == "" {
-		t.Skip("needs a test kernel (try: make integration)")
-	}
-	if os.Getenv("KMEMLEAK_BOOT") != boot {
-		t.Skip("needs another boot")
-	}
-}
 
 // TestIntegrationWatch lets the daemon look twice. It must not write a leak again.
 func TestIntegrationWatch(t *testing.T) {
-	needs(t, "")
+	need.Kernel(t, "")
 	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 	defer stop()
 	var out bytes.Buffer
@@ -48,7 +38,7 @@ func TestIntegrationWatch(t *testing.T) {
 
 // If it cannot look, it says so.
 func TestIntegrationWatchOff(t *testing.T) {
-	needs(t, "kmemleak=off")
+	need.Kernel(t, "kmemleak=off")
 	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
 	defer stop()
 	var out bytes.Buffer

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // nobody is a server that does not exist.
@@ -30,7 +32,7 @@ const nobody = "http://127.0.0.1:9"
 // serve runs elfutils' server, which has the files of a folder, and returns its URL.
 func serve(t *testing.T, dir string, ids ...string) string {
 	t.Helper()
-	need(t, "debuginfod", "debuginfod", "debuginfod-find")
+	need.Tools(t, "debuginfod", "debuginfod", "debuginfod-find")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 const (
@@ -23,21 +24,6 @@ const (
 	other   = "../../testdata/modules/hello_kernel/6.1-x86_64/hello-kernel.ko"
 	linked  = "../../testdata/modules/arches/x86_64.ko"
 )
-
-// need skips a test whose programs are missing, or fails it where all programs must be
-// installed.
-func need(t testing.TB, packages string, tools ...string) {
-	t.Helper()
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err == nil {
-			continue
-		}
-		if os.Getenv("KMEMLEAK") == "require" {
-			t.Fatalf("%s is missing: apt-get install %s", tool, packages)
-		}
-		t.Skipf("%s is missing: apt-get install %s", tool, packages)
-	}
-}
 
 // parts are the files that the tests put into trees: modules and kernel images, whole,
 // stripped, and their debug files. They are made of the fixtures by the tools that
@@ -71,7 +57,7 @@ done
 // piece returns the path of one of the parts, which nothing changes.
 func piece(t testing.TB, name string) string {
 	t.Helper()
-	need(t, "binutils elfutils xz-utils zstd", "objcopy", "ld", "eu-strip", "xz", "gzip", "zstd")
+	need.Tools(t, "binutils elfutils xz-utils zstd", "objcopy", "ld", "eu-strip", "xz", "gzip", "zstd")
 	parts.once.Do(func() {
 		if parts.dir, parts.err = os.MkdirTemp("", "parts"); parts.err != nil {
 			return

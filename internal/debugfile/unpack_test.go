@@ -15,12 +15,14 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // pack packs bytes with a program.
 func pack(t testing.TB, b []byte, name string, args ...string) []byte {
 	t.Helper()
-	need(t, "xz-utils zstd", "xz", "zstd", "gzip")
+	need.Tools(t, "xz-utils zstd", "xz", "zstd", "gzip")
 	cmd := exec.Command(name, args...)
 	cmd.Stdin = bytes.NewReader(b)
 	out, err := cmd.Output()
@@ -205,7 +207,7 @@ func TestUnpackedAgain(t *testing.T) {
 // TestXZStreams unpacks files of several streams, with padding between them, and what is
 // behind the last one.
 func TestXZStreams(t *testing.T) {
-	need(t, "xz-utils", "xz")
+	need.Tools(t, "xz-utils", "xz")
 	b, err := os.ReadFile(hello)
 	if err != nil {
 		t.Fatal(err)

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 var update = flag.Bool("update", false, "pack testdata/riscv.xz anew, which takes xz 5.6")
@@ -75,7 +77,7 @@ func bundle(r *rand.Rand) []byte {
 
 // TestXZFilters unpacks what xz has filtered, in one go and byte by byte.
 func TestXZFilters(t *testing.T) {
-	need(t, "xz-utils", "xz")
+	need.Tools(t, "xz-utils", "xz")
 	module, err := os.ReadFile("../../testdata/modules/arches/riscv64-dwarf5.ko")
 	if err != nil {
 		t.Fatal(err)

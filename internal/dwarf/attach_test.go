@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // everything is all that a file records about a byte of code.
@@ -44,7 +45,7 @@ func tellAll(f *kobj.File, d *Data) map[uint64]everything {
 // TestAttach splits files of all architectures. Both parts together must yield the same
 // as the whole file, everywhere in the code.
 func TestAttach(t *testing.T) {
-	need(t, "elfutils", "eu-strip")
+	need.Tools(t, "elfutils", "eu-strip")
 	for _, name := range fixtures(t, modules) {
 		for _, how := range []string{"", "--reloc-debug-sections", "-g"} {
 			if strings.Contains(name, "split-") {

@@ -18,25 +18,11 @@ import (
 
 	"github.com/kmemleak/kmemleak/internal/debugfile"
 	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // modules is the folder of the fixtures; see build.sh there.
 const modules = "../../testdata/modules/arches"
-
-// need skips a test whose tools are missing, or fails it where all tools must be
-// installed.
-func need(t testing.TB, remedy string, tools ...string) {
-	t.Helper()
-	for _, tool := range tools {
-		if _, err := exec.LookPath(tool); err == nil {
-			continue
-		}
-		if os.Getenv("KMEMLEAK") == "require" {
-			t.Fatalf("%s is missing: apt-get install %s", tool, remedy)
-		}
-		t.Skipf("%s is missing: apt-get install %s", tool, remedy)
-	}
-}
 
 // fixtures returns the object files below a folder, by name.
 func fixtures(t testing.TB, dir string) []string {
@@ -63,7 +49,7 @@ func builtFixtures(t testing.TB) string {
 	if testing.Short() {
 		t.Skip("builds all fixtures; not with -short")
 	}
-	need(t, "gcc clang-14 dwz gcc-{aarch64,powerpc64le,riscv64,s390x}-linux-gnu gcc-arm-linux-gnueabi gcc-mips64-linux-gnuabi64 rustc",
+	need.Tools(t, "gcc clang-14 dwz gcc-{aarch64,powerpc64le,riscv64,s390x}-linux-gnu gcc-arm-linux-gnueabi gcc-mips64-linux-gnuabi64 rustc",
 		"gcc", "clang-14", "dwz", "rustc", "aarch64-linux-gnu-gcc", "arm-linux-gnueabi-gcc", "riscv64-linux-gnu-gcc",
 		"powerpc64le-linux-gnu-gcc", "s390x-linux-gnu-gcc", "mips64-linux-gnuabi64-gcc")
 	built.Do(func() {

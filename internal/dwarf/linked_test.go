@@ -16,12 +16,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // TestStandardLibrary compares linked files with debug/dwarf: every row of every
 // line table, and the ranges of all functions and inlined calls.
 func TestStandardLibrary(t *testing.T) {
-	need(t, "gcc binutils", "gcc", "ld")
+	need.Tools(t, "gcc binutils", "gcc", "ld")
 	dir := t.TempDir()
 	source := filepath.Join(dir, "calls.c")
 	if err := os.WriteFile(source, []byte(callsSource()), 0o600); err != nil {

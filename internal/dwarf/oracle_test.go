@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // answer is the result of a tool or of this package for an address, in the tool's
@@ -128,7 +129,7 @@ var faults = []struct {
 // TestOracles compares every byte of every fixture with the addr2line of binutils
 // and that of elfutils.
 func TestOracles(t *testing.T) {
-	need(t, "elfutils binutils", "eu-addr2line", "addr2line")
+	need.Tools(t, "elfutils binutils", "eu-addr2line", "addr2line")
 	dir := builtFixtures(t)
 	for _, file := range fixtures(t, dir) {
 		name := strings.TrimPrefix(file, dir+"/")

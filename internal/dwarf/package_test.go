@@ -17,6 +17,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // packages are the ways in which packages are made: compilers, machines and the two
@@ -36,7 +37,7 @@ var packages = []struct{ name, cc, ld, dwp string }{
 // makePackage compiles a module with split files, and packs these. It returns the folder.
 func makePackage(t testing.TB, cc, ld, dwp string) string {
 	t.Helper()
-	need(t, "gcc clang-14 llvm-14 binutils gcc-{aarch64,s390x}-linux-gnu gcc-arm-linux-gnueabi", strings.Fields(cc)[0], ld, dwp)
+	need.Tools(t, "gcc clang-14 llvm-14 binutils gcc-{aarch64,s390x}-linux-gnu gcc-arm-linux-gnueabi", strings.Fields(cc)[0], ld, dwp)
 	dir := t.TempDir()
 	for _, name := range []string{"queue.c", "main.c", "queue.h"} {
 		b, err := os.ReadFile(filepath.Join(modules, name))

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // TestMarks looks up the instructions whose lines the compiler itself recorded (MARK in
@@ -70,7 +71,7 @@ func testMarks(t *testing.T, name string) {
 // TestReturnAddresses looks up the return addresses that a program prints together with
 // the lines of the calls.
 func TestReturnAddresses(t *testing.T) {
-	need(t, "gcc", "gcc")
+	need.Tools(t, "gcc", "gcc")
 	dir := t.TempDir()
 	source := filepath.Join(dir, "calls.c")
 	if err := os.WriteFile(source, []byte(callsSource()), 0o600); err != nil {

@@ -12,15 +12,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // TestX86Length compares instruction ends with those that objdump prints, in the files
 // of KMEMLEAK_OBJECTS (a pattern) or in our own modules.
 func TestX86Length(t *testing.T) {
-	objdump, err := exec.LookPath("objdump")
-	if err != nil {
-		t.Skip("needs objdump (try: apt-get install binutils)")
-	}
+	need.Tools(t, "binutils", "objdump")
 	pattern := os.Getenv("KMEMLEAK_OBJECTS")
 	if pattern == "" {
 		pattern = "../../testdata/modules/hello_kernel/*/*.ko"
@@ -49,7 +48,7 @@ func TestX86Length(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.Command(objdump, "-d", "-w", "-z", "-j", s.Name, name)
+			cmd := exec.Command("objdump", "-d", "-w", "-z", "-j", s.Name, name)
 			out, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)

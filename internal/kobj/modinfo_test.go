@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // TestModinfo reads what modules say of themselves, without .modinfo too.
@@ -30,9 +32,7 @@ func TestModinfo(t *testing.T) {
 	} {
 		path := tt.path
 		if tt.objcopy != nil {
-			if _, err := exec.LookPath("objcopy"); err != nil {
-				continue
-			}
+			need.Tools(t, "binutils", "objcopy")
 			path = filepath.Join(t.TempDir(), "x.ko")
 			if out, err := exec.Command("objcopy", append(tt.objcopy, tt.path, path)...).CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // TestVisible goes through the names that kernels leave out of kallsyms.
@@ -77,14 +79,7 @@ func TestHiddenSizes(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", name, err, out)
 		}
 	}
-	for _, tool := range []string{"aarch64-linux-gnu-as", "aarch64-linux-gnu-ld", "aarch64-linux-gnu-objcopy"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("KMEMLEAK") == "require" {
-				t.Fatal(err)
-			}
-			t.Skip(err)
-		}
-	}
+	need.Tools(t, "binutils-aarch64-linux-gnu", "aarch64-linux-gnu-as", "aarch64-linux-gnu-ld", "aarch64-linux-gnu-objcopy")
 	if err := os.WriteFile(filepath.Join(dir, "a.s"), []byte(source), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,11 @@
 package kobj
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // TestStripped strips modules and compares the sizes of what is left with those that are
@@ -18,12 +19,7 @@ func TestStripped(t *testing.T) {
 		"arm64-dwarf5.ko": "aarch64-linux-gnu-objcopy", "arm-dwarf5.ko": "arm-linux-gnueabi-objcopy", "riscv64-dwarf5.ko": "riscv64-linux-gnu-objcopy",
 		"ppc64le-dwarf5.ko": "powerpc64le-linux-gnu-objcopy", "s390x-dwarf5.ko": "s390x-linux-gnu-objcopy", "mips64-dwarf5.ko": "mips64-linux-gnuabi64-objcopy",
 	} {
-		if _, err := exec.LookPath(tool); err != nil {
-			if os.Getenv("KMEMLEAK") == "require" {
-				t.Fatal(err)
-			}
-			continue
-		}
+		need.Tools(t, "binutils and binutils-{aarch64,riscv64,powerpc64le,s390x}-linux-gnu binutils-arm-linux-gnueabi binutils-mips64-linux-gnuabi64", tool)
 		path := filepath.Join("../../testdata/modules/arches", name)
 		whole, err := Open(path)
 		if err != nil {

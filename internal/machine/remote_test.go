@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // shell runs scripts here, on a line to which others write as well.
@@ -24,11 +26,7 @@ type shell struct{ t *testing.T }
 
 func newShell(t *testing.T) shell {
 	t.Helper()
-	for _, name := range []string{"sh", "sed", "cat"} {
-		if _, err := exec.LookPath(name); err != nil {
-			t.Skip("needs a POSIX shell: ", err)
-		}
-	}
+	need.Tools(t, "dash sed coreutils", "sh", "sed", "cat")
 	return shell{t}
 }
 

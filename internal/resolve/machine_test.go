@@ -15,18 +15,14 @@ import (
 
 	"github.com/kmemleak/kmemleak/internal/debugfile"
 	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // compile compiles a source file for a machine: to a linked image if the file is called
 // vmlinux, else to a module.
 func compile(t *testing.T, prefix, source, path string, flags ...string) string {
 	t.Helper()
-	if _, err := exec.LookPath(prefix + "-gcc"); err != nil {
-		if os.Getenv("KMEMLEAK") == "require" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	need.Tools(t, "gcc-"+prefix, prefix+"-gcc")
 	dir := t.TempDir()
 	src := filepath.Join(dir, "t.c")
 	if err := os.WriteFile(src, []byte(source), 0o644); err != nil {
@@ -45,7 +41,7 @@ func compile(t *testing.T, prefix, source, path string, flags ...string) string 
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if strings.Contains(strings.Join(flags, " "), "patchable") {
-			t.Skipf("%v: %s", err, out) // not all have that
+			t.Skip("this compiler has no -fpatchable-function-entry")
 		}
 		t.Fatalf("%v: %s", err, out)
 	}
