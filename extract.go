@@ -107,18 +107,17 @@ func (x *extractor) next() (ok bool) {
 
 // notice tells of what a line says of the search.
 func (x *extractor) notice(b []byte) {
-	said := noticeIn(b)
-	if said.Kind == 0 {
+	n := noticeIn(b)
+	if n == nil {
 		return
 	}
-	n := said // only now, since it escapes
 	n.Line, n.Text = x.now.Number, clip(logtext.Trim(b))
 	if n.Kind == NoticeSuspected {
 		n.Count += min(x.suspected.Count, math.MaxInt32-n.Count)
-		x.suspected = n
+		x.suspected = *n
 		return
 	}
-	x.tell(&n)
+	x.tell(n)
 }
 
 // tell yields what is said beside the leaks.

@@ -39,36 +39,36 @@ func nameIn(b []byte) (from, to int) {
 	}
 }
 
-// noticeIn returns what a line says of the search, with Kind 0 if it says nothing.
-func noticeIn(b []byte) (n Notice) {
+// noticeIn returns what a line says of the search, nil if it says nothing.
+func noticeIn(b []byte) *Notice {
 	if n, ok := logtext.Lost(b); ok {
-		return Notice{Kind: NoticeLost, Count: n}
+		return &Notice{Kind: NoticeLost, Count: n}
 	}
 	if !bytes.Contains(b, []byte("kmemleak")) {
-		return n
+		return nil
 	}
 	const found, name = " new suspected memory leaks", "kmemleak:"
 	if i := bytes.Index(b, []byte(found)); i > 0 {
 		if before := b[bytes.LastIndexByte(b[:i], ' ')+1 : i]; logtext.IsDecimal(before) {
-			return Notice{Kind: NoticeSuspected, Count: logtext.FirstNumber(before)}
+			return &Notice{Kind: NoticeSuspected, Count: logtext.FirstNumber(before)}
 		}
 	}
 	if bytes.Contains(b, []byte("ernel memory leak detector disabled")) {
-		return Notice{Kind: NoticeDisabled}
+		return &Notice{Kind: NoticeDisabled}
 	}
 	i := bytes.Index(b, []byte(name))
 	if i < 0 {
-		return n
+		return nil
 	}
 	text := string(logtext.Trim(b[i+len(name):]))
 	says := func(start string) bool { return strings.HasPrefix(text, start) }
 	switch {
 	case slices.ContainsFunc([]string{"Cannot allocate", "Memory pool empty", "Memory pool exhausted", "Early log buffer exceeded"}, says):
-		n.Kind = NoticeMemory
+		return &Notice{Kind: NoticeMemory}
 	case slices.ContainsFunc([]string{"Cannot insert", "Kmemleak disabled", "disabled", "stopped", "Stopped", "Kernel memory leak detector stopped"}, says):
-		n.Kind = NoticeDisabled
+		return &Notice{Kind: NoticeDisabled}
 	}
-	return n
+	return nil
 }
 
 // ErrNoReport means that a text has no record of a leak and no [Notice]. That is not the
