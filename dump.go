@@ -31,17 +31,8 @@ type Object struct {
 	Backtrace []Frame // of the allocation, innermost first; nil if the kernel has none
 }
 
-// Bits of Object.Flags that are asked for (OBJECT_… in mm/kmemleak.c).
-const (
-	objectReported = 1 << 1
-	objectNoScan   = 1 << 2
-)
-
-// Reported reports whether a scan has reported the object as leaked.
-func (o Object) Reported() bool { return o.Flags&objectReported != 0 }
-
 // NoScan reports whether the content of the object is not searched for pointers.
-func (o Object) NoScan() bool { return o.Flags&objectNoScan != 0 }
+func (o Object) NoScan() bool { return o.Flags&4 != 0 }
 
 // Fate returns what became of the object of a leak, if o is what [Detector.Dump] returned
 // for its address: FateFreed if another object is there now, FateCleared if the kernel was

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -84,10 +83,12 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	f.Leaks, f.Suppressions = s.options.suppress.Filter(now.leaks, time.Now())
 	f.Ignored = now.ignored + len(now.leaks) - len(f.Leaks)
 	suspects, _ = s.options.suppress.Filter(suspects, time.Now())
-	f.Suspects = slices.DeleteFunc(suspects, func(l Leak) bool {
-		id := identityOf(l)
-		return slices.ContainsFunc(now.leaks, func(l Leak) bool { return identityOf(l) == id }) || s.fate(ctx, l) == FateFreed
-	})
+	confirmed := now.ids()
+	for i, l := range suspects {
+		if !confirmed[identityOf(l)] && (i >= maxFates || s.fate(ctx, l) != FateFreed) {
+			f.Suspects = append(f.Suspects, l)
+		}
+	}
 	return err
 }
 

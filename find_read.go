@@ -112,11 +112,17 @@ func (r *reading) same(other *reading) bool {
 	if len(r.leaks) != len(other.leaks) {
 		return false
 	}
+	ids := r.ids()
+	return !slices.ContainsFunc(other.leaks, func(l Leak) bool { return !ids[identityOf(l)] })
+}
+
+// ids returns the leaks of a reading as a set.
+func (r *reading) ids() map[identity]bool {
 	ids := make(map[identity]bool, len(r.leaks))
 	for _, l := range r.leaks {
 		ids[identityOf(l)] = true
 	}
-	return !slices.ContainsFunc(other.leaks, func(l Leak) bool { return !ids[identityOf(l)] })
+	return ids
 }
 
 // missing reports whether a leak has been missing for so short that a stale value may
@@ -141,10 +147,9 @@ func (s *search) settle(ctx context.Context, last *reading) {
 	for _, l := range last.leaks {
 		delete(s.seen, identityOf(l))
 	}
-	const most = 64 // questions: each writes twenty lines to the kernel log
 	for _, seen := range s.seen {
 		v := Vanished{Leak: seen.leak}
-		if len(s.finding.Vanished) < most {
+		if len(s.finding.Vanished) < maxFates {
 			v.Fate = s.fate(ctx, v.Leak)
 		}
 		s.finding.Vanished = append(s.finding.Vanished, v)

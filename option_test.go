@@ -198,6 +198,14 @@ var behaving = map[string]func(t *testing.T, k *kerneltest.Kernel){
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%v (-want +got):\n%s", err, diff)
 		}
+		// What the kernel tells nothing of stays.
+		for _, l := range alloc(k, 200) {
+			k.ReferenceFromStack(l.Addr, true)
+		}
+		k.Fail(kerneltest.Dump, errors.ErrUnsupported)
+		if f, err := examine(t, k, kmemleak.Thorough()); err != nil || len(f.Suspects) != 202 {
+			t.Errorf("%d suspects, %v, want 202 although nothing is known of them", len(f.Suspects), err)
+		}
 	},
 	"WithProgress": func(t *testing.T, k *kerneltest.Kernel) {
 		population(k)

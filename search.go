@@ -43,6 +43,10 @@ const (
 	// to have vanished.
 	absences = hidings + 1
 
+	// maxFates bounds the questions at the end of a search. Each writes twenty lines to the
+	// kernel log.
+	maxFates = 64
+
 	// maxRounds bounds the scans that wait for readings to agree: with more than
 	// that something changes all the time.
 	maxRounds = 10
