@@ -61,10 +61,10 @@ PY
 echo "| Rule that was broken | in | what failed |"
 echo "|---|---|---|"
 if [ -z "$kernel" ]; then
-	mutate "Objects are waited for until they are old enough" find.go 'if left <= 0 {' 'if true {' TestProtocol
+	mutate "Objects are waited for until they are old enough" search.go 'if left <= 0 {' 'if true {' TestProtocol
 	mutate "The age counts from the end of the work, not from the call" find_law.go 's.options.ended.Add(' 'time.Now().Add(10*time.Millisecond+' TestProtocol
 	mutate "As many scans as min_unref_scans asks for" find_law.go 'enough := scansFor(n)' 'enough := scansFor(1)' TestLaw
-	mutate "and enough that two may not see a leak" find_law.go 'hidings = 2' 'hidings = 1' TestLaw
+	mutate "and enough that two may not see a leak" search.go 'hidings = 2' 'hidings = 1' TestLaw
 	mutate "Each scan that may report is read after" find_law.go 'if scan >= n {' 'if scan >= enough {' TestLaw
 	mutate "The bound is for scans that the law does not need" find_law.go 'enough+maxRounds' 'maxRounds' TestLaw
 	mutate "The automatic scan is stopped" find.go 'if automatic {' 'if automatic && false {' TestProtocol
@@ -72,8 +72,8 @@ if [ -z "$kernel" ]; then
 	mutate "but only if it did before" find.go 'if automatic {' 'if automatic || true {' TestProtocol
 	mutate "or if a search that was killed had stopped it" find.go 'if !running && s.machine.WasStopped() {' 'if false {' TestDoubts
 	mutate "Scans look at stacks" find.go 'm.Command(ctx, "stack=on")' 'error(nil)' TestStackScan
-	mutate "Others are watched from the beginning of the window" find.go 'if s.options.watch == nil {' 'if true {' TestDuring
-	mutate "What cannot be watched is said" find.go 'err := s.options.watch.err; err != nil' 'err := s.options.watch.err; false' TestDoubts
+	mutate "Others are watched from the beginning of the window" find.go 'if s.watch == nil {' 'if true {' TestDuring
+	mutate "What cannot be watched is said" find.go 'err := s.watch.err; err != nil' 'err := s.watch.err; false' TestDoubts
 	mutate "What one scan does not report is looked for again" find_read.go 'return true
 		}
 	}
@@ -93,7 +93,12 @@ if [ -z "$kernel" ]; then
 	mutate "and it is no success" internal/machine/scan_linux.go 'case <-written:
 			return context.Cause(ctx)' 'case <-written:
 			return nil' TestWriteUntil
-	mutate "Windows hold over the overflow of a 32-bit counter" window.go 'return w.From <= jiffies || jiffies <= w.To' 'return false' TestWindow
+	mutate "Windows hold over the overflow of a 32-bit counter" option.go 'return w.From <= jiffies || jiffies <= w.To' 'return false' TestWindow
+	mutate "Scans look at stacks again after those for suspects" find_law.go 's.machine.Command(context.WithoutCancel(ctx), "stack=on")' 'error(nil)' TestOption
+	mutate "What later scans confirm is a leak and no suspect" find_law.go '!confirmed[identityOf(l)] && (' 'len(confirmed) >= 0 && (' TestOption
+	mutate "Fewer scans than make sure are said" find_law.go 'if hurried {' 'if false {' TestOption
+	mutate "A window begins with a turnover" internal/machine/jiffies.go 'm.TurnOver(ctx)' '_ = m' TestMark
+	mutate "A scan ends the turnover" internal/machine/scan_linux.go 'endTurnover()' '_ = 0' TestTurnOver
 	mutate "A kernel without kmemleak fails the test" kmemleaktest/kmemleaktest.go 'o.skip && isUnavailable(err)' 'isUnavailable(err)' TestVerify
 	mutate "KMEMLEAK=require leaves nothing skipped" kmemleaktest/kmemleaktest.go '&& !required()' '' TestVerify
 	mutate "Children of the tests do not look" kmemleaktest/main.go 'isFuzzWorker() || isChild(o.detector)' 'false' TestChild
