@@ -6,6 +6,7 @@ package kobj
 import (
 	"hash/maphash"
 	"math/bits"
+	"slices"
 	"sort"
 )
 
@@ -14,10 +15,11 @@ import (
 type symbolIndex struct {
 	places []place // by key, then by number; only symbols that kallsyms may have
 
-	seed maphash.Seed
-	// names has the symbols by the hash of their names, each at the first free place from
-	// its hash on, plus one.
-	names []uint32
+	// Chains of symbols whose names have the same hash, from the last one to the first.
+	// Files may have any number of equal names.
+	seed  maphash.Seed
+	heads []uint32 // by hash: number plus one
+	next  []uint32 // by number: number plus one
 }
 
 // place is a symbol's position in the order of memory.
@@ -52,7 +54,7 @@ func (f *File) symbolIndex(t *symtab) *symbolIndex {
 
 func (f *File) buildIndex(t *symtab) *symbolIndex {
 	x := &symbolIndex{seed: maphash.MakeSeed()}
-	x.names = make([]uint32, 1<<bits.Len(uint(t.n)))
+	x.heads, x.next = make([]uint32, 1<<bits.Len(uint(t.n))), make([]uint32, t.n)
 	// Not all symbols of a kernel are in code.
 	x.places = make([]place, 0, t.n*3/4)
 	for i := range t.n {
@@ -61,11 +63,8 @@ func (f *File) buildIndex(t *symtab) *symbolIndex {
 			continue
 		}
 		name := t.name(raw.name)
-		at := x.hash(name)
-		for x.names[at] != 0 {
-			at = x.next(at)
-		}
-		x.names[at] = uint32(i + 1)
+		head := &x.heads[x.hash(name)]
+		x.next[i], *head = *head, uint32(i+1)
 		if v := f.visible(name); v != hidden {
 			x.places = append(x.places, place{f.placeKey(sec, off), uint32(i), v == varies})
 		}
@@ -108,17 +107,14 @@ func sortPlaces(places []place) []place {
 }
 
 func (x *symbolIndex) hash(name []byte) uint64 {
-	return maphash.Bytes(x.seed, name) & uint64(len(x.names)-1)
+	return maphash.Bytes(x.seed, name) & uint64(len(x.heads)-1)
 }
-
-// next returns the place behind another in names.
-func (x *symbolIndex) next(at uint64) uint64 { return (at + 1) & uint64(len(x.names)-1) }
 
 // named returns the symbols in code with the given name, in the order of the table.
 func (x *symbolIndex) named(f *File, t *symtab, name string) []Symbol {
 	var found []Symbol
-	for at := x.hash([]byte(name)); x.names[at] != 0; at = x.next(at) {
-		i := int(x.names[at] - 1)
+	for n := x.heads[x.hash([]byte(name))]; n != 0; n = x.next[n-1] {
+		i := int(n - 1)
 		if !t.has(i, name) {
 			continue
 		}
@@ -126,6 +122,7 @@ func (x *symbolIndex) named(f *File, t *symtab, name string) []Symbol {
 			found = append(found, s)
 		}
 	}
+	slices.Reverse(found)
 	return found
 }
 

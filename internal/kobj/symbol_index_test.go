@@ -5,6 +5,7 @@ package kobj
 
 import (
 	"cmp"
+	"debug/elf"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -31,5 +32,26 @@ func TestSortPlaces(t *testing.T) {
 				t.Errorf("%s: %d places are in another order", name, n)
 			}
 		}
+	}
+}
+
+// TestIndexEqualNames has so many symbols of one name that the time for the index must
+// not grow with their square.
+func TestIndexEqualNames(t *testing.T) {
+	const n = 300_000
+	o := x86Object()
+	o.sections = []sectionSpec{{name: ".text", typ: elf.SHT_PROGBITS, flags: text, data: make([]byte, n)}}
+	for i := range uint64(n) {
+		o.symbols = append(o.symbols, symbolSpec{name: "f", section: ".text", value: i, typ: elf.STT_FUNC})
+	}
+	f, err := New(o.bytes(), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.symbols.lookups.Store(indexAfter)
+	syms, err := f.Lookup("f")
+	inOrder := slices.IsSortedFunc(syms, func(a, b Symbol) int { return cmp.Compare(a.Offset, b.Offset) })
+	if err != nil || len(syms) != n || !inOrder {
+		t.Errorf("%d symbols, in order: %v, %v", len(syms), inOrder, err)
 	}
 }

@@ -120,11 +120,11 @@ func (img *image) stretch(c *candidate) {
 		case loc.Low > c.entry:
 			c.foreign, c.entry, c.of = true, loc.Low, cmp.Or(loc.Entry, loc.Low)
 			return
-		case loc.Low <= c.entry:
+		default:
 			return
 		}
 	}
-	c.foreign, c.of = true, 0
+	c.foreign = true // of a function that is not known
 }
 
 // findCall looks for the call that returns to a candidate's address, and decides
