@@ -21,7 +21,7 @@ PACKAGES = qemu-system-x86 qemu-system-arm busybox-static qemu-user-static linux
 	groff-base zsh fish clang-14 llvm-14 dwz rustc gcc-aarch64-linux-gnu gcc-arm-linux-gnueabi gcc-riscv64-linux-gnu \
 	gcc-powerpc64le-linux-gnu gcc-s390x-linux-gnu gcc-mips64-linux-gnuabi64
 
-.PHONY: test packages lint unit readme fuzz cross integration fixtures newest bench
+.PHONY: test packages lint unit readme fuzz cross integration fixtures newest bench release
 
 test: packages lint unit readme cross fuzz integration
 
@@ -62,6 +62,11 @@ cross:
 
 integration:
 	internal/kernels/integration.sh
+
+# What is released, into dist: stripped programs for all targets, their checksums and an
+# SBOM. Whoever builds the same commit with the same Go gets the same bytes.
+release:
+	$(GO) run ./internal/release -run testdata/reports/hello_kernel-6.12-x86_64.txt
 
 # Captures and modules that the tests compare with, made anew.
 fixtures:
