@@ -64,8 +64,8 @@ type Options struct {
 	// [kmemleak.Symbolizer.ObjectType].
 	ObjectType bool
 
-	// Clock turns jiffies into time, for Text and JUnit. With the zero Clock no times
-	// are shown.
+	// Clock turns jiffies into time, for Text, JUnit and OpenMetrics. With the zero Clock
+	// no times are shown, but those that the ages of old kernels give.
 	Clock kmemleak.Clock
 
 	// Color is for Text.

@@ -8,29 +8,33 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/kmemleak/kmemleak"
 )
 
-// maxSeries is the number of owners with series of their own if MaxGroups is 0.
+// maxSeries is the number of places with series of their own if MaxGroups is 0.
 const maxSeries = 100
 
 // OpenMetrics writes how much is leaked as metrics:
 //
 //	kmemleak_success                      1 if the search took place, 0 if not, see [Options.Err]
 //	kmemleak_last_scan_timestamp_seconds  when it took place, see [Options.Time]; missing if not known
-//	kmemleak_leaked_objects               number of leaks, by module and owner
-//	kmemleak_leaked_bytes                 their size, by module and owner
+//	kmemleak_leaked_objects               number of leaks, by place
+//	kmemleak_leaked_bytes                 their size, by place
+//	kmemleak_oldest_leak_timestamp_seconds  when the oldest of them was allocated, if that is known
 //
-// The owner is a function as in the source, see [kmemleak.Owner]. For functions of
-// the kernel image the module is empty. The owners with the most bytes have series of
-// their own, as many as Options.MaxGroups says. The series with an empty owner is for
-// the leaks of all others and of unknown owners. It is always there, even if it is 0,
-// except with an error and no leaks: then nothing was counted, and only the first two
-// metrics are written.
+// A place is a fingerprint, see [kmemleak.Leak.Fingerprint]: it is the same on all
+// machines and in all builds. The labels module and owner are for people. The owner is a
+// function as in the source, see [kmemleak.Owner]; it is empty if it is not known, and
+// another one where a Symbolizer knows more. For functions of the kernel image the
+// module is empty. The places with the most bytes have series of their own, as many as
+// Options.MaxGroups says. The series with an empty fingerprint is for the leaks of all
+// others. It is always there, even if it is 0, except with an error and no leaks: then
+// nothing was counted, and only the first two metrics are written.
 //
 // The text is valid in both formats that Prometheus reads: OpenMetrics 1.0 and its
 // own text format, version 0.0.4. A file for the textfile collector of node_exporter
@@ -46,17 +50,25 @@ func OpenMetrics(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	fmt.Fprintf(out, "kmemleak_success %d\n", success)
 	if t := options.Time; !t.IsZero() {
 		metric(out, "kmemleak_last_scan_timestamp_seconds", "seconds", "When memory leaks in the kernel were looked for.")
-		fmt.Fprintf(out, "kmemleak_last_scan_timestamp_seconds %.3f\n", float64(t.UnixMilli())/1e3)
+		fmt.Fprintf(out, "kmemleak_last_scan_timestamp_seconds %s\n", seconds(t))
 	}
 	if options.Err == nil || len(leaks) > 0 {
 		all := options.series(leaks)
-		metric(out, "kmemleak_leaked_objects", "", "Objects of the kernel's memory that are leaked, by the code that allocated them.")
+		metric(out, "kmemleak_leaked_objects", "", "Objects of the kernel's memory that are leaked, by the place that allocated them.")
 		for _, s := range all {
 			fmt.Fprintf(out, "kmemleak_leaked_objects%s %d\n", s.labels(), s.objects)
 		}
-		metric(out, "kmemleak_leaked_bytes", "bytes", "Bytes of the kernel's memory that are leaked, by the code that allocated them.")
+		metric(out, "kmemleak_leaked_bytes", "bytes", "Bytes of the kernel's memory that are leaked, by the place that allocated them.")
 		for _, s := range all {
 			fmt.Fprintf(out, "kmemleak_leaked_bytes%s %d\n", s.labels(), s.bytes)
+		}
+		if slices.ContainsFunc(all, func(s series) bool { return !s.oldest.IsZero() }) {
+			metric(out, "kmemleak_oldest_leak_timestamp_seconds", "seconds", "When the oldest object was allocated that a place has leaked.")
+		}
+		for _, s := range all {
+			if !s.oldest.IsZero() {
+				fmt.Fprintf(out, "kmemleak_oldest_leak_timestamp_seconds%s %s\n", s.labels(), seconds(s.oldest))
+			}
 		}
 	}
 	fmt.Fprint(out, "# EOF\n")
@@ -71,41 +83,76 @@ func metric(out io.Writer, name, unit, help string) {
 	}
 }
 
-// series is how much an owner has leaked.
+// seconds returns a time as the formats have it.
+func seconds(t time.Time) string {
+	return strconv.FormatFloat(float64(t.UnixMilli())/1e3, 'f', 3, 64)
+}
+
+// series is how much a place has leaked. The owner is of the first leak that has one.
 type series struct {
+	fingerprint string
 	owner
 	objects int
 	bytes   uint64
+	oldest  time.Time // zero if not known
 }
 
 // labels returns the labels of a series. Both formats escape the same characters.
 func (s *series) labels() string {
 	escape := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
-	return fmt.Sprintf(`{module="%s",owner="%s"}`, escape.Replace(s.module), escape.Replace(s.name))
+	return fmt.Sprintf(`{fingerprint="%s",module="%s",owner="%s"}`, s.fingerprint, escape.Replace(s.module), escape.Replace(s.name))
 }
 
-// series returns the leaks of each owner, those with the most bytes first, and all
-// others under an empty owner at the end.
+// add counts what another series has.
+func (s *series) add(more series) {
+	if s.owner == (owner{}) {
+		s.owner = more.owner
+	}
+	s.objects, s.bytes = s.objects+more.objects, sum(s.bytes, more.bytes)
+	if s.oldest.IsZero() || !more.oldest.IsZero() && more.oldest.Before(s.oldest) {
+		s.oldest = more.oldest
+	}
+}
+
+// series returns the leaks of each place, those with the most bytes first, and all
+// others under an empty fingerprint at the end.
 func (o *Options) series(leaks []kmemleak.Leak) []series {
 	owners := newMemo(func(l kmemleak.Leak) owner {
 		own := ownerOf(o.Symbolizer.Calls(l))
 		return owner{text(own.module), text(own.name)}
 	})
-	byOwner := make(map[owner]series)
+	byPlace := make(map[string]*series)
 	for _, l := range leaks {
-		own := owners.get(l)
-		s := byOwner[own]
-		byOwner[own] = series{own, s.objects + l.Objects(), sum(s.bytes, l.Bytes())}
+		one := series{l.Fingerprint(), owners.get(l), l.Objects(), l.Bytes(), o.allocated(l)}
+		if s := byPlace[one.fingerprint]; s != nil {
+			s.add(one)
+		} else {
+			byPlace[one.fingerprint] = &one
+		}
 	}
-	rest := byOwner[owner{}]
-	delete(byOwner, owner{})
-	all := slices.SortedFunc(maps.Values(byOwner), func(a, b series) int {
-		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(b.objects, a.objects),
-			cmp.Compare(a.module, b.module), cmp.Compare(a.name, b.name))
+	all := make([]series, 0, len(byPlace)+1)
+	for _, s := range byPlace {
+		all = append(all, *s)
+	}
+	slices.SortFunc(all, func(a, b series) int {
+		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(b.objects, a.objects), cmp.Compare(a.fingerprint, b.fingerprint))
 	})
+	var rest series
 	shown := bound(len(all), cmp.Or(o.MaxGroups, maxSeries))
 	for _, s := range all[shown:] {
-		rest.objects, rest.bytes = rest.objects+s.objects, sum(rest.bytes, s.bytes)
+		rest.add(s)
 	}
+	rest.owner = owner{}
 	return append(all[:shown], rest)
+}
+
+// allocated returns when an object was allocated, the zero time if that is not known.
+func (o *Options) allocated(l kmemleak.Leak) time.Time {
+	if t, ok := o.Clock.Time(l.Jiffies); ok {
+		return t
+	}
+	if l.Age > 0 && !o.Time.IsZero() {
+		return o.Time.Add(-l.Age)
+	}
+	return time.Time{}
 }

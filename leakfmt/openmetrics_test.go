@@ -17,7 +17,7 @@ import (
 )
 
 // sample is a line of OpenMetrics as we write it.
-var sample = regexp.MustCompile(`^kmemleak_[a-z_]+(\{module="([^"\\\n]|\\["\\])*",owner="([^"\\\n]|\\["\\])*"\})? (0|[1-9][0-9]*|-?[0-9]+\.[0-9]{3})$`)
+var sample = regexp.MustCompile(`^kmemleak_[a-z_]+(\{fingerprint="([0-9a-f]{16})?",module="([^"\\\n]|\\["\\])*",owner="([^"\\\n]|\\["\\])*"\})? (0|[1-9][0-9]*|-?[0-9]+\.[0-9]{3})$`)
 
 // samples returns the lines that are not comments. No two may be of one series.
 func samples(t testing.TB, text string) (lines []string) {
@@ -59,10 +59,22 @@ func manyOwners(n int) (leaks []kmemleak.Leak) {
 	return leaks
 }
 
+// aged returns a leak once for each age.
+func aged(l kmemleak.Leak, ages ...time.Duration) (leaks []kmemleak.Leak) {
+	for _, l.Age = range ages {
+		leaks = append(leaks, l)
+	}
+	return leaks
+}
+
 func TestOpenMetrics(t *testing.T) {
 	leaks := report(t, "6.12-x86_64")
-	hello := `{module="hello_kernel",owner=`
-	none := `{module="",owner=""}`
+	mine, lost, greet := `{fingerprint="7a2b3f2db5b8094b",module="hello_kernel",owner="myfunc"}`,
+		`{fingerprint="204e79c54e2fb69d",module="hello_kernel",owner="myfunc"}`,
+		`{fingerprint="72052d4a37622390",module="hello_kernel",owner="greet"}`
+	unknown, none := `{fingerprint="204e79c54e2fb69d",module="",owner=""}`, `{fingerprint="",module="",owner=""}`
+	first := manyOwners(1)[0].Fingerprint()
+	at := time.UnixMilli(1795435200020)
 	for _, tt := range []struct {
 		name  string
 		leaks []kmemleak.Leak
@@ -70,7 +82,7 @@ func TestOpenMetrics(t *testing.T) {
 		want  []string
 	}{
 		{"no leaks", nil, nil, []string{"kmemleak_success 1", "kmemleak_leaked_objects" + none + " 0", "kmemleak_leaked_bytes" + none + " 0"}},
-		{"could not look", nil, &Options{Err: kmemleak.ErrDisabled, Time: time.UnixMilli(1795435200020)}, []string{
+		{"could not look", nil, &Options{Err: kmemleak.ErrDisabled, Time: at}, []string{
 			"kmemleak_success 0", "kmemleak_last_scan_timestamp_seconds 1795435200.020",
 		}},
 		{"before 1970, by a clock that is wrong", nil, &Options{Err: kmemleak.ErrDisabled, Time: time.UnixMilli(-500)}, []string{
@@ -78,18 +90,34 @@ func TestOpenMetrics(t *testing.T) {
 		}},
 		{"leaks", leaks, &Options{Symbolizer: symbolizer(t, "6.12-x86_64")}, []string{
 			"kmemleak_success 1",
-			"kmemleak_leaked_objects" + hello + `"myfunc"} 3`, "kmemleak_leaked_objects" + hello + `"greet"} 5`, "kmemleak_leaked_objects" + none + " 0",
-			"kmemleak_leaked_bytes" + hello + `"myfunc"} 12288`, "kmemleak_leaked_bytes" + hello + `"greet"} 320`, "kmemleak_leaked_bytes" + none + " 0",
+			"kmemleak_leaked_objects" + mine + " 2", "kmemleak_leaked_objects" + lost + " 1",
+			"kmemleak_leaked_objects" + greet + " 5", "kmemleak_leaked_objects" + none + " 0",
+			"kmemleak_leaked_bytes" + mine + " 8192", "kmemleak_leaked_bytes" + lost + " 4096",
+			"kmemleak_leaked_bytes" + greet + " 320", "kmemleak_leaked_bytes" + none + " 0",
 		}},
 		{"without names, and one could not look long enough", leaks, &Options{Err: kmemleak.ErrTruncated}, []string{
 			"kmemleak_success 0",
-			"kmemleak_leaked_objects" + hello + `"myfunc"} 2`, "kmemleak_leaked_objects" + hello + `"greet"} 5`, "kmemleak_leaked_objects" + none + " 1",
-			"kmemleak_leaked_bytes" + hello + `"myfunc"} 8192`, "kmemleak_leaked_bytes" + hello + `"greet"} 320`, "kmemleak_leaked_bytes" + none + " 4096",
+			"kmemleak_leaked_objects" + mine + " 2", "kmemleak_leaked_objects" + unknown + " 1",
+			"kmemleak_leaked_objects" + greet + " 5", "kmemleak_leaked_objects" + none + " 0",
+			"kmemleak_leaked_bytes" + mine + " 8192", "kmemleak_leaked_bytes" + unknown + " 4096",
+			"kmemleak_leaked_bytes" + greet + " 320", "kmemleak_leaked_bytes" + none + " 0",
 		}},
 		{"more than there are series for", manyOwners(4), &Options{MaxGroups: 1}, []string{
 			"kmemleak_success 1",
-			`kmemleak_leaked_objects{module="",owner="f0"} 1`, "kmemleak_leaked_objects" + none + " 3",
-			`kmemleak_leaked_bytes{module="",owner="f0"} 1000`, "kmemleak_leaked_bytes" + none + " 2994",
+			`kmemleak_leaked_objects{fingerprint="` + first + `",module="",owner="f0"} 1`, "kmemleak_leaked_objects" + none + " 3",
+			`kmemleak_leaked_bytes{fingerprint="` + first + `",module="",owner="f0"} 1000`, "kmemleak_leaked_bytes" + none + " 2994",
+		}},
+		{"the age of the oldest, printed", aged(manyOwners(1)[0], 3*time.Second, 5*time.Second, 0), &Options{Time: at}, []string{
+			"kmemleak_success 1", "kmemleak_last_scan_timestamp_seconds 1795435200.020",
+			`kmemleak_leaked_objects{fingerprint="` + first + `",module="",owner="f0"} 3`, "kmemleak_leaked_objects" + none + " 0",
+			`kmemleak_leaked_bytes{fingerprint="` + first + `",module="",owner="f0"} 3000`, "kmemleak_leaked_bytes" + none + " 0",
+			`kmemleak_oldest_leak_timestamp_seconds{fingerprint="` + first + `",module="",owner="f0"} 1795435195.020`,
+		}},
+		{"by a clock", leaks[:1], &Options{Clock: kmemleak.Clock{HZ: 1000, Jiffies: leaks[0].Jiffies + 2500, Uptime: time.Hour, Wall: at}}, []string{
+			"kmemleak_success 1",
+			"kmemleak_leaked_objects" + mine + " 1", "kmemleak_leaked_objects" + none + " 0",
+			"kmemleak_leaked_bytes" + mine + " 4096", "kmemleak_leaked_bytes" + none + " 0",
+			"kmemleak_oldest_leak_timestamp_seconds" + mine + " 1795435197.520",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -119,6 +147,7 @@ func TestOpenMetricsTools(t *testing.T) {
 		"none":     openMetrics(t, nil, nil),
 		"error":    openMetrics(t, nil, &Options{Err: kmemleak.ErrDisabled, Time: time.Now()}),
 		"leaks":    openMetrics(t, report(t, "6.12-x86_64"), &Options{Symbolizer: symbolizer(t, "6.12-x86_64"), Time: time.Now()}),
+		"times":    openMetrics(t, aged(manyOwners(1)[0], time.Second), &Options{Time: time.Now()}),
 		"hostile":  openMetrics(t, []kmemleak.Leak{hostile(), huge, huge}, nil),
 		"many":     openMetrics(t, manyOwners(500), nil),
 		"no label": openMetrics(t, []kmemleak.Leak{{Backtrace: []kmemleak.Frame{{Func: `a"b\c`, Module: `m`}}}}, nil),

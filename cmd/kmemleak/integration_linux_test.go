@@ -176,7 +176,7 @@ func TestIntegrationCommandWatch(t *testing.T) {
 		runLose(t, lose("leak", 2))
 		for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(100 * time.Millisecond) {
 			b, err := os.ReadFile(textfile)
-			_, metric, ok := strings.Cut(string(b), `kmemleak_leaked_objects{module="leaky",owner="lose_one"} `)
+			_, metric, ok := strings.Cut(string(b), `,module="leaky",owner="lose_one"} `)
 			if err == nil && ok && !strings.HasPrefix(metric, "1\n") {
 				return ""
 			}

@@ -161,7 +161,8 @@ var emulators = map[string]string{
 // run sees that a program reads a report.
 func run(program, goarch, report string) error {
 	args := []string{program, "symbolize", report}
-	if goarch != runtime.GOARCH {
+	native := goarch == runtime.GOARCH || goarch == "386" && runtime.GOARCH == "amd64"
+	if !native {
 		args = slices.Insert(args, 0, "qemu-"+emulators[goarch]+"-static")
 	}
 	out, err := exec.Command(args[0], args[1:]...).CombinedOutput()

@@ -17,13 +17,13 @@ import (
 )
 
 // checkout returns a checkout of what is here now, committed or not.
-func checkout(t *testing.T) string {
+func checkout(t *testing.T, root string) string {
 	t.Helper()
 	need.Tools(t, "git tar", "git", "tar")
 	dir := filepath.Join(t.TempDir(), "checkout")
-	shell(t, `mkdir "$DIR" && cd ../.. && tar -c --exclude ./bin --exclude ./dist --exclude ./testdata --exclude ./.git . | tar -x -C "$DIR" &&
+	shell(t, `mkdir "$DIR" && cd "$ROOT" && tar -c --exclude ./bin --exclude ./dist --exclude ./testdata --exclude ./.git . | tar -x -C "$DIR" &&
 		mkdir -p "$DIR/testdata/reports" && cp testdata/reports/hello_kernel-6.12-x86_64.txt "$DIR/testdata/reports"
-		cd "$DIR" && git init -q && git add -A && git commit -q -m x && git tag v9.9.9`, "DIR="+dir)
+		cd "$DIR" && git init -q && git add -A && git commit -q -m x && git tag v0.9.9`, "ROOT="+root, "DIR="+dir)
 	return dir
 }
 
@@ -45,10 +45,14 @@ func TestRelease(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		need.Skip(t, "a program for Linux is run (try: on Linux)")
 	}
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
 	native := "linux/" + runtime.GOARCH
 	sums := make([]string, 2)
 	for i := range sums {
-		t.Chdir(checkout(t))
+		t.Chdir(checkout(t, root))
 		if err := release("dist", native+","+native+"+nonet", "testdata/reports/hello_kernel-6.12-x86_64.txt"); err != nil {
 			t.Fatal(err)
 		}
@@ -62,7 +66,7 @@ func TestRelease(t *testing.T) {
 	if diff := cmp.Diff(sums[0], sums[1]); diff != "" || strings.Count(sums[0], "\n") != 3 {
 		t.Errorf("(-one folder +another):\n%s\n%s", diff, sums[0])
 	}
-	if got := shell(t, "dist/kmemleak-linux-"+runtime.GOARCH+" version"); !strings.HasPrefix(got, "kmemleak v9.9.9, revision ") {
+	if got := shell(t, "dist/kmemleak-linux-"+runtime.GOARCH+" version"); !strings.HasPrefix(got, "kmemleak v0.9.9, revision ") {
 		t.Errorf("version: %s", got)
 	}
 	if err := release("dist", native, ""); err == nil || !strings.Contains(err.Error(), "try: remove it") {
