@@ -5,6 +5,7 @@
 GO ?= go
 FUZZTIME ?= 20s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ACTIONLINT = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 # Tests that need a kernel of their own: integration runs them.
 SKIP = -timeout 30m -skip '^TestIntegration'
@@ -39,6 +40,10 @@ lint:
 		echo "lint $$m"; \
 		(cd $$m && $(GO) vet ./... && $(GO) mod tidy -diff && $(GO) run $(STATICCHECK) ./...) || exit 1; \
 	done
+	$(GO) vet -tags nonet ./internal/debugfile ./cmd/kmemleak
+	$(GO) run $(ACTIONLINT) .github/workflows/*.yml
+	internal/release/vuln.sh
+	internal/release/api.sh
 
 unit:
 	@for m in $(MODULES); do (cd $$m && $(GO) test -race $(SKIP) ./...) || exit 1; done
