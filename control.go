@@ -243,6 +243,23 @@ func (d *Detector) Mark() (uint64, error) {
 	return now, nil
 }
 
+// Snapshot returns where the modules of the kernel are that d drives, and its release, so
+// that its reports can be read on this machine. It needs root and fails as [LoadedModules]
+// does.
+func (d *Detector) Snapshot() (Snapshot, error) {
+	ctx, m := context.Background(), d.machine()
+	release, err := m.Setting(ctx, "/proc/sys/kernel/osrelease")
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("snapshot: release of the kernel: %w", err)
+	}
+	s := Snapshot{Version: snapshotVersion, Release: release}
+	root, err := m.Modules(ctx)
+	if err == nil {
+		s.Modules, err = loadedModules(root)
+	}
+	return s, err
+}
+
 // MountDebugfs mounts debugfs on the folder dir; "" means /sys/kernel/debug, the
 // folder that the kernel makes for it. It returns nil if debugfs is mounted there
 // already. The error matches [ErrUnavailable] if the kernel has no debugfs, and

@@ -8,10 +8,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"testing/fstest"
 	"time"
 
 	"github.com/kmemleak/kmemleak"
@@ -227,14 +230,32 @@ func (d driven) Jiffies(ctx context.Context) (uint64, error) {
 	return d.k.jiffies(), nil
 }
 
-// Setting returns min_unref_scans, the only setting that a search reads.
-func (d driven) Setting(ctx context.Context, _ string) (string, error) {
+// Setting returns the settings that this module reads of machines.
+func (d driven) Setting(ctx context.Context, name string) (string, error) {
 	leave, err := d.enter(ctx, Setting)
 	if err != nil {
 		return "", err
 	}
 	defer leave()
-	return strconv.Itoa(d.k.minUnrefScans), nil
+	uptime := time.Since(d.k.boot)
+	switch path.Base(name) {
+	case "min_unref_scans":
+		return strconv.Itoa(d.k.minUnrefScans), nil
+	case "boot_id":
+		return d.k.bootID, nil
+	case "osrelease":
+		return "6.12.0-kerneltest", nil
+	case "timer_list":
+		return fmt.Sprintf("now at %d nsecs\njiffies: %d", uptime.Nanoseconds(), d.k.jiffies()), nil
+	case "uptime":
+		return fmt.Sprintf("%.2f 0.00", uptime.Seconds()), nil
+	}
+	return "", &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+// Modules returns no modules: what is loaded here is not in memory anywhere.
+func (d driven) Modules(context.Context) (fs.FS, error) {
+	return fstest.MapFS{"proc/modules": new(fstest.MapFile)}, nil
 }
 
 func (d driven) TurnOver(context.Context) {}

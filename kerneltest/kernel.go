@@ -41,8 +41,9 @@ const minAge = 5 * HZ // ticks
 // All methods may be called from several goroutines, and while a Detector drives the
 // kernel, such as in the function of [kmemleak.WithProgress].
 type Kernel struct {
-	path string
-	busy chan bool // holds a token while a command runs, like scan_mutex
+	path   string
+	bootID string
+	busy   chan bool // holds a token while a command runs, like scan_mutex
 
 	mu            sync.Mutex
 	boot          time.Time
@@ -89,8 +90,10 @@ var kernels atomic.Int64
 // New boots a kernel that exists until t ends. With a nil t, for examples, it exists
 // until the program ends.
 func New(t T) *Kernel {
+	n := kernels.Add(1)
 	k := &Kernel{
-		path:          fmt.Sprintf("kerneltest %d", kernels.Add(1)),
+		path:          fmt.Sprintf("kerneltest %d", n),
+		bootID:        fmt.Sprintf("00000000-0000-4000-8000-%012x", n),
 		busy:          make(chan bool, 1),
 		boot:          time.Now().Add(-time.Hour),
 		failures:      make(map[Call]error),

@@ -5,15 +5,12 @@ package kmemleaktest
 
 import (
 	"context"
-	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/leakwindow"
 )
 
 // A Suite looks for leaks once, after many tests, and assigns each leak to the test
@@ -122,9 +119,9 @@ func (s *Suite) Verify(t T, opts ...Option) {
 		return
 	}
 	f, err := examine(o, start)
-	for _, group := range assign(f.Leaks, windows) {
-		part := kmemleak.Finding{Leaks: group.leaks, Scans: f.Scans}
-		report(named{t, group.name}, o, part, nil)
+	for _, group := range leakwindow.Assign(f.Leaks, windows) {
+		part := kmemleak.Finding{Leaks: group.Leaks, Scans: f.Scans}
+		report(named{t, group.String()}, o, part, nil)
 	}
 	f.Leaks = nil
 	report(t, o, f, err)
@@ -166,56 +163,4 @@ type named struct {
 func (n named) Errorf(format string, args ...any) {
 	n.T.Helper()
 	n.T.Errorf("%s: "+format, append([]any{n.name}, args...)...)
-}
-
-// assigned are the leaks of one test.
-type assigned struct {
-	name  string
-	leaks []kmemleak.Leak
-}
-
-// assign finds the test in which each leak was allocated. The result is in the order of
-// the tests' first leaks.
-func assign(leaks []kmemleak.Leak, windows []kmemleak.Window) []assigned {
-	groups := make(map[string]*assigned)
-	var order []*assigned
-	for _, l := range leaks {
-		name := culprits(l, windows)
-		g := groups[name]
-		if g == nil {
-			g = &assigned{name: name}
-			groups[name] = g
-			order = append(order, g)
-		}
-		g.leaks = append(g.leaks, l)
-	}
-	result := make([]assigned, len(order))
-	for i, g := range order {
-		result[i] = *g
-	}
-	return result
-}
-
-// culprits returns the names of the tests in which a leak may have been allocated. Of
-// tests inside each other that is the innermost. Of tests that ran in parallel it could
-// be any.
-func culprits(l kmemleak.Leak, windows []kmemleak.Window) string {
-	names := make(map[string]bool)
-	for _, w := range windows {
-		outer := func(inner kmemleak.Window) bool {
-			return inner != w && w.Contains(inner.From) && w.Contains(inner.To) && inner.Contains(l.Jiffies) &&
-				strings.HasPrefix(inner.Name, w.Name+"/")
-		}
-		if w.Contains(l.Jiffies) && !slices.ContainsFunc(windows, outer) {
-			names[w.Name] = true
-		}
-	}
-	sorted := slices.Sorted(maps.Keys(names))
-	switch len(sorted) {
-	case 0:
-		return "outside of any test"
-	case 1:
-		return sorted[0]
-	}
-	return fmt.Sprintf("one of %s, which ran at the same time", strings.Join(sorted, ", "))
 }

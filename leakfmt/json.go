@@ -12,6 +12,7 @@ import (
 	"iter"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/leakwindow"
 )
 
 // Schema is the JSON Schema, draft 2020-12, of a line that [JSONLines] writes. It
@@ -29,6 +30,7 @@ var Schema string
 //	    [module]      string
 //	    [place]       object  the place that asked for the memory, as in pos of [kmemleak.Call.MarshalJSON]
 //	    [confidence]  string  how sure the place is
+//	[tests]      array of strings, the tests in which it may have been allocated, with [Options.Windows]
 //	[calls]      array of objects as [kmemleak.Call.MarshalJSON] returns them, if there is a Symbolizer
 //	[error]      string  why the leak may be damaged, see [JSONStream]
 //
@@ -63,6 +65,11 @@ func JSONStream(w io.Writer, leaks iter.Seq2[kmemleak.Leak, error], o *Options) 
 		var err error
 		if b, err = appendLeak(b[:0], l, damage, tails); err != nil {
 			return err
+		}
+		if options.Windows != nil && !isZero(l) {
+			if b, err = appendTests(b, leakwindow.Tests(l, options.Windows)); err != nil {
+				return err
+			}
 		}
 		if _, err := out.Write(b); err != nil {
 			return err
@@ -163,6 +170,18 @@ func appendLeak(b []byte, l kmemleak.Leak, damage error, tails *memo[jsonTail]) 
 		return appendError(append(b, ','), damage)
 	}
 	return append(b, "}\n"...), nil
+}
+
+// appendTests adds the names of tests to a line.
+func appendTests(b []byte, tests []string) ([]byte, error) {
+	if tests == nil {
+		tests = []string{}
+	}
+	text, err := json.Marshal(tests)
+	if err != nil {
+		return b, err
+	}
+	return append(append(append(b[:len(b)-len("}\n")], `,"tests":`...), escape(text)...), "}\n"...), nil
 }
 
 // appendError appends the last member of a line.

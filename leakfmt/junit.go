@@ -23,6 +23,10 @@ import (
 // [kmemleak.OwnerOf], followed by the fingerprint if several groups have the same
 // owner. Its text is that of [Text]. All groups beyond Options.MaxGroups are one test
 // case.
+//
+// With [Options.Windows], each test is a test case of the class "kmemleak.test" instead, which
+// fails if it leaked, and has an error if it did not and Options.Err is not nil. Leaks that may
+// be of several tests, and those of none, are test cases of their own.
 func JUnit(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	options := o.get()
 	options.Color = Never
@@ -32,15 +36,26 @@ func JUnit(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	}
 	search := junitCase{Class: "kmemleak", Name: "search"}
 	if options.Err != nil {
-		suite.Errors = 1
 		search.Error = newProblem("error", errorText(options.Err), "")
 	}
 	for _, doubt := range options.Doubts {
 		search.Output += "not sure: " + errorText(doubt) + "\n"
 	}
-	suite.Cases = append([]junitCase{search}, junitCases(leaks, &options)...)
+	if options.Windows == nil {
+		suite.Cases = append([]junitCase{search}, junitCases(leaks, &options)...)
+	} else {
+		suite.Cases = append([]junitCase{search}, junitTests(leaks, &options)...)
+	}
 	suite.Tests = len(suite.Cases)
-	suite.Failures = suite.Tests - 1
+	suite.Errors = 0
+	for _, c := range suite.Cases {
+		switch {
+		case c.Failure != nil:
+			suite.Failures++
+		case c.Error != nil:
+			suite.Errors++
+		}
+	}
 
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
@@ -92,6 +107,22 @@ type junitProblem struct {
 // only the text.
 func newProblem(kind, message, text string) *junitProblem {
 	return &junitProblem{kind, message, cmp.Or(text, message+"\n")}
+}
+
+// junitTests returns a case for each test.
+func junitTests(leaks []kmemleak.Leak, o *Options) []junitCase {
+	var cases []junitCase
+	for _, t := range testsOf(leaks, o.Windows) {
+		c := junitCase{Class: "kmemleak.test", Name: text(t.String())}
+		switch {
+		case len(t.Leaks) > 0:
+			c.Failure = newProblem("leak", headline(t.Leaks, len(kmemleak.Groups(t.Leaks))), o.textOf(t.Leaks))
+		case o.Err != nil:
+			c.Error = newProblem("error", errorText(o.Err), "")
+		}
+		cases = append(cases, c)
+	}
+	return cases
 }
 
 // junitCases returns the failed test cases.

@@ -6,6 +6,7 @@
 //	Text         for a person, at a terminal or in a log
 //	JSONLines    for any program: an object a line, described by Schema
 //	JUnit        for CI, which shows leaks as failed tests
+//	KTAP         for tools of kernel tests, which read version 1 of that
 //	OpenMetrics  for Prometheus, by way of node_exporter's textfile collector
 //
 // In all of them, no leaks and "could not look" differ: pass the error of
@@ -40,9 +41,15 @@ type Options struct {
 	// the search took place.
 	Err error
 
-	// Doubts is what the search could not make sure of, [kmemleak.Finding.Doubts]. Text and
-	// JUnit say it; the other formats have no place for it.
+	// Doubts is what the search could not make sure of, [kmemleak.Finding.Doubts]. Text,
+	// JUnit and KTAP say it; the other formats have no place for it.
 	Doubts []error
+
+	// Windows are the tests in which leaks may have been allocated. If it is not nil, each
+	// leak is shown with its tests, see [leakwindow.Tests], and those of none as such: in
+	// Text below the name of the test, in JUnit and KTAP as the failure of that test, beside
+	// tests that pass, and in JSON as a member. OpenMetrics has no place for it.
+	Windows []kmemleak.Window
 
 	// Time is when the search took place, for JUnit and OpenMetrics. The zero time is
 	// left out.

@@ -48,6 +48,15 @@ func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	for _, doubt := range p.Doubts {
 		p.line(plain, "  not sure: %s", errorText(doubt))
 	}
+	if err := p.tests(leaks, groups, o); err != nil {
+		return err
+	}
+	p.legend()
+	return p.out.Flush()
+}
+
+// groups writes groups of leaks, as far as there may be as many.
+func (p *printer) groups(groups []kmemleak.Group, o *Options) error {
 	shown := bound(len(groups), p.MaxGroups)
 	o.ask(groups[:shown])
 	for _, g := range groups[:shown] {
@@ -62,8 +71,7 @@ func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	if rest := len(groups) - shown; rest > 0 {
 		p.line(plain, "  and %s more", plural(rest, "place"))
 	}
-	p.legend()
-	return p.out.Flush()
+	return nil
 }
 
 // Owner returns the owner of a leak in one line, with the place that asked for the

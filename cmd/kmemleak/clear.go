@@ -6,8 +6,6 @@ package main
 import (
 	"context"
 	"flag"
-
-	"github.com/kmemleak/kmemleak"
 )
 
 var clearCommand = command{
@@ -16,11 +14,18 @@ var clearCommand = command{
 	text: `They are never reported again, to anyone. Objects that are lost but not
 reported yet are not forgotten: run find before clear to find these, too.`,
 	define: func(flags *flag.FlagSet) action {
-		return func(_ context.Context, _ stdio, args []string) (int, error) {
+		var at target
+		at.define(flags)
+		return func(ctx context.Context, _ stdio, args []string) (int, error) {
 			if err := noArguments(args); err != nil {
 				return 0, err
 			}
-			return 0, new(kmemleak.Detector).Clear()
+			h, err := at.open(ctx)
+			if err != nil {
+				return 0, err
+			}
+			defer h.close()
+			return 0, h.Clear()
 		}
 	},
 }

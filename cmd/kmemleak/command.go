@@ -31,7 +31,7 @@ type action func(ctx context.Context, std stdio, args []string) (leaks int, err 
 // commands returns the table, in the order in which it is shown.
 func commands() []command {
 	return []command{
-		find, scan, clearCommand, watch,
+		find, mark, scan, reportCommand, clearCommand, watch,
 		symbolize, explain, diff, pprof,
 		snapshot, help(), completion(), version,
 	}

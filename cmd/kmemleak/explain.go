@@ -25,8 +25,8 @@ var explain = command{
 	short: "show what is known of leaks: owner, type, place, how sure, when",
 	text: inputText + `
 
-With -live and without a file, it explains what this machine's kernel reports
-now.
+With -live and without a file, it explains what the kernel of this machine, or of
+the one that -via or -serial names, reports now.
 
 For each place that leaks, it shows the owner, with the source line that asked
 for the memory; how sure each line is, and why; what type the object may be,
@@ -37,12 +37,14 @@ known, and explains the marks at the end.
 
 ` + symbolsText,
 	define: func(flags *flag.FlagSet) action {
+		var at target
 		var in input
 		var from symbols
 		var to output
 		which := flags.String("leak", "", "explain only the leak at this `address`, or the leaks with this fingerprint")
-		live := flags.Bool("live", false, "ask this machine's kernel about the objects, which must be of this boot")
+		live := flags.Bool("live", false, "ask the kernel about the objects, which must be of this boot")
 		hz := flags.Int("hz", 0, "`ticks` per second of the kernel (CONFIG_HZ), to show times")
+		at.define(flags)
 		from.defineElsewhere(flags)
 		in.define(flags)
 		to.defineFile(flags)
@@ -55,10 +57,16 @@ known, and explains the marks at the end.
 				return 0, err
 			}
 			defer s.Close()
+			h, err := at.open(ctx)
+			if err != nil {
+				return 0, err
+			}
+			defer h.close()
+			*live = *live || h.remote()
 			options := leakfmt.Options{Symbolizer: s, Detail: leakfmt.Verbose, ObjectType: true}
 			var leaks []kmemleak.Leak
 			if *live && len(args) == 0 {
-				leaks, err = scanAndRead(ctx, std, 0)
+				leaks, err = scanAndRead(ctx, std, &h.Detector, 0)
 			} else {
 				leaks, err = in.read(std, args)
 			}
@@ -66,12 +74,12 @@ known, and explains the marks at the end.
 			case *hz != 0:
 				options.Clock = kmemleak.BootClock(*hz)
 			case *live:
-				options.Clock = clock()
+				options.Clock = h.clock(ctx)
 			default:
 				options.Clock, _ = kmemleak.LeaksClock(leaks) // or one that knows nothing
 			}
 			if *live && from.snapshot == "" {
-				useLoaded(std, s, leaks)
+				h.useLoaded(std, s, leaks)
 			}
 			if *which != "" {
 				if leaks = pick(leaks, *which); len(leaks) == 0 && err == nil {
@@ -87,7 +95,7 @@ known, and explains the marks at the end.
 			return len(leaks), errors.Join(err, notLoaded, to.to(std, func(w io.Writer) error {
 				err := leakfmt.Text(w, leaks, &options)
 				if *live && err == nil {
-					err = writeObjects(w, leaks)
+					err = writeObjects(w, &h.Detector, leaks)
 				}
 				return err
 			}))
@@ -107,8 +115,7 @@ func pick(leaks []kmemleak.Leak, which string) (picked []kmemleak.Leak) {
 }
 
 // writeObjects writes what the kernel now knows about one object of each place.
-func writeObjects(w io.Writer, leaks []kmemleak.Leak) error {
-	var d kmemleak.Detector
+func writeObjects(w io.Writer, d *kmemleak.Detector, leaks []kmemleak.Leak) error {
 	for _, g := range kmemleak.Groups(leaks) {
 		l := g.Example
 		text := objectText(l, d.Dump)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/leakfmt"
+	"github.com/kmemleak/kmemleak/leakwindow"
 )
 
 var find = command{
@@ -49,6 +51,16 @@ No leaks may mean that something hides them all. The kernel's kmemleak-test.ko
 leaks when it is loaded. With -proof kmemleak-test.ko, the search fails (2)
 unless that leak is found.
 
+With -since, it finds what was allocated since a cursor of kmemleak mark; with
+-windows, it says in which of many tests each leak was allocated: see kmemleak
+help windows.
+
+With -leak, it looks for one leak: other leaks are counted on standard error,
+and do not matter for the exit status. So a bisection of a leak is one line,
+where run boots a build and loads what leaks:
+
+    git bisect run sh -c 'make && run && kmemleak find -status bisect -leak 204e79c54e2fb69d'
+
 ` + symbolsText,
 	define: func(flags *flag.FlagSet) action {
 		var search search
@@ -63,18 +75,24 @@ unless that leak is found.
 
 // search is a find with its flags.
 type search struct {
+	at                        target
+	moments                   moments
 	from                      symbols
 	to                        output
 	modules                   list
 	suppress, baseline, proof string
+	leak                      string
 	scans                     int
 	thorough                  bool
 }
 
 func (s *search) define(flags *flag.FlagSet) {
+	s.at.define(flags)
+	s.moments.define(flags)
 	s.from.define(flags)
 	s.to.define(flags)
 	flags.Var(&s.modules, "module", "find only the leaks of this `module` and of unknown owners (repeatable)")
+	flags.StringVar(&s.leak, "leak", "", "find only this leak: its `fingerprint`, as in every format")
 	flags.StringVar(&s.suppress, "suppress", "", "leave out the leaks that match this `file` of suppressions")
 	flags.StringVar(&s.baseline, "baseline", "", "leave out the leaks in this `file`, found earlier on the same boot")
 	flags.IntVar(&s.scans, "scans", 0, "make so many `scans`; less than 4 take less time on big machines, and may miss leaks, which is said then")
@@ -91,6 +109,14 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 			return 0, fmt.Errorf("%s was not run: %w", args[0], err)
 		}
 	}
+	if s.moments.since != "" && len(args) > 0 {
+		return 0, usageError{"-since and a command: find finds what the command leaks by itself"}
+	}
+	h, err := s.at.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer h.close()
 	symbolizer, err := s.from.symbolizer(std)
 	if err != nil {
 		return 0, err
@@ -101,22 +127,33 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 		return 0, err
 	}
 	options = append(options, showProgress(std))
+	since, before, err := s.moments.sinceCursor(ctx, h)
+	if err != nil {
+		return 0, err
+	}
+	options = append(options, since...)
 
-	var d kmemleak.Detector
 	var found kmemleak.Finding
 	var failed error // of the command
-	modules, noModules := kmemleak.LoadedModules()
-	symbolizer.Modules = modules
+	var windows []kmemleak.Window
+	var noTests error
+	noModules := h.prepare(symbolizer)
+	before = leakwindow.Merge(symbolizer.Modules, before)
+	symbolizer.Modules = before
 	if len(args) == 0 {
-		found, err = d.Find(ctx, options...)
+		if windows, symbolizer.Modules, err = s.moments.tests(ctx, h, before); err != nil {
+			return 0, err
+		}
+		found, err = h.Find(ctx, options...)
 	} else {
 		ran := false
-		found, err = d.During(ctx, func() {
+		found, err = h.During(ctx, func() {
 			std.progress.clear() // the terminal is the command's
 			failed = runCommand(ctx, std, args)
 			var now []kmemleak.Module
-			now, noModules = kmemleak.LoadedModules()
-			symbolizer.Modules = merge(now, modules)
+			now, noModules = h.modules()
+			symbolizer.Modules = leakwindow.Merge(now, before)
+			windows, symbolizer.Modules, noTests = s.moments.tests(ctx, h, symbolizer.Modules)
 			ran = true
 		}, options...)
 		if !ran {
@@ -129,15 +166,19 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 			fmt.Fprintf(std.err, "kmemleak find: not sure: %v\n", doubt)
 		}
 	}
+	if s.leak != "" && found.Ignored > 0 {
+		fmt.Fprintf(std.err, "kmemleak find: not the leak that -leak asks for, or suppressed: %d\n", found.Ignored)
+	}
 	for _, g := range kmemleak.Groups(found.Suspects) {
 		fmt.Fprintf(std.err, "kmemleak find: suspect, not counted: %d bytes in %d objects that only kernel stacks point to, of %s\n",
 			g.Bytes, g.Count, leakfmt.Owner(g.Example, &leakfmt.Options{Symbolizer: symbolizer}))
 	}
+	err = errors.Join(err, noTests)
 	if failed != nil && !errors.As(failed, new(commandError)) {
 		err = errors.Join(failed, err)
 	}
 	noteModules(std, found.Leaks, noModules)
-	n, err := s.to.report(ctx, std, found.Leaks, err, leakfmt.Options{Symbolizer: symbolizer, Doubts: found.Doubts, Time: time.Now(), Clock: clock()})
+	n, err := s.to.report(ctx, std, found.Leaks, err, leakfmt.Options{Symbolizer: symbolizer, Doubts: found.Doubts, Time: time.Now(), Clock: h.clock(ctx), Windows: windows})
 	switch {
 	case failed == nil:
 	case err == nil && n == 0:
@@ -149,6 +190,12 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 }
 
 func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []kmemleak.Option, err error) {
+	if s.leak != "" {
+		if !fingerprint.MatchString(s.leak) {
+			return nil, usageError{fmt.Sprintf("-leak %q is no fingerprint: 16 hexadecimal digits", s.leak)}
+		}
+		options = append(options, kmemleak.WithSymbolizer(symbolizer), kmemleak.Ignore(func(l kmemleak.Leak) bool { return l.Fingerprint() != s.leak }))
+	}
 	if len(s.modules) > 0 {
 		options = append(options, kmemleak.InModule(s.modules...), kmemleak.WithSymbolizer(symbolizer))
 	}
@@ -172,6 +219,9 @@ func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []
 	}
 	return options, nil
 }
+
+// fingerprint is the form of [kmemleak.Leak.Fingerprint].
+var fingerprint = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
 // untilInterrupted returns a context that ends with the first signal to stop, or when
 // the terminal is lost; the second one ends the program. Signals that were ignored at the
@@ -242,14 +292,4 @@ func runCommand(ctx context.Context, std stdio, args []string) error {
 		return commandError{args[0], err}
 	}
 	return err
-}
-
-// merge returns modules, and those of before that are no longer loaded.
-func merge(modules, before []kmemleak.Module) []kmemleak.Module {
-	for _, b := range before {
-		if !slices.ContainsFunc(modules, func(m kmemleak.Module) bool { return m.Name == b.Name }) {
-			modules = append(modules, b)
-		}
-	}
-	return modules
 }

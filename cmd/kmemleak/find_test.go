@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/kmemleak/kmemleak"
 )
 
 func TestRunCommand(t *testing.T) {
@@ -54,17 +52,5 @@ func TestRunCommandInterrupted(t *testing.T) {
 	err := runCommand(ctx, stdio{in: strings.NewReader(""), out: new(bytes.Buffer), err: new(bytes.Buffer)}, []string{"sleep", "60"})
 	if err == nil || errors.As(err, new(commandError)) {
 		t.Errorf("error %v", err)
-	}
-}
-
-// Modules that the command has unloaded are known, and modules that it has reloaded are
-// at their last place.
-func TestMerge(t *testing.T) {
-	at := func(name string, addr uint64) kmemleak.Module {
-		return kmemleak.Module{Name: name, Sections: map[string]uint64{".text": addr}}
-	}
-	got := merge([]kmemleak.Module{at("kept", 1), at("moved", 3)}, []kmemleak.Module{at("kept", 1), at("moved", 2), at("gone", 4)})
-	if diff := cmp.Diff([]kmemleak.Module{at("kept", 1), at("moved", 3), at("gone", 4)}, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

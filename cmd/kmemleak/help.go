@@ -16,12 +16,12 @@ import (
 func help() command {
 	return command{
 		name:  "help",
-		args:  "[command]",
+		args:  "[command | topic]",
 		short: "show how to use kmemleak or one of its commands",
 		text: `The man page is made from the same text:
 
     kmemleak help -man > /usr/local/share/man/man1/kmemleak.1`,
-		words: commandNames,
+		words: func() []string { return append(commandNames(), topicNames()...) },
 		define: func(flags *flag.FlagSet) action {
 			man := flags.Bool("man", false, "write the man page")
 			return func(_ context.Context, std stdio, args []string) (int, error) {
@@ -33,9 +33,12 @@ func help() command {
 				case len(args) == 0:
 					return 0, writeAll(std.out, writeUsage)
 				}
+				if t, ok := lookupTopic(args[0]); ok {
+					return 0, errors.Join(writeAll(std.out, func(w io.Writer) { fmt.Fprintln(w, t.text) }), noArguments(args[1:]))
+				}
 				c, ok := lookup(args[0])
 				if !ok {
-					return 0, usageError{fmt.Sprintf("there is no command %q", args[0])}
+					return 0, usageError{noCommand(args[0], append(commandNames(), topicNames()...))}
 				}
 				return 0, errors.Join(writeAll(std.out, func(w io.Writer) { writeHelp(w, c) }), noArguments(args[1:]))
 			}
@@ -56,6 +59,10 @@ func writeUsage(w io.Writer) {
 	fmt.Fprintf(w, "kmemleak: %s\n\nusage: kmemleak command [flags] [arguments]\n\n", title)
 	for _, c := range commands() {
 		fmt.Fprintf(w, "    %-11s %s\n", c.name, c.short)
+	}
+	fmt.Fprint(w, "\nHelp about what several commands share: kmemleak help topic\n\n")
+	for _, t := range topics {
+		fmt.Fprintf(w, "    %-13s %s\n", t.name, t.short)
 	}
 	fmt.Fprintf(w, "\n%s\n\nExit status:\n\n%s\n\nMore about a command: kmemleak help command\n", intro, statusText)
 }

@@ -29,15 +29,6 @@ type stdio struct {
 	progress *progress
 }
 
-// Exit statuses. A command that could not look exits with statusError, whatever it has
-// found.
-const (
-	statusNone    = 0 // looked, and no leaks
-	statusLeaks   = 1
-	statusError   = 2 // could not look, or only at part of the input
-	statusCommand = 3 // no leaks, but the command that find ran has failed
-)
-
 // run is the program. It returns its exit status.
 func run(ctx context.Context, args []string, std stdio) int {
 	if len(args) == 0 {
@@ -48,31 +39,35 @@ func run(ctx context.Context, args []string, std stdio) int {
 	if slices.Contains([]string{"-h", "-help", "--help"}, name) {
 		name = "help"
 	}
+	if slices.Contains([]string{"-version", "--version"}, name) {
+		name = "version"
+	}
 	c, ok := lookup(name)
 	if !ok {
-		fmt.Fprintf(std.err, "kmemleak: there is no command %q (try: kmemleak help)\n", name)
+		fmt.Fprintf(std.err, "kmemleak: %s (try: kmemleak help)\n", noCommand(name, commandNames()))
 		return statusError
 	}
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // errors are reported below, with all others
 	do := c.define(flags)
+	exit := conventionOf(args)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		writeHelp(std.out, c)
 		return statusNone
 	case err != nil:
-		return c.fail(std, usageError{err.Error()})
+		return exit(c.fail(std, usageError{flagProblem(err, flags)}), 0)
 	}
 	std.progress = startProgress(std.err)
 	leaks, err := do(ctx, std, flags.Args())
 	std.progress.end()
 	switch {
 	case err != nil:
-		return c.fail(std, err)
+		return exit(c.fail(std, err), leaks)
 	case leaks > 0:
-		return statusLeaks
+		return exit(statusLeaks, leaks)
 	}
-	return statusNone
+	return exit(statusNone, 0)
 }
 
 // usageError is a wrong command line.
@@ -89,6 +84,7 @@ func (c command) fail(std stdio, err error) int {
 	}
 	if errors.As(err, new(usageError)) {
 		fmt.Fprintf(std.err, "usage: %s (try: kmemleak help %s)\n", c.usage(), c.name)
+		return statusUsage
 	}
 	if errors.As(err, new(commandError)) {
 		return statusCommand

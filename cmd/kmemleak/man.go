@@ -38,6 +38,10 @@ func writeMan(w io.Writer) error {
 			manFlag(&b, f)
 		}
 	}
+	for _, t := range topics {
+		section(&b, strings.ToUpper(t.name))
+		paragraphs(&b, t.text)
+	}
 	section(&b, "EXIT STATUS")
 	paragraphs(&b, statusText)
 	section(&b, "ENVIRONMENT")

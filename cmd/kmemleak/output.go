@@ -26,7 +26,7 @@ type output struct {
 
 // formats are the formats of the packages leakfmt and leakprof.
 var formats = map[string]func(io.Writer, []kmemleak.Leak, *leakfmt.Options) error{
-	"text": leakfmt.Text, "json": leakfmt.JSONLines, "junit": leakfmt.JUnit, "openmetrics": leakfmt.OpenMetrics, "pprof": writeProfile,
+	"text": leakfmt.Text, "json": leakfmt.JSONLines, "junit": leakfmt.JUnit, "openmetrics": leakfmt.OpenMetrics, "ktap": leakfmt.KTAP, "pprof": writeProfile,
 }
 
 func writeProfile(w io.Writer, leaks []kmemleak.Leak, o *leakfmt.Options) error {
@@ -34,8 +34,9 @@ func writeProfile(w io.Writer, leaks []kmemleak.Leak, o *leakfmt.Options) error 
 }
 
 func (o *output) define(flags *flag.FlagSet) {
-	o.format = choice{"text", []string{"text", "json", "junit", "openmetrics", "pprof"}}
+	o.format = choice{"text", []string{"text", "json", "junit", "ktap", "openmetrics", "pprof"}}
 	flags.Var(&o.format, "format", o.format.usage())
+	defineStatus(flags)
 	o.defineFile(flags)
 }
 

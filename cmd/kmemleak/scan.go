@@ -27,8 +27,10 @@ referenced after all.
 
 ` + symbolsText,
 	define: func(flags *flag.FlagSet) action {
+		var at target
 		var from symbols
 		var to output
+		at.define(flags)
 		n := flags.Uint("n", 2, "make this `number` of scans; 0 writes the report as it is")
 		from.define(flags)
 		to.define(flags)
@@ -41,17 +43,21 @@ referenced after all.
 				return 0, err
 			}
 			defer s.Close()
-			leaks, err := scanAndRead(ctx, std, *n)
-			useLoaded(std, s, leaks)
-			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: clock()})
+			h, err := at.open(ctx)
+			if err != nil {
+				return 0, err
+			}
+			defer h.close()
+			leaks, err := scanAndRead(ctx, std, &h.Detector, *n)
+			h.useLoaded(std, s, leaks)
+			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: h.clock(ctx)})
 		}
 	},
 }
 
 // scanAndRead makes n scans and reads the report.
-func scanAndRead(ctx context.Context, std stdio, n uint) (leaks []kmemleak.Leak, err error) {
+func scanAndRead(ctx context.Context, std stdio, d *kmemleak.Detector, n uint) (leaks []kmemleak.Leak, err error) {
 	defer std.progress.clear()
-	var d kmemleak.Detector
 	for i := range n {
 		std.progress.set("scan %d of %d", i+1, n)
 		if err := d.Scan(ctx); err != nil {

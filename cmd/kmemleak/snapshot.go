@@ -7,8 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-
-	"github.com/kmemleak/kmemleak"
 )
 
 var snapshot = command{
@@ -19,11 +17,18 @@ unloaded modules, and for functions that run when a module is loaded. A
 snapshot that is taken while the modules are loaded resolves them, see
 symbolize -snapshot. It is JSON, about 1 KB for each module.`,
 	define: func(flags *flag.FlagSet) action {
-		return func(_ context.Context, std stdio, args []string) (int, error) {
+		var at target
+		at.define(flags)
+		return func(ctx context.Context, std stdio, args []string) (int, error) {
 			if err := noArguments(args); err != nil {
 				return 0, err
 			}
-			s, err := kmemleak.TakeSnapshot()
+			h, err := at.open(ctx)
+			if err != nil {
+				return 0, err
+			}
+			defer h.close()
+			s, err := h.Snapshot()
 			if err != nil {
 				return 0, err
 			}

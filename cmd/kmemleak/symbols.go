@@ -14,7 +14,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/internal/stackkey"
@@ -143,33 +142,4 @@ func readSnapshot(name string) (snapshot kmemleak.Snapshot, err error) {
 		return snapshot, fmt.Errorf("%s: %w", name, err)
 	}
 	return snapshot, nil
-}
-
-// useLoaded sets s.Modules to the modules that are loaded now.
-func useLoaded(std stdio, s *kmemleak.Symbolizer, leaks []kmemleak.Leak) {
-	modules, err := kmemleak.LoadedModules()
-	s.Modules = modules
-	noteModules(std, leaks, err)
-}
-
-// noteModules reports that it is unknown where modules are, if that matters.
-func noteModules(std stdio, leaks []kmemleak.Leak, err error) {
-	if err != nil && len(leaks) > 0 {
-		fmt.Fprintf(std.err, "kmemleak: bare addresses may remain, since it is not known where modules lie: %v\n", err)
-	}
-}
-
-// clock returns the clock of this machine, or one that knows nothing.
-func clock() kmemleak.Clock {
-	file, err := os.Open("/proc/timer_list")
-	if err != nil {
-		return kmemleak.Clock{}
-	}
-	defer file.Close()
-	c, err := kmemleak.TimerListClock(file)
-	if err != nil {
-		return kmemleak.Clock{}
-	}
-	c.Wall = time.Now()
-	return c
 }

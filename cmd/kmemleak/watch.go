@@ -32,7 +32,9 @@ node_exporter:
 
 ` + symbolsText,
 	define: func(flags *flag.FlagSet) action {
+		var at target
 		var from symbols
+		at.define(flags)
 		format := choice{"text", []string{"text", "json"}}
 		interval := flags.Duration("interval", time.Minute, "begin each round this `time` after the end of the last one")
 		textfile := flags.String("textfile", "", "write OpenMetrics to this `file`, which is replaced as a whole after each round")
@@ -45,9 +47,14 @@ node_exporter:
 			if _, err := from.symbolizer(std); err != nil { // report it at once
 				return 0, err
 			}
+			h, err := at.open(ctx)
+			if err != nil {
+				return 0, err
+			}
+			defer h.close()
 			ctx, stop := untilInterrupted(ctx)
 			defer stop()
-			w := watcher{std: std, from: from, text: format.value == "text", textfile: *textfile, doubts: make(map[string]bool)}
+			w := watcher{std: std, host: h, from: from, text: format.value == "text", textfile: *textfile, doubts: make(map[string]bool)}
 			return w.run(ctx, *interval)
 		}
 	},
@@ -59,7 +66,7 @@ type watcher struct {
 	from     symbols
 	text     bool
 	textfile string
-	detector kmemleak.Detector
+	host     *host
 
 	seen   []kmemleak.Leak
 	doubts map[string]bool // those that were said
@@ -106,7 +113,7 @@ func (e writeError) Unwrap() error { return e.error }
 
 // round looks for leaks once.
 func (w *watcher) round(ctx context.Context) error {
-	found, err := w.detector.Find(ctx, showProgress(w.std))
+	found, err := w.host.Find(ctx, showProgress(w.std))
 	leaks := found.Leaks
 	w.std.progress.clear()
 	for _, doubt := range found.Doubts {
@@ -125,8 +132,8 @@ func (w *watcher) round(ctx context.Context) error {
 		s = new(kmemleak.Symbolizer)
 	}
 	defer s.Close()
-	useLoaded(w.std, s, leaks)
-	options := &leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: clock()}
+	w.host.useLoaded(w.std, s, leaks)
+	options := &leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: w.host.clock(ctx)}
 
 	added, _ := kmemleak.Diff(w.seen, leaks)
 	w.seen = append(w.seen, added...)

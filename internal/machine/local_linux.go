@@ -32,6 +32,8 @@ func (local) Setting(_ context.Context, name string) (string, error) {
 	return strings.TrimSpace(string(data)), err
 }
 
+func (local) Modules(context.Context) (fs.FS, error) { return os.DirFS("/"), nil }
+
 func (local) Barrier(context.Context) {
 	if file, err := os.OpenFile(rcuBarrier, os.O_WRONLY, 0); err == nil {
 		_, _ = file.WriteString("1")

@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"runtime"
 )
 
@@ -23,6 +24,7 @@ func (local) Open(context.Context) (io.ReadCloser, error)       { return nil, er
 func (local) Dump(context.Context, uint64) ([]LogRecord, error) { return nil, errNotLinux }
 func (local) Jiffies(context.Context) (uint64, error)           { return 0, errNotLinux }
 func (local) Setting(context.Context, string) (string, error)   { return "", errNotLinux }
+func (local) Modules(context.Context) (fs.FS, error)            { return nil, errNotLinux }
 func (local) ScanThread(context.Context) (bool, error)          { return false, errNotLinux }
 func (local) Lock(context.Context, func()) (func(), error)      { return nil, errNotLinux }
 func (local) Watch() (Watcher, error)                           { return nil, errNotLinux }

@@ -68,6 +68,9 @@ type Machine interface {
 	Jiffies(ctx context.Context) (uint64, error)
 	// Setting reads a small file of /proc or /sys, without the blanks around it.
 	Setting(ctx context.Context, name string) (string, error)
+	// Modules returns a file system with the files of /proc/modules and /sys/module that
+	// say where modules are in memory, by the same names.
+	Modules(ctx context.Context) (fs.FS, error)
 	// TurnOver sees to it that what is allocated next is not hidden by stale pointers of the
 	// slab allocator, as far as that can be had. What that takes is kept up to the next
 	// scan of this process.

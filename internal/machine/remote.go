@@ -270,7 +270,11 @@ func (r remote) Jiffies(ctx context.Context) (uint64, error) {
 }
 
 func (r remote) Setting(ctx context.Context, name string) (string, error) {
-	text, err := r.output(ctx, "cat "+quote(name))
+	script := "cat " + quote(name)
+	if name == timerList { // which is long, and of use for its head
+		script = "sed -n '/^now at /p;/^" + tickField + "/{p;q;}' " + timerList
+	}
+	text, err := r.output(ctx, script)
 	return strings.TrimSpace(text), err
 }
 

@@ -105,8 +105,8 @@ if [ -z "$kernel" ]; then
 	mutate "Failures are bounded" kmemleaktest/failure.go 'MaxGroups: 5' 'MaxGroups: 0' TestVerify
 	mutate "No bytes of a thread's name reach the terminal" leakfmt/text.go '(%q)' '(%s)' Text
 	mutate "The whole report is an artifact" kmemleaktest/failure.go 'err := write(file, leaks)' 'err := write(file, nil)' TestVerify
-	mutate "Tests that ran in parallel are told of" kmemleaktest/suite.go 'case 1:' 'default:' TestAssign
-	mutate "A subtest's leaks are its own" kmemleaktest/suite.go 'strings.HasPrefix(inner.Name' 'false && strings.HasPrefix(inner.Name' TestAssign
+	mutate "Tests that ran in parallel are told of" leakwindow/assign.go 'case 1:' 'default:' TestAssign
+	mutate "A subtest's leaks are its own" leakwindow/assign.go 'strings.HasPrefix(inner.Name' 'false && strings.HasPrefix(inner.Name' TestAssign
 else
 	mutate "Signals do not cut a scan short" internal/machine/scan_linux.go 'set.Val[i] = ^set.Val[i]' 'set.Val[i] = 0' 'TestIntegrationDisturbedScan' .
 	mutate "A stop does not, either" internal/machine/scan_linux.go 'case <-cut:' 'case <-make(chan bool):' 'TestIntegrationDisturbedScan' .

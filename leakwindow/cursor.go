@@ -1,0 +1,192 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+// Package leakwindow tells in which test a leak was allocated, for tests in any language:
+//
+//	Cursor  a moment of a kernel's time, as text that a script keeps
+//	Parse   a file with a line for each test: its name, its beginning and its end
+//	Assign  leaks to tests, by the time of their allocation
+//
+// So one search after many tests is enough, as with kmemleaktest.Suite for Go.
+package leakwindow
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/machine"
+)
+
+// ErrOtherBoot means that a [Cursor] was taken on another boot of the kernel, or on
+// another machine: its time says nothing of this one.
+var ErrOtherBoot = errors.New("the cursor is of another boot")
+
+// A Cursor is a moment of a kernel's time, and where modules were then. It is a single word
+// as text, see [Cursor.String].
+type Cursor struct {
+	BootID  string // of /proc/sys/kernel/random/boot_id
+	Jiffies uint64 // as [kmemleak.Detector.Mark] returns it: what was allocated before has less
+
+	// Modules is where code of modules was in memory, so that what they lose has names
+	// after they are gone. Sections without code are left out.
+	Modules []kmemleak.Module
+}
+
+// Take returns the cursor of now. It waits for the kernel's next tick, as
+// [kmemleak.Detector.Mark] does, and needs root.
+func Take(ctx context.Context, d *kmemleak.Detector) (Cursor, error) {
+	boot, err := BootID(ctx, d)
+	if err != nil {
+		return Cursor{}, fmt.Errorf("cursor: %w", err)
+	}
+	snapshot, _ := d.Snapshot() // a kernel without modules has times all the same
+	now, err := d.Mark()        // last: what is allocated from here on is behind it
+	if err != nil {
+		return Cursor{}, fmt.Errorf("cursor: %w", err)
+	}
+	c := Cursor{BootID: boot, Jiffies: now}
+	for _, m := range snapshot.Modules {
+		code := make(map[string]uint64)
+		for name, addr := range m.Sections {
+			if strings.Contains(name, "text") {
+				code[name] = addr
+			}
+		}
+		c.Modules = append(c.Modules, kmemleak.Module{Name: m.Name, BuildID: m.BuildID, Sections: code})
+	}
+	return c, nil
+}
+
+// BootID returns what distinguishes this boot of d's kernel from all others.
+func BootID(ctx context.Context, d *kmemleak.Detector) (string, error) {
+	id, err := machineOf(d).Setting(ctx, "/proc/sys/kernel/random/boot_id")
+	if err == nil && !bootID.MatchString(id) {
+		err = fmt.Errorf("boot_id %q is none", id)
+	}
+	if err != nil {
+		return "", fmt.Errorf("which boot this is: %w", err)
+	}
+	return id, nil
+}
+
+var bootID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+func machineOf(d *kmemleak.Detector) machine.Machine {
+	if d.Transport != nil {
+		return machine.Remote(d.Transport, d.Path)
+	}
+	return machine.Local(d.Path)
+}
+
+// prefix begins a cursor, with the version of its form.
+const prefix = "kmemleak1:"
+
+// String returns the cursor as one word of letters, digits and the characters ":-_", with
+// nothing that a shell has a meaning for:
+//
+//	kmemleak1:BOOT_ID:JIFFIES:MODULES
+//
+// MODULES is the JSON form of the list of modules, compressed (RFC 1951), in base64 for
+// URLs, and may be empty. A module takes about 60 bytes. Where the word would get too long
+// for the arguments of a program, the modules are left out.
+func (c Cursor) String() string {
+	head := fmt.Sprintf("%s%s:%d:", prefix, c.BootID, c.Jiffies)
+	if len(c.Modules) == 0 {
+		return head
+	}
+	var b bytes.Buffer
+	w, _ := flate.NewWriter(&b, flate.BestCompression) // fails for other levels only
+	err := json.NewEncoder(w).Encode(c.Modules)
+	if err = errors.Join(err, w.Close()); err != nil || b.Len() > maxModules {
+		return head
+	}
+	return head + base64.RawURLEncoding.EncodeToString(b.Bytes())
+}
+
+const (
+	maxModules  = 90 << 10 // of the 128 KiB that an argument may have, in base64
+	maxUnpacked = 16 << 20
+)
+
+// ParseCursor reads what [Cursor.String] returns; blanks around it do not count. The error
+// matches [kmemleak.ErrFormat].
+func ParseCursor(text string) (Cursor, error) {
+	fail := func(format string, args ...any) (Cursor, error) {
+		return Cursor{}, fmt.Errorf("cursor %q: %w: %s", clip(text), kmemleak.ErrFormat, fmt.Sprintf(format, args...))
+	}
+	text = strings.TrimSpace(text)
+	rest, ok := strings.CutPrefix(text, prefix)
+	if !ok {
+		if version, _, ok := strings.Cut(text, ":"); ok && newer.MatchString(version) {
+			return fail("it is of a newer version of kmemleak than this one")
+		}
+		return fail("expected what kmemleak mark prints")
+	}
+	fields := strings.Split(rest, ":")
+	if len(fields) != 3 || !bootID.MatchString(fields[0]) {
+		return fail("expected a boot ID, jiffies and modules")
+	}
+	jiffies, err := strconv.ParseUint(fields[1], 10, 64)
+	if err != nil {
+		return fail("jiffies %q", clip(fields[1]))
+	}
+	c := Cursor{BootID: fields[0], Jiffies: jiffies}
+	if fields[2] == "" {
+		return c, nil
+	}
+	packed, err := base64.RawURLEncoding.DecodeString(fields[2])
+	if err != nil {
+		return fail("its modules are cut or damaged: %v", err)
+	}
+	plain, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxUnpacked+1))
+	if err == nil && len(plain) > maxUnpacked {
+		err = fmt.Errorf("more than %d bytes", maxUnpacked)
+	}
+	if err == nil {
+		err = json.Unmarshal(plain, &c.Modules)
+	}
+	if err != nil {
+		return fail("its modules are cut or damaged: %v", err)
+	}
+	return c, nil
+}
+
+var newer = regexp.MustCompile(`^kmemleak[0-9]+$`)
+
+// On returns nil if the cursor is of the boot with this ID, see [BootID], and an error that
+// matches [ErrOtherBoot] otherwise.
+func (c Cursor) On(boot string) error {
+	if c.BootID == boot {
+		return nil
+	}
+	return fmt.Errorf("%w: of %s, and this is %s (take it with kmemleak mark after the machine has booted, on the same machine)", ErrOtherBoot, c.BootID, boot)
+}
+
+// before returns the last tick before the cursor. The counter of a 32-bit kernel begins
+// anew.
+func (c Cursor) before() uint64 {
+	if c.Jiffies == 0 {
+		return math.MaxUint32
+	}
+	return c.Jiffies - 1
+}
+
+// clip returns text for an error, cut if it is long.
+func clip(text string) string {
+	const longest = 80
+	if len(text) > longest {
+		return text[:longest] + "..."
+	}
+	return text
+}

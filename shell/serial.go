@@ -1,0 +1,74 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package shell
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Serial uses a shell of root that listens on a serial line, such as that of a board's
+// console. device is like /dev/ttyUSB0 or /dev/pts/3 and may end in a comma and the speed;
+// the speed is 115200 otherwise. Somebody must have logged in before. Serial works on
+// Linux.
+//
+// While it is open, the terminal does not echo, and the kernel prints nothing but
+// emergencies to its console, so that its messages do not fall into lines of a report. Close
+// restores both.
+func Serial(ctx context.Context, device string) (*Shell, error) {
+	name, speed, _ := strings.Cut(device, ",")
+	line, err := openSerial(name, speed)
+	if err != nil {
+		return nil, fmt.Errorf("serial line %s: %w", name, err)
+	}
+	s, err := onTerminal(ctx, line, "/proc/sys/kernel/printk")
+	if err != nil {
+		line.Close()
+		return nil, fmt.Errorf("serial line %s: %w", name, err)
+	}
+	return s, nil
+}
+
+// quiet runs scripts that come over a terminal in a shell that prints no prompts and edits
+// no lines. Its end, a Ctrl-D, leads back to the shell that was there. The file is that with the
+// levels of the kernel's messages.
+const quiet = `stty -echo 2>/dev/null; k=$(cat %[1]s 2>/dev/null); (echo 1 >%[1]s) 2>/dev/null; cat | sh; ` +
+	`[ -z "$k" ] || echo "$k" >%[1]s; stty echo 2>/dev/null`
+
+// onTerminal returns a Shell behind the shell at the other end of a terminal.
+func onTerminal(ctx context.Context, line io.ReadWriteCloser, printk string) (*Shell, error) {
+	end := func() error { return nil }
+	s := start(terminal{line}, line, end, func() string { return "" })
+	// The first newline ends what somebody has typed.
+	if _, err := io.WriteString(line, "\n"+fmt.Sprintf(quiet, printk)+"\n"); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := s.Run(ctx, ":", io.Discard); err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("no shell answers (log in as root on it first, and see to it that nothing else reads it)")
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+// terminal is the input of a shell on a terminal.
+type terminal struct{ line io.ReadWriteCloser }
+
+func (t terminal) Write(p []byte) (int, error) { return t.line.Write(p) }
+
+// Close leaves the shell that onTerminal has started.
+func (t terminal) Close() error {
+	_, err := io.WriteString(t.line, "\x04")
+	time.Sleep(200 * time.Millisecond) // a line that is closed forgets what was not sent yet
+	if closeErr := t.line.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
