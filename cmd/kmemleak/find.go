@@ -200,7 +200,8 @@ func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []
 		options = append(options, kmemleak.InModule(s.modules...), kmemleak.WithSymbolizer(symbolizer))
 	}
 	if s.suppress != "" {
-		options = append(options, kmemleak.SuppressFile(s.suppress))
+		// A frame that the kernel has lost has a name only with the files.
+		options = append(options, kmemleak.WithSymbolizer(symbolizer), kmemleak.SuppressFile(s.suppress))
 	}
 	if s.baseline != "" {
 		known := input{empty: true}
