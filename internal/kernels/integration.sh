@@ -38,7 +38,8 @@ boot_once() {
 	image=$("$kernels" kernel "$kernel")/image || return
 	[ "$boot" != find ] || processors=4 # more per-CPU memory and idle stacks with stale values
 	[ ! -e "testdata/modules/leaky/$kernel" ] ||
-		files=(-file "$PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko" -file /bin/busybox=/bin/busybox)
+		files=(-file "$PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko" -file /bin/busybox=/bin/busybox
+			-file "$PWD/testdata/modules/hello_kernel/$kernel/hello-kernel.ko=/hello-kernel.ko")
 	echo "=== ${boot:-(nothing special)}"
 	# shellcheck disable=SC2086 # PACKAGES are words
 	CGO_ENABLED=0 GOARCH=$goarch go test -p 1 -count=1 -v -timeout 25m -run '^TestIntegration' \
