@@ -74,6 +74,7 @@ type Group struct {
 	LastJiffies  uint64        // largest Jiffies
 	Oldest       time.Duration // largest Age; 0 if no age is known
 	Youngest     time.Duration // smallest known Age; 0 if no age is known
+	Leaks        []*Leak       // all of them, in their order; they point into the argument of Groups
 }
 
 // Groups groups leaks by fingerprint. The groups with the most bytes come first; of
@@ -105,9 +106,9 @@ func Groups(leaks []Leak) []Group {
 }
 
 func (g *Group) add(l *Leak) {
+	g.Leaks = append(g.Leaks, l)
 	g.Count += l.Objects()
-	bytes := l.Bytes()
-	if g.Bytes += bytes; g.Bytes < bytes {
+	if g.Bytes += l.Bytes(); g.Bytes < l.Bytes() {
 		g.Bytes = math.MaxUint64
 	}
 	g.FirstJiffies = min(g.FirstJiffies, l.Jiffies)
@@ -131,9 +132,7 @@ func Diff(before, after []Leak) (added, gone []Leak) {
 
 // onlyIn returns what is in b and not in a, each object once.
 func onlyIn(a, b []Leak) (leaks []Leak) {
-	type object struct {
-		addr, jiffies uint64
-	}
+	type object [2]uint64
 	seen := make(map[object]bool, len(a))
 	for _, l := range a {
 		seen[object{l.Addr, l.Jiffies}] = true
@@ -145,4 +144,49 @@ func onlyIn(a, b []Leak) (leaks []Leak) {
 		}
 	}
 	return leaks
+}
+
+// DiffPlaces compares the places of two reports, which may be of two boots or builds of a
+// kernel. It returns the leaks that a place has more in after than in before, and those
+// that it has less: the last ones of each place, sorted as [Groups] sorts places.
+//
+// An owner's function of the same size is taken for the same code, in which each call
+// counts by itself: so a new line in a known function is found.
+func DiffPlaces(before, after []Leak) (added, gone []Leak) {
+	b, a := Groups(before), Groups(after)
+	return moreIn(b, a), moreIn(a, b)
+}
+
+// moreIn returns the leaks that the places of b have more than those of a.
+func moreIn(a, b []Group) (more []Leak) {
+	known := make(map[string]Group)
+	for _, g := range a {
+		known[g.Fingerprint] = g
+	}
+	for _, g := range b {
+		old := known[g.Fingerprint]
+		code, same := g.Example.site(true), old.Example.site(true)
+		byCall := code.Size > 0 && code.Size == same.Size && code.Func == same.Func
+		left := make(map[Frame]int)
+		for _, l := range old.Leaks {
+			left[l.site(byCall)] += l.Objects()
+		}
+		for _, l := range g.Leaks {
+			at, rest := l.site(byCall), *l
+			rest.More = l.Objects() - 1 - left[at]
+			if left[at] = max(0, left[at]-l.Objects()); rest.More >= 0 {
+				more = append(more, rest)
+			}
+		}
+	}
+	return more
+}
+
+// site returns name, offset and size of the owner's frame in the backtrace, or nothing.
+func (l Leak) site(known bool) Frame {
+	l.Calls = nil // the other report may have none
+	if o := l.Owner(); known && o.Call != nil {
+		return Frame{Func: o.Call.Frame.Func, Offset: o.Call.Frame.Offset, Size: o.Call.Frame.Size}
+	}
+	return Frame{}
 }

@@ -104,9 +104,10 @@ func TestGroups(t *testing.T) {
 		{Addr: 6, Size: math.MaxUint64, Jiffies: 70},
 	}
 	want := []Group{
-		{Example: leaks[4], Count: 2, Bytes: math.MaxUint64, FirstJiffies: 70, LastJiffies: 70},
-		{Example: leaks[1], Count: 1, Bytes: 100, FirstJiffies: 60, LastJiffies: 60},
-		{Example: leaks[0], Count: 3, Bytes: 24, FirstJiffies: 40, LastJiffies: 70, Oldest: 7 * time.Second, Youngest: 2 * time.Second},
+		{Example: leaks[4], Count: 2, Bytes: math.MaxUint64, FirstJiffies: 70, LastJiffies: 70, Leaks: []*Leak{&leaks[4], &leaks[5]}},
+		{Example: leaks[1], Count: 1, Bytes: 100, FirstJiffies: 60, LastJiffies: 60, Leaks: []*Leak{&leaks[1]}},
+		{Example: leaks[0], Count: 3, Bytes: 24, FirstJiffies: 40, LastJiffies: 70, Oldest: 7 * time.Second, Youngest: 2 * time.Second,
+			Leaks: []*Leak{&leaks[0], &leaks[2], &leaks[3]}},
 	}
 	for i := range want {
 		want[i].Fingerprint = want[i].Example.Fingerprint()
@@ -133,5 +134,70 @@ func TestDiff(t *testing.T) {
 	}
 	if diff := cmp.Diff([]Leak{b}, gone); diff != "" {
 		t.Errorf("gone (-want +got):\n%s", diff)
+	}
+}
+
+func TestDiffPlaces(t *testing.T) {
+	addr := uint64(0)
+	leaks := func(n int, lines ...string) (leaks []Leak) {
+		for range n {
+			addr++
+			leaks = append(leaks, Leak{Addr: addr, Size: 8, Jiffies: addr, Backtrace: frames(append([]string{"kmalloc_trace+0x1/0x2"}, lines...)...)})
+		}
+		return leaks
+	}
+	more := func(n int, lines ...string) []Leak {
+		l := leaks(1, lines...)
+		l[0].More = n - 1
+		return l
+	}
+	all := func(lists ...[]Leak) []Leak { return slices.Concat(lists...) }
+	const first, second, rebuilt = "lose+0x10/0x60 [m]", "lose+0x20/0x60 [m]", "lose+0x24/0x70 [m]"
+	for _, tt := range []struct {
+		name          string
+		before, after []Leak
+		added, gone   string // how often which frame of the owner
+	}{
+		{"nothing", nil, nil, "", ""},
+		{"a new place", nil, leaks(2, first), "2 " + first, ""},
+		{"as before, elsewhere in memory", leaks(3, first), leaks(3, first), "", ""},
+		{"more of it", leaks(1, first), leaks(100, first), "99 " + first, ""},
+		{"less of it", leaks(5, first), leaks(2, first), "", "3 " + first},
+		{"a new line", leaks(2, first), all(leaks(2, first), leaks(1, second)), "1 " + second, ""},
+		{"another line", leaks(1, first), leaks(1, second), "1 " + second, "1 " + first},
+		{"a line that has more, and one less", all(leaks(3, first), leaks(1, second)), all(leaks(1, first), leaks(3, second)),
+			"2 " + second, "2 " + first},
+		{"a build in which the line moved", leaks(2, first), leaks(2, rebuilt), "", ""},
+		{"more in another build", leaks(2, first), leaks(5, rebuilt), "3 " + rebuilt, ""},
+		{"records of many objects", more(10, first), more(12, first), "2 " + first, ""},
+		{"a record of as many objects", more(10, first), leaks(10, first), "", ""},
+		{"a bare address", leaks(1, "0xffffffffc0a01010"), leaks(2, "0xffffffffc0b02010"), "1 0xffffffffc0b02010", ""},
+		{"no owner", leaks(1), leaks(2), "1 ", ""},
+		{"one report was looked up", leaks(1, first), []Leak{{Backtrace: frames(first), Calls: []Call{{Frame: frames(first)[0], Kind: KindElided}}}}, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			describe := func(leaks []Leak) (s string) {
+				n := 0
+				for _, l := range leaks {
+					n += l.Objects()
+					l.Calls = nil
+					if o := l.Owner(); o.Call != nil {
+						s = o.Call.Frame.String()
+					}
+				}
+				if n == 0 {
+					return ""
+				}
+				return fmt.Sprint(n, " ", s)
+			}
+			added, gone := DiffPlaces(tt.before, tt.after)
+			if diff := cmp.Diff([]string{tt.added, tt.gone}, []string{describe(added), describe(gone)}); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			gone, added = DiffPlaces(tt.after, tt.before)
+			if diff := cmp.Diff([]string{tt.added, tt.gone}, []string{describe(added), describe(gone)}); diff != "" {
+				t.Errorf("backwards (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -38,7 +38,7 @@ func ExampleText() {
 	}
 	// Output:
 	// 2 leaks, 8192 bytes in all
-	//   2 leaks, 8192 bytes: myfunc [hello_kernel] at /usr/src/kmemleak/hello_kernel/hello.c:29
+	//   2 leaks, 8192 bytes: myfunc [hello_kernel] at /usr/src/kmemleak/hello_kernel/hello.c:29 ×1, :30 ×1
 	//     allocated by thread 663 ("test")
 	//       kmemleak_vmalloc+0x25/0x80
 	//       __vmalloc_node_range_noprof+0x691/0x730

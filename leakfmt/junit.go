@@ -130,20 +130,18 @@ func junitCases(leaks []kmemleak.Leak, o *Options) []junitCase {
 	groups := kmemleak.Groups(leaks)
 	shown := bound(len(groups), o.MaxGroups)
 	var cases []junitCase
-	o.ask(groups[:shown])
 	same := make(map[owner]int) // GitLab ignores a second test case of the same name
-	for _, g := range groups[:shown] {
+	for _, g := range o.groups(groups[:shown]) {
 		var b bytes.Buffer
 		p := newPrinter(&b, o)
-		calls := p.Symbolizer.Calls(g.Example)
-		p.group(g, calls)
+		p.group(&g)
 		p.legend()
 		p.out.Flush() // a buffer has no errors
-		own := ownerOf(calls)
+		own := ownerOf(g.calls)
 		one := owner{text(cmp.Or(own.module, "kernel")), text(cmp.Or(own.name, "owner not known"))}
 		same[one]++
 		cases = append(cases, junitCase{Class: one.module, Name: one.name, Failure: newProblem(
-			"leak", fmt.Sprintf("%s: %s", amount(g.Count, g.Bytes), ownerText(calls)), b.String(),
+			"leak", fmt.Sprintf("%s: %s", amount(g.Count, g.Bytes), g.text()), b.String(),
 		)})
 	}
 	for i := range cases {

@@ -79,13 +79,13 @@ func TestJUnit(t *testing.T) {
 		}},
 		{"leaks", leaks, &Options{Symbolizer: s}, []string{
 			"kmemleak: search passed",
-			"hello_kernel: myfunc 7a2b3f2db5b8094b failed: 2 leaks, 8192 bytes: myfunc" + source + ":29",
+			"hello_kernel: myfunc 7a2b3f2db5b8094b failed: 2 leaks, 8192 bytes: myfunc" + source + ":29 ×1, :30 ×1",
 			"hello_kernel: myfunc 204e79c54e2fb69d failed: 1 leak, 4096 bytes: myfunc" + source + ":31",
 			"hello_kernel: greet failed: 5 leaks, 320 bytes: greeting_alloc" + source + ":36, inlined into greet",
 		}},
 		{"leaks, and one could not look long enough", leaks, &Options{MaxGroups: 1, Err: kmemleak.ErrTruncated}, []string{
 			"kmemleak: search error: more leaks than the limit",
-			"hello_kernel: myfunc failed: 2 leaks, 8192 bytes: myfunc+0xa/0x20 [hello_kernel]",
+			"hello_kernel: myfunc failed: 2 leaks, 8192 bytes: myfunc+0xa/0x20 [hello_kernel] ×1, +0x14/0x20 ×1",
 			"kmemleak: other places failed: 6 leaks, 4416 bytes from 2 places more",
 		}},
 		{"owners", []kmemleak.Leak{{Size: 2}, {Size: 1, Backtrace: []kmemleak.Frame{{Func: "f.isra.0", Offset: 1, Size: 2}}}}, nil, []string{

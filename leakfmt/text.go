@@ -58,12 +58,11 @@ func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 // groups writes groups of leaks, as far as there may be as many.
 func (p *printer) groups(groups []kmemleak.Group, o *Options) error {
 	shown := bound(len(groups), p.MaxGroups)
-	o.ask(groups[:shown])
-	for _, g := range groups[:shown] {
+	for _, g := range p.groups(groups[:shown]) {
 		if p.Detail != Brief {
 			p.line(plain, "")
 		}
-		p.group(g, p.Symbolizer.Calls(g.Example))
+		p.group(&g)
 		if _, err := p.out.Write(nil); err != nil {
 			return err
 		}
@@ -79,17 +78,6 @@ func (p *printer) groups(groups []kmemleak.Group, o *Options) error {
 func Owner(l kmemleak.Leak, o *Options) string {
 	options := o.get()
 	return ownerText(options.Symbolizer.Calls(l))
-}
-
-// ask looks up the calls of groups before any is written: what one shows of where a
-// module lay, or of a file that does not fit, counts in the others.
-func (o *Options) ask(groups []kmemleak.Group) {
-	if o == nil || o.Symbolizer == nil || len(groups) < 2 {
-		return
-	}
-	for _, g := range groups {
-		o.Symbolizer.Calls(g.Example)
-	}
 }
 
 // headline returns the number of leaks, bytes and places.
@@ -175,11 +163,11 @@ func (p *printer) table(indent string, rows []row) {
 	}
 }
 
-// group writes the leaks of one place, with the calls of the first.
-func (p *printer) group(g kmemleak.Group, calls []kmemleak.Call) {
+// group writes the leaks of one place.
+func (p *printer) group(g *group) {
 	l := g.Example
-	p.line(bold, "  %s: %s", amount(g.Count, g.Bytes), ownerText(calls))
-	by, when := fmt.Sprintf("allocated by thread %d (%q)", l.PID, clip(l.Comm, maxText)), p.when(g)
+	p.line(bold, "  %s: %s", amount(g.Count, g.Bytes), g.text())
+	by, when := fmt.Sprintf("allocated by thread %d (%q)", l.PID, clip(l.Comm, maxText)), p.when(g.Group)
 	if l.Comm == "" && l.PID == 0 && l.Jiffies == 0 { // a damaged record
 		by, when = "allocated by a thread that is not known", "at a time that is not known either"
 	}
@@ -187,10 +175,10 @@ func (p *printer) group(g kmemleak.Group, calls []kmemleak.Call) {
 		p.line(plain, "    %s", by)
 	} else {
 		p.line(plain, "    %s, %s", by, when)
-		p.object(g)
-		p.source(calls)
+		p.object(g.Group)
+		p.source(g.calls)
 	}
-	p.backtrace(calls)
+	p.backtrace(g.calls)
 }
 
 // when returns when the leaks of a group were allocated.

@@ -21,8 +21,9 @@ var diff = command{
 	text: inputText + `
 
 Leaks are the same if they are of the same object; both reports must be of one
-boot. With -places they are the same if they are from the same place, across
-boots and builds of a kernel.
+boot. With -places, places are compared, across boots and builds of a kernel: a
+place that has more leaks than before has so many new ones, and so has a new
+line of a function whose code has not changed.
 
 ` + symbolsText,
 	define: func(flags *flag.FlagSet) action {
@@ -49,13 +50,13 @@ boots and builds of a kernel.
 			after, err2 := in.read(std, args[1:])
 			compare := kmemleak.Diff
 			if *places {
-				compare = diffPlaces
+				compare = kmemleak.DiffPlaces
 			}
 			added, gone := compare(before, after)
 			err = errors.Join(err1, err2)
 			if to.format.value == "text" && err == nil {
 				s, notLoaded := lookUp(ctx, std, s, added)
-				return len(added), errors.Join(notLoaded, to.to(std, func(w io.Writer) error { return writeDiff(w, added, gone, s) }))
+				return len(added), errors.Join(notLoaded, to.to(std, func(w io.Writer) error { return writeDiff(w, before, after, added, gone, s) }))
 			}
 			return to.report(ctx, std, added, err, leakfmt.Options{Symbolizer: s})
 		}
@@ -63,30 +64,29 @@ boots and builds of a kernel.
 }
 
 // writeDiff writes the differences as text for people.
-func writeDiff(w io.Writer, added, gone []kmemleak.Leak, s *kmemleak.Symbolizer) error {
+func writeDiff(w io.Writer, before, after, added, gone []kmemleak.Leak, s *kmemleak.Symbolizer) error {
 	if _, err := fmt.Fprintf(w, "%d new, %d gone\n", objects(added), objects(gone)); err != nil || len(added) == 0 {
 		return err
+	}
+	had, has := countPlaces(before), countPlaces(after)
+	for _, g := range kmemleak.Groups(added) {
+		if n := had[g.Fingerprint]; n > 0 {
+			owner := leakfmt.Owner(g.Example, &leakfmt.Options{Symbolizer: s})
+			if _, err := fmt.Fprintf(w, "known place, had %d, has %d: %s\n", n, has[g.Fingerprint], owner); err != nil {
+				return err
+			}
+		}
 	}
 	return leakfmt.Text(w, added, &leakfmt.Options{Symbolizer: s})
 }
 
-// diffPlaces is [kmemleak.Diff] by fingerprint.
-func diffPlaces(before, after []kmemleak.Leak) (added, gone []kmemleak.Leak) {
-	return without(after, before), without(before, after)
-}
-
-// without returns the leaks that are not from a place of the others.
-func without(leaks, others []kmemleak.Leak) (rest []kmemleak.Leak) {
-	places := make(map[string]bool)
-	for _, l := range others {
-		places[l.Fingerprint()] = true
+// countPlaces counts the objects of each place.
+func countPlaces(leaks []kmemleak.Leak) map[string]int {
+	n := make(map[string]int)
+	for _, g := range kmemleak.Groups(leaks) {
+		n[g.Fingerprint] = g.Count
 	}
-	for _, l := range leaks {
-		if !places[l.Fingerprint()] {
-			rest = append(rest, l)
-		}
-	}
-	return rest
+	return n
 }
 
 // objects counts those that leaks stand for.

@@ -101,6 +101,10 @@ func TestRun(t *testing.T) {
 	if err := os.WriteFile(first, []byte(strings.Join(strings.SplitAfter(asJSON, "\n")[:3], "")), 0o666); err != nil {
 		t.Fatal(err)
 	}
+	one := filepath.Join(t.TempDir(), "one.jsonl") // of two places the first leak
+	if lines := strings.SplitAfter(asJSON, "\n"); os.WriteFile(one, []byte(lines[0]+lines[3]), 0o666) != nil {
+		t.Fatal(one)
+	}
 	failed := `{"error":"find: kmemleak is switched off\u001b[31m"}` + "\n"
 	with := func(args ...string) []string {
 		return append([]string{args[0], "-release", "0", "-dir", helloDir, "-snapshot", modules}, args[1:]...)
@@ -158,6 +162,9 @@ func TestRun(t *testing.T) {
 		{"diff as JSON", with("diff", "-format", "json", first, "-"), text, 1, "diff.jsonl", ""},
 		{"diff backwards", with("diff", "-", first), text, 0, "0 new, 5 gone\n", ""},
 		{"diff of places", with("diff", "-places", first, "-"), text, 1, "diff-places.txt", ""},
+		{"diff of places that have more", with("diff", "-places", one, "-"), text, 1, "diff-places-more.txt", ""},
+		{"diff of places that have more, backwards", with("diff", "-places", "-", one), text, 0, "0 new, 6 gone\n", ""},
+		{"diff of places that have more, for CI", with("diff", "-places", "-format", "junit", one, "-"), text, 1, "diff-places-more.xml", ""},
 		{"diff of other places", with("diff", "-places", "-", "../../testdata/reports/hello_kernel-6.1-x86_64.txt"), text, 0, "0 new, 0 gone\n", ""},
 		{"diff with nothing", with("diff", first, "-"), "", 2, "", "kmemleak diff: standard input: " + noReport},
 		{"diff with no leaks", with("diff", "-empty", first, "-"), "", 0, "0 new, 3 gone\n", ""},
