@@ -11,15 +11,15 @@ import (
 )
 
 // tests writes the groups of leaks, below the tests that they are of if these are known.
-func (p *printer) tests(leaks []kmemleak.Leak, groups []kmemleak.Group, o *Options) error {
+func (p *printer) tests(leaks []kmemleak.Leak, groups []kmemleak.Group) error {
 	if p.Windows == nil {
-		return p.groups(groups, o)
+		return p.places(groups)
 	}
 	for _, t := range leakwindow.Assign(leaks, p.Windows) {
 		groups := kmemleak.Groups(t.Leaks)
 		p.line(plain, "")
 		p.line(bold, "%s: %s", text(t.String()), headline(t.Leaks, len(groups)))
-		if err := p.groups(groups, o); err != nil {
+		if err := p.places(groups); err != nil {
 			return err
 		}
 	}
@@ -53,7 +53,7 @@ func (o *Options) textOf(leaks []kmemleak.Leak) string {
 	options := *o
 	options.Color = Never
 	p := newPrinter(&b, &options)
-	_ = p.groups(kmemleak.Groups(leaks), &options) // a buffer has no errors
+	_ = p.places(kmemleak.Groups(leaks)) // a buffer has no errors
 	p.legend()
 	p.out.Flush()
 	return b.String()

@@ -48,15 +48,15 @@ func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	for _, doubt := range p.Doubts {
 		p.line(plain, "  not sure: %s", errorText(doubt))
 	}
-	if err := p.tests(leaks, groups, o); err != nil {
+	if err := p.tests(leaks, groups); err != nil {
 		return err
 	}
 	p.legend()
 	return p.out.Flush()
 }
 
-// groups writes groups of leaks, as far as there may be as many.
-func (p *printer) groups(groups []kmemleak.Group, o *Options) error {
+// places writes groups of leaks, as many as may be shown.
+func (p *printer) places(groups []kmemleak.Group) error {
 	shown := bound(len(groups), p.MaxGroups)
 	for _, g := range p.groups(groups[:shown]) {
 		if p.Detail != Brief {
