@@ -36,7 +36,8 @@ node_exporter:
 		var from symbols
 		at.define(flags)
 		format := choice{"text", []string{"text", "json"}}
-		interval := flags.Duration("interval", time.Minute, "begin each round this `time` after the end of the last one")
+		interval := seconds(time.Minute)
+		flags.Var(&interval, "interval", "begin each round this `time` after the end of the last one")
 		textfile := flags.String("textfile", "", "write OpenMetrics to this `file`, which is replaced as a whole after each round")
 		flags.Var(&format, "format", format.usage())
 		from.define(flags)
@@ -55,7 +56,7 @@ node_exporter:
 			ctx, stop := untilInterrupted(ctx)
 			defer stop()
 			w := watcher{std: std, host: h, from: from, text: format.value == "text", textfile: *textfile, doubts: make(map[string]bool)}
-			return w.run(ctx, *interval)
+			return w.run(ctx, time.Duration(interval))
 		}
 	},
 }

@@ -70,7 +70,7 @@ all_boots() {
 	boot "$kernel" recall .
 	boot "$kernel" kmemleak=off ". ./kmemleaktest ./cmd/... ./examples/watch" kmemleak=off
 	boot "$kernel" lockdown=integrity . lockdown=integrity
-	boot "$kernel" expendable .
+	boot "$kernel" expendable ". ./cmd/kmemleak"
 	boot "$kernel" disabled-meanwhile .
 	for test in $(go test -list '^TestIntegration' . ./kmemleaktest ./cmd/... ./examples/... | grep '^TestIntegration'); do
 		# The shell of the other machine is busybox, of the host's architecture.
