@@ -164,7 +164,7 @@ func TestIntegrationCommandLeak(t *testing.T) {
 		if line, _, _ := strings.Cut(got.Out, "\n"); json.Unmarshal([]byte(line), &l) != nil || got.Status != 1 {
 			return fmt.Sprintf("%+v", got)
 		}
-		if got := find(append([]string{"-leak", l.Fingerprint}, lose("other", 3)...)...); got.Status != 0 || got.Out != "" || !strings.Contains(got.Err, "not the leak that -leak asks for, or suppressed: ") {
+		if got := find(append([]string{"-leak", l.Fingerprint}, lose("other", 3)...)...); got.Status != 0 || got.Out != "" || !strings.Contains(got.Err, "not the leak that -leak asks for: ") {
 			return fmt.Sprintf("another leak is taken for it: %+v", got)
 		}
 		if got := find(append([]string{"-leak", l.Fingerprint}, lose("leak", 1)...)...); got.Status != 1 || ofLeaky(t, got.Out) != 1 {

@@ -70,7 +70,7 @@ all_boots() {
 	boot "$kernel" recall .
 	boot "$kernel" kmemleak=off ". ./kmemleaktest ./cmd/... ./examples/watch" kmemleak=off
 	boot "$kernel" lockdown=integrity . lockdown=integrity
-	boot "$kernel" expendable .
+	boot "$kernel" expendable ". ./cmd/kmemleak"
 	boot "$kernel" disabled-meanwhile .
 	for test in $(go test -list '^TestIntegration' . ./kmemleaktest ./cmd/... ./examples/... | grep '^TestIntegration'); do
 		# The shell of the other machine is busybox, of the host's architecture.
@@ -79,6 +79,7 @@ all_boots() {
 	done
 	tensteps "$kernel"
 	[ "$kernel" != 6.12-x86_64 ] || { echo "=== docs/getting-started.md" && internal/readme/started.sh "$("$kernels" kernel "$kernel")"; }
+	[ "$kernel" != 6.12-x86_64 ] || internal/kernels/bisect.sh "$kernel"
 	KMEMLEAK_REPORT=$capture/hello_kernel-$kernel.txt KMEMLEAK_IMAGE=$("$kernels" kernel "$kernel") go test -count=1 -run '^TestImage$' .
 }
 
