@@ -31,7 +31,8 @@ type action func(ctx context.Context, std stdio, args []string) (leaks int, err 
 // commands returns the table, in the order in which it is shown.
 func commands() []command {
 	return []command{
-		find, mark, scan, reportCommand, clearCommand, watch,
+		status, find, mark, watch,
+		scan, reportCommand, clearCommand, dump, stack, auto, off,
 		symbolize, explain, diff, pprof,
 		snapshot, help(), completion(), version,
 	}

@@ -48,6 +48,12 @@ func isBool(f *flag.Flag) bool {
 	return ok && b.IsBoolFlag()
 }
 
+// moduleWords is what the shell runs for the names of modules.
+const moduleWords = "$(cut -d' ' -f1 /proc/modules 2>/dev/null)"
+
+// ofModules reports whether a flag takes the name of a module that is loaded.
+func ofModules(f *flag.Flag) bool { return f.Name == "module" }
+
 // writeBash writes a function that completes commands, flags and their values, and
 // leaves file names to the shell.
 func writeBash(w io.Writer) {
@@ -55,7 +61,9 @@ func writeBash(w io.Writer) {
 	local cur=${COMP_WORDS[COMP_CWORD]} list=
 	COMPREPLY=()
 	[[ " ${COMP_WORDS[*]:0:$COMP_CWORD} " == *' -- '* ]] && return
-	case "$COMP_CWORD ${COMP_WORDS[1]} ${COMP_WORDS[COMP_CWORD-1]}" in
+	local last=${COMP_WORDS[COMP_CWORD-1]}
+	[[ $last == --* ]] && last=${last#-}
+	case "$COMP_CWORD ${COMP_WORDS[1]} $last" in
 	'1 '*) list='%s' ;;
 `, strings.Join(commandNames(), " "))
 	for _, c := range commands() {
@@ -64,6 +72,8 @@ func writeBash(w io.Writer) {
 			names = append(names, "-"+f.Name)
 			if values := flagValues(f); values != nil {
 				fmt.Fprintf(w, "\t*' %s -%s') list='%s' ;;\n", c.name, f.Name, strings.Join(values, " "))
+			} else if ofModules(f) {
+				fmt.Fprintf(w, "\t*' %s -%s') list=\"%s\" ;;\n", c.name, f.Name, moduleWords)
 			} else if !isBool(f) {
 				fmt.Fprintf(w, "\t*' %s -%s') return ;;\n", c.name, f.Name)
 			}
@@ -74,8 +84,11 @@ func writeBash(w io.Writer) {
 			fmt.Fprintf(w, "\t*' %s '*) [[ $cur == -* ]] && list='%s' ;;\n", c.name, strings.Join(names, " "))
 		}
 	}
+	// Flags have one dash in the list, and may be typed with two.
 	fmt.Fprint(w, `	esac
-	COMPREPLY=($(compgen -W "$list" -- "$cur"))
+	local dash=
+	[[ $cur == --* ]] && dash=- cur=${cur#-}
+	COMPREPLY=($(compgen -P "$dash" -W "$list" -- "$cur"))
 }
 complete -o default -F _kmemleak kmemleak
 `)
@@ -99,10 +112,12 @@ func writeFish(w io.Writer) {
 			value := " -r"
 			if values := flagValues(f); values != nil {
 				value = " -x -a " + fishQuote(strings.Join(values, " "))
+			} else if ofModules(f) {
+				value = " -x -a '(cut -d\" \" -f1 /proc/modules 2>/dev/null)'"
 			} else if isBool(f) {
 				value = ""
 			}
-			fmt.Fprintf(w, "complete -c kmemleak -n %s -o %s%s -d %s\n", here, f.Name, value, fishQuote(usage))
+			fmt.Fprintf(w, "complete -c kmemleak -n %s -o %s -l %s%s -d %s\n", here, f.Name, f.Name, value, fishQuote(usage))
 		}
 	}
 }

@@ -25,6 +25,8 @@ var completions = []struct {
 	{"watch -format ", []string{"json", "text"}},
 	{"find -format junit -b", []string{"-baseline"}},
 	{"diff -p", []string{"-places"}},
+	{"symbolize --f", []string{"--format"}},
+	{"symbolize --format j", []string{"json", "junit"}},
 	{"help com", []string{"completion"}},
 	{"completion z", []string{"zsh"}},
 }

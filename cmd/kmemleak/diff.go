@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/leakfmt"
@@ -47,12 +48,20 @@ boots and builds of a kernel.
 			defer s.Close()
 			before, err1 := in.read(std, args[:1])
 			after, err2 := in.read(std, args[1:])
+			err = errors.Join(err1, err2)
+			if len(to.known.list) > 0 { // with the names that lines of code have
+				_, _ = lookUp(ctx, std, s, slices.Concat(before, after))
+				was := suppressions{list: to.known.list}
+				before = was.filter(before, s, err)
+				after = to.known.filter(after, s, err)
+				defer func(k suppressions) { k.tell(std.err, "diff") }(to.known)
+				to.known = suppressions{}
+			}
 			compare := kmemleak.Diff
 			if *places {
 				compare = diffPlaces
 			}
 			added, gone := compare(before, after)
-			err = errors.Join(err1, err2)
 			if to.format.value == "text" && err == nil {
 				s, notLoaded := lookUp(ctx, std, s, added)
 				return len(added), errors.Join(notLoaded, to.to(std, func(w io.Writer) error { return writeDiff(w, added, gone, s) }))

@@ -48,9 +48,13 @@ known, and explains the marks at the end.
 		from.defineElsewhere(flags)
 		in.define(flags)
 		to.defineFile(flags)
+		to.known.define(flags)
 		return func(ctx context.Context, std stdio, args []string) (int, error) {
 			if *hz < 0 || *hz > maxHZ {
 				return 0, usageError{fmt.Sprintf("-hz %d: no kernel has that", *hz)}
+			}
+			if err := to.known.load(); err != nil {
+				return 0, err
 			}
 			s, err := from.symbolizer(std)
 			if err != nil {
@@ -92,6 +96,8 @@ known, and explains the marks at the end.
 			options.Err = err
 			var notLoaded error
 			options.Symbolizer, notLoaded = lookUp(ctx, std, s, leaks)
+			leaks = to.known.filter(leaks, options.Symbolizer, err)
+			defer to.known.tell(std.err, "explain")
 			return len(leaks), errors.Join(err, notLoaded, to.to(std, func(w io.Writer) error {
 				err := leakfmt.Text(w, leaks, &options)
 				if *live && err == nil {

@@ -75,15 +75,15 @@ where run boots a build and loads what leaks:
 
 // search is a find with its flags.
 type search struct {
-	at                        target
-	moments                   moments
-	from                      symbols
-	to                        output
-	modules                   list
-	suppress, baseline, proof string
-	leak                      string
-	scans                     int
-	thorough                  bool
+	at              target
+	moments         moments
+	from            symbols
+	to              output
+	modules         list
+	baseline, proof string
+	leak            string
+	scans           int
+	thorough        bool
 }
 
 func (s *search) define(flags *flag.FlagSet) {
@@ -93,7 +93,6 @@ func (s *search) define(flags *flag.FlagSet) {
 	s.to.define(flags)
 	flags.Var(&s.modules, "module", "find only the leaks of this `module` and of unknown owners (repeatable)")
 	flags.StringVar(&s.leak, "leak", "", "find only this leak: its `fingerprint`, as in every format")
-	flags.StringVar(&s.suppress, "suppress", "", "leave out the leaks that match this `file` of suppressions")
 	flags.StringVar(&s.baseline, "baseline", "", "leave out the leaks in this `file`, found earlier on the same boot")
 	flags.IntVar(&s.scans, "scans", 0, "make so many `scans`; less than 4 take less time on big machines, and may miss leaks, which is said then")
 	flags.BoolVar(&s.thorough, "thorough", false, "look for 10 s at least, and name what only kernel stacks point to")
@@ -167,9 +166,12 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 		}
 	}
 	if s.leak != "" && found.Ignored > 0 {
-		fmt.Fprintf(std.err, "kmemleak find: not the leak that -leak asks for, or suppressed: %d\n", found.Ignored)
+		fmt.Fprintf(std.err, "kmemleak find: not the leak that -leak asks for: %d\n", found.Ignored)
 	}
 	for _, g := range kmemleak.Groups(found.Suspects) {
+		if rest, _ := s.to.known.list.Filter([]kmemleak.Leak{g.Example}, time.Now()); len(rest) == 0 {
+			continue
+		}
 		fmt.Fprintf(std.err, "kmemleak find: suspect, not counted: %d bytes in %d objects that only kernel stacks point to, of %s\n",
 			g.Bytes, g.Count, leakfmt.Owner(g.Example, &leakfmt.Options{Symbolizer: symbolizer}))
 	}
@@ -179,6 +181,7 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 	}
 	noteModules(std, found.Leaks, noModules)
 	n, err := s.to.report(ctx, std, found.Leaks, err, leakfmt.Options{Symbolizer: symbolizer, Doubts: found.Doubts, Time: time.Now(), Clock: h.clock(ctx), Windows: windows})
+	s.to.known.tell(std.err, "find")
 	switch {
 	case failed == nil:
 	case err == nil && n == 0:
@@ -198,10 +201,6 @@ func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []
 	}
 	if len(s.modules) > 0 {
 		options = append(options, kmemleak.InModule(s.modules...), kmemleak.WithSymbolizer(symbolizer))
-	}
-	if s.suppress != "" {
-		// A frame that the kernel has lost has a name only with the files.
-		options = append(options, kmemleak.WithSymbolizer(symbolizer), kmemleak.SuppressFile(s.suppress))
 	}
 	if s.baseline != "" {
 		known := input{empty: true}

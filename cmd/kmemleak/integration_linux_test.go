@@ -41,14 +41,7 @@ func TestMain(m *testing.M) {
 func loadLeaky(t *testing.T) (lose func(parameter string, n int) []string) {
 	t.Helper()
 	need.Kernel(t, "")
-	file, err := os.Open(modulePath)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if err := unix.FinitModule(int(file.Fd()), "", 0); err != nil {
-		t.Fatal(err)
-	}
+	load(t, modulePath)
 	t.Cleanup(func() {
 		if err := unix.DeleteModule("leaky", 0); err != nil {
 			t.Error(err)
@@ -61,6 +54,19 @@ func loadLeaky(t *testing.T) (lose func(parameter string, n int) []string) {
 	return func(parameter string, n int) []string {
 		t.Setenv("KMEMLEAK_WRITE", fmt.Sprintf("/sys/module/leaky/parameters/%s %d", parameter, n))
 		return []string{"--", self}
+	}
+}
+
+// load loads a module.
+func load(t *testing.T, name string) {
+	t.Helper()
+	file, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := unix.FinitModule(int(file.Fd()), "", 0); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -240,6 +246,7 @@ func TestIntegrationCommandOff(t *testing.T) {
 	need.Kernel(t, "kmemleak=off")
 	for _, args := range [][]string{
 		{"find"}, {"find", "--", "/proc/self/exe"}, {"find", "-format", "json"}, {"scan"}, {"scan", "-n", "0"}, {"clear"}, {"watch"}, {"explain", "-live"},
+		{"report"}, {"mark"},
 	} {
 		got := runWith(t, "", args...)
 		if got.Status != statusError || !strings.Contains(got.Err, "kmemleak=off on the kernel command line") || strings.Contains(got.Out, "no leaks") {

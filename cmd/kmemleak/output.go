@@ -22,6 +22,7 @@ import (
 type output struct {
 	format choice
 	file   string
+	known  suppressions
 }
 
 // formats are the formats of the packages leakfmt and leakprof.
@@ -37,6 +38,7 @@ func (o *output) define(flags *flag.FlagSet) {
 	o.format = choice{"text", []string{"text", "json", "junit", "ktap", "openmetrics", "pprof"}}
 	flags.Var(&o.format, "format", o.format.usage())
 	defineStatus(flags)
+	o.known.define(flags)
 	o.defineFile(flags)
 }
 
@@ -50,18 +52,20 @@ func (o *output) report(ctx context.Context, std stdio, leaks []kmemleak.Leak, e
 	options.Err = err
 	s, notLoaded := lookUp(ctx, std, options.Symbolizer, leaks)
 	options.Symbolizer = s
+	leaks = o.known.filter(leaks, s, err)
 	return len(leaks), errors.Join(err, notLoaded, o.write(std, leaks, &options))
 }
 
 // says reports whether what is written says what could not be made sure of, to a person.
 func (o *output) says() bool { return o.format.value == "text" && o.file == "" }
 
-// check returns an error if a format for programs would be shown to a person.
+// check returns an error if what the flags ask for cannot be had: a format for programs
+// would be shown to a person, or a file is not there.
 func (o *output) check(std stdio) error {
 	if o.format.value == "pprof" && o.file == "" && terminal.Is(std.out) {
 		return usageError{"a profile is not for terminals (try: -o leaks.pb.gz)"}
 	}
-	return nil
+	return o.known.load()
 }
 
 // write writes leaks. If the search could not take place and there are no leaks, that

@@ -46,6 +46,7 @@ kmemleak cannot be used, since then nothing means nothing.
 			defer h.close()
 			leaks, err := scanAndRead(ctx, std, &h.Detector, 0)
 			h.useLoaded(std, s, leaks)
+			defer to.known.tell(std.err, "report")
 			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: h.clock(ctx)})
 		}
 	},

@@ -50,6 +50,7 @@ referenced after all.
 			defer h.close()
 			leaks, err := scanAndRead(ctx, std, &h.Detector, *n)
 			h.useLoaded(std, s, leaks)
+			defer to.known.tell(std.err, "scan")
 			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: h.clock(ctx)})
 		}
 	},

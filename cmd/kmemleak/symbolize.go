@@ -41,11 +41,12 @@ a second.
 				return 0, err
 			}
 			defer s.Close()
+			defer to.known.tell(std.err, "symbolize")
 			if (len(args) == 0 || len(args) == 1 && args[0] == "-") && to.file == "" && (to.format.value == "text" || to.format.value == "json") {
 				n := 0
 				err := in.readLive(std, func(leaks []kmemleak.Leak, err error) error {
-					n += len(leaks)
-					_, err = to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s})
+					more, err := to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s})
+					n += more
 					return err
 				})
 				return n, err

@@ -14,6 +14,7 @@ type topic struct {
 var topics = []topic{
 	{"machines", "how to look at other machines, with -via and -serial", targetText},
 	{"statuses", "exit statuses for git bisect and kselftest, with -status", conventionText},
+	{"suppressions", "the file of leaks that are known, for -suppress", suppressionsText},
 	{"windows", "which test leaked, with mark, -since and -windows", momentsText},
 }
 

@@ -34,14 +34,21 @@ node_exporter:
 	define: func(flags *flag.FlagSet) action {
 		var at target
 		var from symbols
+		var known suppressions
+		known.define(flags)
+		defineStatus(flags)
 		at.define(flags)
 		format := choice{"text", []string{"text", "json"}}
-		interval := flags.Duration("interval", time.Minute, "begin each round this `time` after the end of the last one")
+		interval := seconds(time.Minute)
+		flags.Var(&interval, "interval", "begin each round this `time` after the end of the last one")
 		textfile := flags.String("textfile", "", "write OpenMetrics to this `file`, which is replaced as a whole after each round")
 		flags.Var(&format, "format", format.usage())
 		from.define(flags)
 		return func(ctx context.Context, std stdio, args []string) (int, error) {
 			if err := noArguments(args); err != nil {
+				return 0, err
+			}
+			if err := known.load(); err != nil {
 				return 0, err
 			}
 			if _, err := from.symbolizer(std); err != nil { // report it at once
@@ -54,8 +61,9 @@ node_exporter:
 			defer h.close()
 			ctx, stop := untilInterrupted(ctx)
 			defer stop()
-			w := watcher{std: std, host: h, from: from, text: format.value == "text", textfile: *textfile, doubts: make(map[string]bool)}
-			return w.run(ctx, *interval)
+			w := watcher{std: std, known: known, host: h, from: from, text: format.value == "text", textfile: *textfile, doubts: make(map[string]bool)}
+			defer func() { w.known.tell(std.err, "watch") }()
+			return w.run(ctx, time.Duration(interval))
 		}
 	},
 }
@@ -67,6 +75,7 @@ type watcher struct {
 	text     bool
 	textfile string
 	host     *host
+	known    suppressions
 
 	seen   []kmemleak.Leak
 	doubts map[string]bool // those that were said
@@ -135,9 +144,10 @@ func (w *watcher) round(ctx context.Context) error {
 	w.host.useLoaded(w.std, s, leaks)
 	options := &leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: w.host.clock(ctx)}
 
+	options.Symbolizer, _ = lookUp(ctx, w.std, s, leaks) // a signal that ends it ends the program, too
+	leaks = w.known.filter(leaks, options.Symbolizer, err)
 	added, _ := kmemleak.Diff(w.seen, leaks)
 	w.seen = append(w.seen, added...)
-	options.Symbolizer, _ = lookUp(ctx, w.std, s, leaks) // a signal that ends it ends the program, too
 	var failed error
 	switch {
 	case !w.text: // for programs, this failure is part of the output

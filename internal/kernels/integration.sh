@@ -39,6 +39,7 @@ boot_once() {
 	[ "$boot" != find ] || processors=4 # more per-CPU memory and idle stacks with stale values
 	[ ! -e "testdata/modules/leaky/$kernel" ] ||
 		files=(-file "$PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko" -file /bin/busybox=/bin/busybox \
+			-file "$PWD/testdata/modules/hello_kernel/$kernel/hello-kernel.ko=/hello-kernel.ko" \
 			-file "$PWD/bin/kmemleak-$goarch=/bin/kmemleak")
 	echo "=== ${boot:-(nothing special)}"
 	# shellcheck disable=SC2086 # PACKAGES are words
@@ -70,7 +71,7 @@ all_boots() {
 	boot "$kernel" recall .
 	boot "$kernel" kmemleak=off ". ./kmemleaktest ./cmd/... ./examples/watch ./examples/ci" kmemleak=off
 	boot "$kernel" lockdown=integrity . lockdown=integrity
-	boot "$kernel" expendable .
+	boot "$kernel" expendable ". ./cmd/kmemleak"
 	boot "$kernel" disabled-meanwhile .
 	for test in $(go test -list '^TestIntegration' . ./kmemleaktest ./cmd/... ./examples/... | grep '^TestIntegration'); do
 		# Their shell is busybox, of the host's architecture.

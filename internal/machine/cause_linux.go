@@ -5,9 +5,7 @@ package machine
 
 import (
 	"bufio"
-	"compress/gzip"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -36,7 +34,7 @@ func missing(path string) error {
 
 // forbidden adds who may open the control file to the error of opening it.
 func forbidden(err error) error {
-	return forbiddenCause(os.DirFS("/"), err)
+	return forbiddenCause(os.DirFS("/"), kernelRelease(), err)
 }
 
 func kernelRelease() string {
@@ -76,13 +74,8 @@ func lastIndex(words []string, word string) int {
 }
 
 func missingCause(root fs.FS, release, file string) error {
-	config, source := kernelConfig(root, release)
-	has := hasKmemleak(root)
-	switch {
-	case config != nil && config["CONFIG_DEBUG_KMEMLEAK"] != "y":
-		return fmt.Errorf("%w: the running kernel %s was built without CONFIG_DEBUG_KMEMLEAK, says %s", ErrUnavailable, release, source)
-	case config == nil && !has:
-		return fmt.Errorf("%w: the running kernel %s was built without CONFIG_DEBUG_KMEMLEAK, /proc/kallsyms has no kmemleak_init", ErrUnavailable, release)
+	if err := notBuilt(root, release); err != nil {
+		return err
 	}
 	filesystems, _ := fs.ReadFile(root, "proc/filesystems")
 	switch {
@@ -98,12 +91,28 @@ func missingCause(root fs.FS, release, file string) error {
 		&fs.PathError{Op: "open", Path: file, Err: unix.ENOENT})
 }
 
+// notBuilt returns an error if the kernel has no kmemleak, as far as can be seen.
+func notBuilt(root fs.FS, release string) error {
+	config, source := kernelConfig(root, release)
+	switch {
+	case config != nil && config["CONFIG_DEBUG_KMEMLEAK"] != "y":
+	case config == nil && !hasKmemleak(root):
+		source = "/proc/kallsyms, which has no kmemleak_init"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%w: the running kernel %s was built without CONFIG_DEBUG_KMEMLEAK, says %s (boot one with CONFIG_DEBUG_KMEMLEAK=y: Fedora's kernel-debug, or one that you build)", ErrUnavailable, release, source)
+}
+
 func isDebugfs(dir string) bool {
 	var s unix.Statfs_t
 	return unix.Statfs(dir, &s) == nil && s.Type == unix.DEBUGFS_MAGIC
 }
 
-func forbiddenCause(root fs.FS, err error) error {
+func forbiddenCause(root fs.FS, release string, err error) error {
+	if none := notBuilt(root, release); none != nil {
+		return none // which root could not change
+	}
 	state, _ := fs.ReadFile(root, "sys/kernel/security/lockdown")
 	for _, mode := range []string{"integrity", "confidentiality"} {
 		if strings.Contains(string(state), "["+mode+"]") {
@@ -131,38 +140,4 @@ func hasKmemleak(root fs.FS) bool {
 		}
 	}
 	return false
-}
-
-// kernelConfig returns the options that are set in the running kernel's
-// configuration, and where it was found: nil and "" if nowhere.
-func kernelConfig(root fs.FS, release string) (config map[string]string, source string) {
-	for _, name := range []string{"proc/config.gz", "boot/config-" + release, "lib/modules/" + release + "/config"} {
-		file, err := root.Open(name)
-		if err != nil {
-			continue
-		}
-		var r io.Reader = file
-		if path.Ext(name) == ".gz" {
-			r, err = gzip.NewReader(file)
-		}
-		if err == nil {
-			config, err = parseConfig(r)
-		}
-		file.Close()
-		if err == nil {
-			return config, "/" + name
-		}
-	}
-	return nil, ""
-}
-
-func parseConfig(r io.Reader) (map[string]string, error) {
-	config := make(map[string]string)
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		if name, value, ok := strings.Cut(lines.Text(), "="); ok && strings.HasPrefix(name, "CONFIG_") {
-			config[name] = value
-		}
-	}
-	return config, lines.Err()
 }

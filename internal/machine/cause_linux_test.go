@@ -51,7 +51,7 @@ func TestMissingCause(t *testing.T) {
 		{"boot config", root("boot/config-6.1", "CONFIG_SMP=y\n"), "",
 			ErrUnavailable, "without CONFIG_DEBUG_KMEMLEAK, says /boot/config-6.1"},
 		{"damaged config.gz, symbols", root("proc/config.gz", "\x1f\x8bnot gzip", "proc/kallsyms", "0000 T _text\n"), "",
-			ErrUnavailable, "/proc/kallsyms has no kmemleak_init"},
+			ErrUnavailable, "/proc/kallsyms, which has no kmemleak_init"},
 		{"not mounted", root("proc/config.gz", string(packed(t, "CONFIG_DEBUG_KMEMLEAK=y\n")), "proc/filesystems", withDebugfs), "",
 			ErrUnavailable, "debugfs is not mounted"},
 		{"not mounted, no config", root("sys/module/kmemleak/parameters/verbose", "N\n", "proc/filesystems", withDebugfs), "",
@@ -109,9 +109,13 @@ func TestForbiddenCause(t *testing.T) {
 		{"not locked down", root("sys/kernel/security/lockdown", "[none] integrity confidentiality\n"), unix.EACCES, "root only"},
 		{"no lockdown", root(), unix.EACCES, "root only"},
 	}
+	none := forbiddenCause(root("boot/config-6.1", "CONFIG_SMP=y\n"), "6.1", fs.ErrPermission)
+	if !errors.Is(none, ErrUnavailable) || errors.Is(none, fs.ErrPermission) {
+		t.Errorf("root is asked for where nobody can look: %v", none)
+	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			err := forbiddenCause(tt.root, &fs.PathError{Op: "open", Path: "kmemleak", Err: tt.errno})
+			err := forbiddenCause(tt.root, "6.1", &fs.PathError{Op: "open", Path: "kmemleak", Err: tt.errno})
 			if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %q, want %q in a permission error", err, tt.want)
 			}

@@ -34,6 +34,10 @@ func (local) Setting(_ context.Context, name string) (string, error) {
 
 func (local) Modules(context.Context) (fs.FS, error) { return os.DirFS("/"), nil }
 
+func (local) config(context.Context) (map[string]string, string) {
+	return kernelConfig(os.DirFS("/"), kernelRelease())
+}
+
 func (local) Barrier(context.Context) {
 	if file, err := os.OpenFile(rcuBarrier, os.O_WRONLY, 0); err == nil {
 		_, _ = file.WriteString("1")

@@ -1,0 +1,61 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package leakstatus
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/kerneltest"
+)
+
+// What others do meanwhile is seen, and nothing is changed.
+func TestLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kerneltest.New(t)
+		now, err := k.Detector().Jiffies()
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.Alloc(kmemleak.Leak{Size: 32, Jiffies: now - 10*kerneltest.HZ})
+		for range 2 {
+			if err := k.Write("scan", "cron"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		k.SetMinUnrefScans(2)
+		go func() {
+			time.Sleep(500 * time.Millisecond)
+			k.Write("stack=on", "cron")
+		}()
+		release := k.HoldLock()
+		defer release()
+		before := len(k.Commands())
+		s := Look(t.Context(), k.Detector(), time.Second)
+		if s.Problem != nil || s.Reported != 1 || s.Bytes != 32 || !s.Searching || len(s.Writers) != 1 {
+			t.Errorf("%+v", s)
+		}
+		settings := make(map[string]string)
+		for _, setting := range s.Settings {
+			settings[setting.Name] = setting.Value
+		}
+		if diff := cmp.Diff(map[string]string{"automatic scan": "off", "stack scan": "not known", "min_unref_scans": "2"}, settings); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		for _, c := range k.Commands()[before:] {
+			if c != "?" && c != "stack=on" {
+				t.Errorf("gave the command %q", c)
+			}
+		}
+		k.Fail(kerneltest.Probe, kmemleak.ErrDisabled)
+		if s := Look(t.Context(), k.Detector(), time.Second); !errors.Is(s.Problem, kmemleak.ErrDisabled) {
+			t.Errorf("problem %v", s.Problem)
+		}
+	})
+}
