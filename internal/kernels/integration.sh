@@ -38,8 +38,9 @@ boot_once() {
 	image=$("$kernels" kernel "$kernel")/image || return
 	[ "$boot" != find ] || processors=4 # more per-CPU memory and idle stacks with stale values
 	[ ! -e "testdata/modules/leaky/$kernel" ] ||
-		files=(-file "$PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko" -file /bin/busybox=/bin/busybox
-			-file "$PWD/testdata/modules/hello_kernel/$kernel/hello-kernel.ko=/hello-kernel.ko")
+		files=(-file "$PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko" -file /bin/busybox=/bin/busybox \
+			-file "$PWD/testdata/modules/hello_kernel/$kernel/hello-kernel.ko=/hello-kernel.ko" \
+			-file "$PWD/bin/kmemleak-$goarch=/bin/kmemleak")
 	echo "=== ${boot:-(nothing special)}"
 	# shellcheck disable=SC2086 # PACKAGES are words
 	CGO_ENABLED=0 GOARCH=$goarch go test -p 1 -count=1 -v -timeout 25m -run '^TestIntegration' \
@@ -68,13 +69,13 @@ all_boots() {
 	# One kernel after the other: it takes all that the processors can do.
 	(flock 9 && boot "$kernel" many .) 9>"$logs/many"
 	boot "$kernel" recall .
-	boot "$kernel" kmemleak=off ". ./kmemleaktest ./cmd/... ./examples/watch" kmemleak=off
+	boot "$kernel" kmemleak=off ". ./kmemleaktest ./cmd/... ./examples/watch ./examples/ci" kmemleak=off
 	boot "$kernel" lockdown=integrity . lockdown=integrity
 	boot "$kernel" expendable ". ./cmd/kmemleak"
 	boot "$kernel" disabled-meanwhile .
 	for test in $(go test -list '^TestIntegration' . ./kmemleaktest ./cmd/... ./examples/... | grep '^TestIntegration'); do
-		# The shell of the other machine is busybox, of the host's architecture.
-		[[ $kernel != *-x86_64 && $test == TestIntegrationRemote* ]] ||
+		# Their shell is busybox, of the host's architecture.
+		[[ $kernel != *-x86_64 && $test == TestIntegration@(Remote|Shell)* ]] ||
 			grep -q -- "^--- PASS: $test " "$logs/$kernel" "$logs/debian-x86_64" || { echo "$test did not run" >&2; return 1; }
 	done
 	tensteps "$kernel"
@@ -90,6 +91,7 @@ fi
 (cd internal/vmexec && go build -o ../../bin/vmexec .)
 for goarch in amd64 386 arm64; do
 	(cd internal/vmexec && CGO_ENABLED=0 GOARCH=$goarch go build -o "../../bin/init-$goarch" ./init)
+	CGO_ENABLED=0 GOARCH=$goarch go build -tags nonet -o "bin/kmemleak-$goarch" ./cmd/kmemleak # as for an initramfs
 done
 for kernel in "${ours[@]}"; do
 	"$kernels" kernel "$kernel" >/dev/null
