@@ -32,7 +32,7 @@ type action func(ctx context.Context, std stdio, args []string) (leaks int, err 
 func commands() []command {
 	return []command{
 		find, scan, clearCommand, watch,
-		symbolize, explain, diff, pprof,
+		symbolize, explain, reportCommand, refs, diff, pprof,
 		snapshot, help(), completion(), version,
 	}
 }

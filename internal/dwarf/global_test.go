@@ -38,9 +38,9 @@ func TestVariable(t *testing.T) {
 					if variable == "held_here" {
 						continue // at the start of a section of its own
 					}
-					at, ok := l.VariableAt(g.Addr + 4)
+					at, ok := l.VariableAt(g.Addr + 2)
 					if !ok || at.Name != variable {
-						t.Errorf("at %#x: %+v, want %s", g.Addr+4, at, variable)
+						t.Errorf("at %#x: %+v, want %s", g.Addr+2, at, variable)
 					}
 				}
 			}

@@ -93,7 +93,7 @@ func TestLayoutStdlib(t *testing.T) {
 					t.Errorf("%s: %v", name, err)
 					continue
 				}
-				want := stdlibShape(typ.(*stdlib.StructType))
+				want := stdlibShape(typ.(*stdlib.StructType), uint64(l.d.file.AddrSize()))
 				if diff := cmp.Diff(want, layoutShape(got)); diff != "" {
 					t.Errorf("%s: (-want +got)\n%s", name, diff)
 				}
@@ -126,7 +126,7 @@ func layoutShape(l *Layout) shape {
 	return s
 }
 
-func stdlibShape(st *stdlib.StructType) shape {
+func stdlibShape(st *stdlib.StructType, pointer uint64) shape {
 	s := shape{Size: uint64(max(0, st.ByteSize))}
 	for _, field := range st.Field {
 		f := fieldShape{Name: field.Name, Bit: uint64(field.ByteOffset * 8), Bits: uint(field.BitSize)}
@@ -154,7 +154,7 @@ func stdlibShape(st *stdlib.StructType) shape {
 				f.Kind = KindUnion
 			}
 		case *stdlib.PtrType:
-			f.Kind, f.Size = KindPointer, 8
+			f.Kind, f.Size = KindPointer, pointer
 		case *stdlib.EnumType:
 			f.Kind, f.Size = KindEnum, uint64(x.ByteSize)
 		case *stdlib.IntType, *stdlib.CharType:
@@ -184,7 +184,7 @@ func stripped(t stdlib.Type) stdlib.Type {
 }
 
 func TestLayoutPath(t *testing.T) {
-	l := openLayouts(t, heldModules(t)[0])
+	l := openLayouts(t, "../../testdata/modules/held/6.12-x86_64/held.ko")
 	owner, err := l.Struct("owner", "held.c")
 	if err != nil {
 		t.Fatal(err)
@@ -201,9 +201,9 @@ func TestLayoutPath(t *testing.T) {
 		rest uint64
 	}{
 		{owner, 0, ".name[0]", "char", 0},
-		{owner, 16 + 2*16 + 8, ".slots[2].object", "void *", 0},
-		{owner, 16 + 2*16 + 12, ".slots[2].object", "void *", 4},
-		{owner, 16 + 4, ".slots[0]", "struct", 4}, // padding
+		{owner, 64 + 2*16 + 8, ".slots[2].object", "void *", 0},
+		{owner, 64 + 2*16 + 12, ".slots[2].object", "void *", 4},
+		{owner, 64 + 4, ".slots[0]", "struct", 4}, // padding
 		{owner, 1 << 20, "", "struct owner", 1 << 20},
 		{list, 8, ".prev", "struct list_head *", 0},
 	}

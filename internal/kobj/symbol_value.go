@@ -50,9 +50,10 @@ func (f *File) symbolValue(raw *rawSymbol) (value uint64, absolute, ok bool) {
 
 // A DataSymbol is a variable's name in a file.
 type DataSymbol struct {
-	Name  string
-	Value uint64 // as for Value
-	Size  uint64 // 0 if unknown
+	Name    string
+	Value   uint64 // as for Value
+	Size    uint64 // 0 if unknown
+	Section *Section
 }
 
 // EachData calls fn with the symbols of data that has a place in memory.
@@ -70,7 +71,7 @@ func (f *File) EachData(fn func(s DataSymbol)) error {
 			continue
 		}
 		if v, _, ok := f.symbolValue(&raw); ok {
-			fn(DataSymbol{string(t.name(raw.name)), v, raw.size})
+			fn(DataSymbol{string(t.name(raw.name)), v, raw.size, &f.sections[raw.section]})
 		}
 	}
 	return nil

@@ -30,8 +30,8 @@ func TestValue(t *testing.T) {
 		if elf.ST_TYPE(s.Info) != elf.STT_OBJECT || s.Section == elf.SHN_UNDEF || s.Section >= elf.SHN_LORESERVE {
 			continue
 		}
-		section := f.Sections()[s.Section]
-		want[s.Name] = DataSymbol{s.Name, section.Addr + s.Value, s.Size}
+		section := &f.Sections()[s.Section]
+		want[s.Name] = DataSymbol{s.Name, section.Addr + s.Value, s.Size, section}
 		if got, absolute, ok := f.Value(s.Name); got != section.Addr+s.Value || absolute || !ok {
 			t.Errorf("%s: %#x, %v, %v, want %#x", s.Name, got, absolute, ok, section.Addr+s.Value)
 		}

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 /*
  * held holds objects in the places where a pointer can hide a leak, one object in each,
- * and leaks a list. The objects have a size of their own each, by which a test knows them:
+ * and leaks a list. Each object has a label, which starts LABEL bytes from its start:
  *
- *	1100	a global variable of the module
- *	1200	a field of a structure in its .bss
- *	1300	a per-CPU variable
- *	1400	the stack of a thread that sleeps
- *	1500	a field of another object, of 1150 bytes, which a variable holds
- *	1600	a variable, which points to its middle
- *	1700	a list of the kernel itself, of what is called before a reboot
+ *	global	a global variable of the module
+ *	bss	a field of a structure in its .bss
+ *	percpu	a per-CPU variable
+ *	stack	the stack of a thread that sleeps
+ *	owner	a variable
+ *	field	a field of the object called owner
+ *	middle	a variable, which points to its middle
+ *	list	a list of the kernel itself, of what is called before a reboot
  *
- * The list has a head, which nothing points to but its nodes.
+ * The list that is leaked has a head, which nothing points to but its nodes.
  */
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -22,6 +23,7 @@
 #include <linux/percpu.h>
 #include <linux/reboot.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 struct node {
 	unsigned long number;
@@ -36,18 +38,20 @@ struct queue {
 
 #define LENGTH 1000
 
+#define LABEL 32
+#define SIZE 700
+
 struct owner {
-	char name[16];
+	char name[64];
 	struct {
 		int uses;
 		void *object;
 	} slots[4];
-	char rest[1150 - 80];
 };
 
 struct caller {
 	struct notifier_block block;
-	char rest[1700 - sizeof(struct notifier_block)];
+	char name[64];
 };
 
 static struct {
@@ -69,26 +73,35 @@ static int call(struct notifier_block *block, unsigned long event, void *data)
 	return NOTIFY_DONE;
 }
 
+static noinline void *labelled(const char *label, size_t size)
+{
+	char *object = kzalloc(size, GFP_KERNEL);
+
+	if (object)
+		strscpy(object + LABEL, label, 32);
+	return object;
+}
+
 static noinline int hold(void)
 {
-	struct caller *caller = kzalloc(sizeof(*caller), GFP_KERNEL);
+	struct caller *caller = labelled("list", sizeof(*caller));
 
-	held_global = kzalloc(1100, GFP_KERNEL);
-	held_state.inner.object = kzalloc(1200, GFP_KERNEL);
-	this_cpu_write(held_here, kzalloc(1300, GFP_KERNEL));
-	held_owner = kzalloc(sizeof(*held_owner), GFP_KERNEL);
-	held_middle = kzalloc(1600, GFP_KERNEL);
+	held_global = labelled("global", SIZE);
+	held_state.inner.object = labelled("bss", SIZE);
+	this_cpu_write(held_here, labelled("percpu", SIZE));
+	held_owner = labelled("owner", sizeof(*held_owner));
+	held_middle = labelled("middle", SIZE);
 	if (!caller || !held_global || !held_state.inner.object || !this_cpu_read(held_here) || !held_owner || !held_middle)
 		return -ENOMEM;
-	held_middle += 800;
-	held_owner->slots[2].object = kzalloc(1500, GFP_KERNEL);
+	held_middle += SIZE / 2;
+	held_owner->slots[2].object = labelled("field", SIZE);
 	caller->block.notifier_call = call;
 	return register_reboot_notifier(&caller->block);
 }
 
 static noinline int hold_on_stack(void *unused)
 {
-	void *object = kzalloc(1400, GFP_KERNEL);
+	void *object = labelled("stack", SIZE);
 
 	while (!kthread_should_stop()) {
 		barrier_data(&object);
