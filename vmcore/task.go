@@ -15,15 +15,16 @@ type Task struct {
 	Stack Range  // kernel stack; its size is 0 if it is gone
 	SP    uint64 // stack pointer of a thread that does not run; what is below it is left from before
 
-	at uint64
+	fp, pc uint64 // of a thread that does not run, on machines that keep them: arm64
 }
 
 // taskLayout is where a struct task_struct has what is needed.
 type taskLayout struct {
-	tasks, signal, threadNode, pid, comm, stack, sp field
-	threads                                         field // in struct signal_struct
-	size                                            uint64
-	stackSize                                       uint64
+	tasks, signal, threadNode, pid, comm, stack field
+	sp, fp, pc                                  field // the last two of arm64
+	threads                                     field // in struct signal_struct
+	size                                        uint64
+	stackSize                                   uint64
 }
 
 const maxTasks = 1 << 23
@@ -38,7 +39,7 @@ func (k *Kernel) taskLayout() (l taskLayout, err error) {
 	}
 	l.size = t.Size
 	if l.sp = fieldOf(t, "thread.sp"); !l.sp.ok {
-		l.sp = fieldOf(t, "thread.cpu_context.sp") // arm64
+		l.sp, l.fp, l.pc = fieldOf(t, "thread.cpu_context.sp"), fieldOf(t, "thread.cpu_context.fp"), fieldOf(t, "thread.cpu_context.pc")
 	}
 	if _, err = k.structOf("signal_struct", source, map[string]*field{"thread_head": &l.threads}); err != nil {
 		return l, err
@@ -78,7 +79,7 @@ func (k *Kernel) Tasks(ctx context.Context) ([]Task, error) {
 			bad.add(fmt.Errorf("thread at %#x: %w", at, err))
 			return 0
 		}
-		t := Task{PID: int(int64(l.pid.in(b))), Comm: l.comm.text(b), SP: l.sp.in(b), at: at}
+		t := Task{PID: int(int64(l.pid.in(b))), Comm: l.comm.text(b), SP: l.sp.in(b), fp: l.fp.in(b), pc: l.pc.in(b)}
 		if addr := l.stack.in(b); addr != 0 {
 			t.Stack = Range{addr, l.stackSize}
 		}
