@@ -20,6 +20,7 @@ type file struct {
 	size  int64 // -1 if it has none, as /proc/kcore
 	raw   []byte
 	unmap func() error
+	flat  *flattened // if the file is in the flattened format
 }
 
 func openFile(name string) (*file, error) {
@@ -55,6 +56,12 @@ func (f *file) holds(offset, size uint64) error {
 	if f.size < 0 {
 		return nil
 	}
+	if f.flat != nil {
+		if end := offset + size; end < offset || end > uint64(f.flat.size) || size > uint64(f.flat.total) {
+			return fmt.Errorf("%w: its pieces make up %d bytes, and refer to %d bytes at %d", ErrFormat, f.flat.size, size, offset)
+		}
+		return nil
+	}
 	if end := offset + size; end < offset || end > uint64(f.size) {
 		return fmt.Errorf("%w: it has %d bytes, and refers to %d bytes at %d (try: copy it again)", ErrTruncated, f.size, size, offset)
 	}
@@ -74,6 +81,13 @@ func (f *file) readUint(p []byte, offset uint64) error {
 
 // readAt reads the file. Callers are under guard.
 func (f *file) readAt(p []byte, offset int64) error {
+	if f.flat != nil {
+		return f.flat.readBy(f.readRaw, p, offset)
+	}
+	return f.readRaw(p, offset)
+}
+
+func (f *file) readRaw(p []byte, offset int64) error {
 	if f.raw != nil {
 		if offset < 0 || offset > int64(len(f.raw)) || int64(len(p)) > int64(len(f.raw))-offset {
 			return f.holds(uint64(offset), uint64(len(p)))
@@ -81,11 +95,18 @@ func (f *file) readAt(p []byte, offset int64) error {
 		copy(p, f.raw[offset:])
 		return nil
 	}
-	return f.fetch(p, offset)
+	return f.fetchRaw(p, offset)
 }
 
-// fetch reads the file by a system call.
+// fetch is readAt by system calls: large reads leave no trace in memory then.
 func (f *file) fetch(p []byte, offset int64) error {
+	if f.flat != nil {
+		return f.flat.readBy(f.fetchRaw, p, offset)
+	}
+	return f.fetchRaw(p, offset)
+}
+
+func (f *file) fetchRaw(p []byte, offset int64) error {
 	_, err := f.f.ReadAt(p, offset)
 	if err == io.EOF {
 		return fmt.Errorf("%w: at %d", ErrTruncated, offset)

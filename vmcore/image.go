@@ -5,10 +5,10 @@ package vmcore
 
 import (
 	"debug/elf"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"sync"
 )
 
@@ -70,10 +70,43 @@ func open(f *file) (*Image, error) {
 	if err := f.readAt(magic, 0); err != nil {
 		return nil, err
 	}
-	if !isELF(magic) {
+	suffix := ""
+	if isFlat(magic) {
+		flat, err := readFlat(f)
+		if err != nil {
+			return nil, err
+		}
+		f.flat, suffix = flat, ", flattened"
+		if err := f.readAt(magic, 0); err != nil {
+			return nil, err
+		}
+	}
+	var m *Image
+	var err error
+	switch {
+	case isELF(magic):
+		m, err = openELF(f)
+	case isKdump(magic):
+		m, err = openKdump(f)
+	default:
 		return nil, fmt.Errorf("%w: it begins with %q", ErrFormat, magic[:8])
 	}
-	return openELF(f)
+	if err != nil {
+		return nil, err
+	}
+	m.info.Format += suffix
+	return m, nil
+}
+
+func openKdump(f *file) (*Image, error) {
+	dump, err := readKdump(f)
+	if err != nil {
+		return nil, err
+	}
+	m := &Image{memory: dump, info: Info{
+		Source: f.name, Format: "kdump", ByteOrder: dump.order, GOARCH: dump.arch,
+	}}
+	return m, m.describe(dump.notes)
 }
 
 func openELF(f *file) (*Image, error) {
@@ -92,12 +125,18 @@ func openELF(f *file) (*Image, error) {
 	default:
 		return nil, fmt.Errorf("%w: a kernel for %v, not for x86_64, arm64 or i386", ErrFormat, core.arch)
 	}
-	m.describe(core.notes)
-	return m, nil
+	return m, m.describe(core.notes)
 }
 
 // describe takes what notes tell.
-func (m *Image) describe(notes []note) {
+func (m *Image) describe(notes []note) error {
+	// The machine of a header is that of the emulator, which may run a kernel of fewer bits.
+	if arch := archOfNotes(notes); arch != "" {
+		m.info.GOARCH = arch
+	}
+	if m.info.GOARCH == "" {
+		return fmt.Errorf("%w: neither its header nor its notes tell the architecture", ErrFormat)
+	}
 	m.info.PageSize = 1 << 12
 	m.registers = qemuRegisters(notes)
 	for _, n := range notes {
@@ -106,6 +145,7 @@ func (m *Image) describe(notes []note) {
 		}
 	}
 	m.table, m.untranslate = m.kernelTable()
+	return nil
 }
 
 func (m *Image) setVmcoreinfo(text []byte) {
@@ -113,6 +153,9 @@ func (m *Image) setVmcoreinfo(text []byte) {
 	m.info.Vmcoreinfo = m.vmcoreinfo
 	m.info.Release = m.vmcoreinfo["OSRELEASE"]
 	m.info.BuildID = m.vmcoreinfo["BUILD-ID"]
+	if n, err := strconv.ParseUint(m.vmcoreinfo["PAGESIZE"], 10, 32); err == nil && n > 0 && n&(n-1) == 0 {
+		m.info.PageSize = n
+	}
 }
 
 // Close releases what the image uses. No other method may be in use, or be called later.
@@ -185,6 +228,3 @@ func (m *Image) Translate(addr uint64) (phys uint64, err error) {
 
 // Ranges returns the physical memory that the image has, in ascending order.
 func (m *Image) Ranges() iter.Seq[Range] { return m.memory.ranges() }
-
-// order is the byte order of page tables and of all that the kernel keeps.
-func (m *Image) order() binary.ByteOrder { return m.info.ByteOrder }

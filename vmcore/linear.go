@@ -33,7 +33,7 @@ func (m *Image) findLinear(t *table, symbols func(string) (uint64, bool)) (offse
 		if m.readBy(t, b[:], addr+m.info.Offset) != nil {
 			return 0, false
 		}
-		return m.order().Uint64(b[:]), true
+		return m.info.ByteOrder.Uint64(b[:]), true
 	}
 	switch m.info.GOARCH {
 	case "amd64":

@@ -44,6 +44,26 @@ func parseNotes(b []byte, order binary.ByteOrder) []note {
 	return notes
 }
 
+// archOfNotes returns the architecture that the registers of processors are of, as Go
+// calls it: their note, struct elf_prstatus, has another size on each.
+func archOfNotes(notes []note) string {
+	const ntPrstatus = 1
+	for _, n := range notes {
+		if n.name != "CORE" || n.kind != ntPrstatus {
+			continue
+		}
+		switch len(n.desc) {
+		case 336:
+			return "amd64"
+		case 392:
+			return "arm64"
+		case 144:
+			return "386"
+		}
+	}
+	return ""
+}
+
 // registers are those of a processor that tell of the page tables.
 type registers struct{ cr3, cr4 uint64 }
 

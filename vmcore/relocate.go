@@ -5,9 +5,11 @@ package vmcore
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 )
 
 // x86KernelMap is the address that the image of an x86_64 kernel is linked for:
@@ -88,13 +90,33 @@ func (m *Image) relocate(symbols func(name string) (addr uint64, ok bool)) error
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	tables := []*table{m.table}
-	if m.table == nil {
-		tables = m.tablesOfRegisters()
+	if m.table != nil {
+		return m.relocateBy([]*table{m.table}, banner, symbols)
 	}
-	if len(tables) == 0 {
-		return m.untranslate
+	if tables := m.tablesOfRegisters(); len(tables) > 0 {
+		return m.relocateBy(tables, banner, symbols)
 	}
+	// Kernels keep VMCOREINFO in a page of its own, also if nobody asked for it.
+	pages, err := m.findVmcoreinfo()
+	if err != nil {
+		return err
+	}
+	for _, text := range pages {
+		before := m.info
+		m.setVmcoreinfo(text)
+		if m.table, m.untranslate = m.kernelTable(); m.table != nil {
+			err := m.relocateBy([]*table{m.table}, banner, symbols)
+			if err == nil || len(pages) == 1 {
+				return err
+			}
+		}
+		m.info, m.vmcoreinfo, m.table = before, nil, nil
+	}
+	return m.untranslate
+}
+
+// relocateBy finds the banner by one of several sets of page tables.
+func (m *Image) relocateBy(tables []*table, banner uint64, symbols func(string) (uint64, bool)) error {
 	offsets := m.offsets(symbols)
 	for _, t := range tables {
 		for _, offset := range offsets {
@@ -111,10 +133,84 @@ func (m *Image) relocate(symbols func(name string) (addr uint64, ok bool)) error
 			m.table, m.untranslate = t, nil
 			m.info.Release, m.info.Offset, m.info.Relocated = release, offset, true
 			m.linear, m.linearKnown = m.findLinear(t, symbols)
-			return nil
+			return m.complete(t, symbols)
 		}
 	}
-	return fmt.Errorf("%w: no linux_banner where they say that it is (try: the vmlinux of build ID %s)", ErrRelocate, m.info.BuildID)
+	return fmt.Errorf("%w: no linux_banner where they say that it is (try: the vmlinux of the dump's kernel%s)", ErrRelocate, m.hint())
+}
+
+// hint returns how the vmlinux of the image can be told.
+func (m *Image) hint() string {
+	if m.info.BuildID == "" {
+		return ""
+	}
+	return ", build ID " + m.info.BuildID
+}
+
+// complete reads from memory what the dump does not tell.
+func (m *Image) complete(t *table, symbols func(string) (uint64, bool)) error {
+	read := func(name string, size uint64) uint64 {
+		addr, ok := symbols(name)
+		b := make([]byte, size)
+		if !ok || m.readBy(t, b, addr+m.info.Offset) != nil {
+			return 0
+		}
+		if size == 4 {
+			return uint64(m.info.ByteOrder.Uint32(b))
+		}
+		return m.info.ByteOrder.Uint64(b)
+	}
+	long := uint64(8)
+	if m.info.GOARCH == "386" {
+		long = 4
+	}
+	if m.vmcoreinfo == nil {
+		// In a dump without VMCOREINFO the kernel has it nevertheless.
+		at, size := read("vmcoreinfo_data", long), read("vmcoreinfo_size", long)
+		if at != 0 && size != 0 && size <= maxVmcoreinfo {
+			text := make([]byte, size)
+			if m.readBy(t, text, at) == nil && bytes.HasPrefix(text, []byte(vmcoreinfoMagic)) {
+				if release := parseVmcoreinfo(text)["OSRELEASE"]; release != m.info.Release {
+					return fmt.Errorf("%w: linux_banner is of %s, the kernel's VMCOREINFO of %s", ErrRelocate, m.info.Release, release)
+				}
+				m.setVmcoreinfo(text)
+			}
+		}
+	}
+	start, ok := symbols("__start_notes")
+	stop, known := symbols("__stop_notes")
+	if m.info.BuildID == "" && ok && known && stop > start && stop-start <= maxVmcoreinfo {
+		b := make([]byte, stop-start)
+		if m.readBy(t, b, start+m.info.Offset) == nil {
+			m.info.BuildID = gnuBuildID(parseNotes(b, m.info.ByteOrder))
+		}
+	}
+	return nil
+}
+
+// findVmcoreinfo looks for pages with VMCOREINFO in all of memory.
+func (m *Image) findVmcoreinfo() ([][]byte, error) {
+	const most = 16
+	var mu sync.Mutex
+	var pages [][]byte
+	err := m.Scan(context.Background(), func(addr uint64, b []byte) {
+		page := int(m.info.PageSize)
+		for at := int(-addr & (m.info.PageSize - 1)); at+page <= len(b); at += page {
+			if !bytes.HasPrefix(b[at:], []byte(vmcoreinfoMagic)) {
+				continue
+			}
+			text, _, _ := bytes.Cut(b[at:at+page], []byte{0})
+			mu.Lock()
+			if len(pages) < most {
+				pages = append(pages, bytes.Clone(text))
+			}
+			mu.Unlock()
+		}
+	})
+	if len(pages) > 0 {
+		return pages, nil
+	}
+	return nil, err
 }
 
 // tablesOfRegisters returns the page tables that the processors had in use.

@@ -12,6 +12,9 @@ import (
 // kernel/vmcore_info.c.
 type vmcoreinfo map[string]string
 
+// vmcoreinfoMagic is how VMCOREINFO begins.
+const vmcoreinfoMagic = "OSRELEASE="
+
 // maxVmcoreinfo is the largest size of a VMCOREINFO, in bytes. The kernel has one page.
 const maxVmcoreinfo = 64 << 10
 
