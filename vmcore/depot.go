@@ -19,11 +19,10 @@ type depot struct {
 	count   uint64 // its length, 0 if unknown
 	poolPtr bool   // pools is the address of a pointer to the array
 
-	index, offset       field // parts of a handle
-	plusOne             bool  // index counts from 1
-	size, handle        field // of a record: frames, and its own handle
-	entries, header     uint64
-	wholeHandle, record uint64
+	index, offset field // parts of a handle
+	plusOne       bool  // index counts from 1
+	size, handle  field // of a record: frames, and its own handle
+	entries       uint64
 
 	mu     sync.Mutex
 	traces map[uint32][]uint64
@@ -76,7 +75,7 @@ func (d *depot) load() error {
 		return fmt.Errorf("struct stack_record: %w: no entries", errors.ErrUnsupported)
 	}
 	d.entries = entries.Offset
-	d.header = entries.Offset
+
 	parts, err := d.k.types.Struct("handle_parts", source)
 	if err != nil {
 		return err
@@ -143,7 +142,7 @@ func (d *depot) read(handle uint32) ([]uint64, error) {
 		return nil, fmt.Errorf("%w: there is no pool %d", ErrDamaged, index)
 	}
 	at := pool + offset
-	head := make([]byte, d.header)
+	head := make([]byte, d.entries)
 	if err := d.k.mem.ReadAt(head, at); err != nil {
 		return nil, fmt.Errorf("record at %#x: %w", at, err)
 	}

@@ -25,11 +25,11 @@ type kallsyms struct {
 }
 
 const (
-	maxSymbols  = 1 << 23
-	nameBlock   = 256
-	maxBlock    = nameBlock * (512 + 2)
-	tokenTable  = 1 << 16
-	maxSymbolic = 512 // bytes of a name, KSYM_NAME_LEN
+	maxSymbols   = 1 << 23
+	nameBlock    = 256
+	maxNameBlock = nameBlock * (512 + 2)
+	tokenTable   = 1 << 16
+	maxSymbolic  = 512 // bytes of a name, KSYM_NAME_LEN
 )
 
 // kernelSymbols returns the table, which is read once.
@@ -248,11 +248,11 @@ func (s *kallsyms) block(n int) ([]byte, error) {
 		return b, nil
 	}
 	start := uint64(s.markers[n])
-	size := uint64(maxBlock)
+	size := uint64(maxNameBlock)
 	if n+1 < len(s.markers) {
 		size = uint64(s.markers[n+1]) - start
 	}
-	if size > maxBlock {
+	if size > maxNameBlock {
 		return nil, fmt.Errorf("names of symbols from %d on: %w", n*nameBlock, ErrDamaged)
 	}
 	b := make([]byte, size)

@@ -79,7 +79,7 @@ func TestDumpMissingPages(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	complete, refused := 0, 0
-	for range 60 {
+	for range 20 {
 		share := 1 + random.Uint64N(200)
 		seed := random.Uint64()
 		k := d.damaged(t, damagedSpace{absent: func(page uint64) bool {
@@ -131,7 +131,7 @@ func TestDumpMutated(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(3, 4))
 	failed := 0
-	for range 60 {
+	for range 20 {
 		changed := make(map[uint64]byte)
 		for range 1 + random.IntN(50) {
 			o := &objects[random.IntN(len(objects))]
@@ -161,5 +161,5 @@ func TestDumpMutated(t *testing.T) {
 			seen[o.Meta] = true
 		}
 	}
-	t.Logf("%d of 60 with an error", failed)
+	t.Logf("%d of 20 with an error", failed)
 }

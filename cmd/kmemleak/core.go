@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"os"
 
 	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/vmcore"
@@ -80,14 +79,4 @@ func (c *core) leaks(ctx context.Context, std stdio, from *symbols, s *kmemleak.
 		s.Release = k.Release()
 	}
 	return leaks, errors.Join(err, modulesErr)
-}
-
-// isCore reports whether a file was named that can be opened at all, so that the error
-// says so before anything else is done.
-func (c *core) exists() error {
-	if !c.given() {
-		return nil
-	}
-	_, err := os.Stat(c.file)
-	return err
 }

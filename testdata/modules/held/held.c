@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-3-Clause
 /*
  * held holds objects in the places where a pointer can hide a leak, one object in each,
- * and leaks a list. Each object has a label, which starts LABEL bytes from its start:
+ * and leaks some lists. Each object has a label, which starts LABEL bytes from its start:
  *
  *	global	a global variable of the module
  *	bss	a field of a structure in its .bss
@@ -12,7 +12,7 @@
  *	middle	a variable, which points to its middle
  *	list	a list of the kernel itself, of what is called before a reboot
  *
- * The list that is leaked has a head, which nothing points to but its nodes.
+ * Each of the lists that are leaked has a head, which nothing points to but its nodes.
  */
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -36,6 +36,7 @@ struct queue {
 	unsigned int length;
 };
 
+#define LISTS 3
 #define LENGTH 1000
 
 #define LABEL 32
@@ -111,7 +112,7 @@ static noinline int hold_on_stack(void *unused)
 	return 0;
 }
 
-static noinline int lose_queue(void *unused)
+static noinline int lose_queue(void)
 {
 	struct queue *queue = kzalloc(sizeof(*queue), GFP_KERNEL);
 	int i;
@@ -131,6 +132,15 @@ static noinline int lose_queue(void *unused)
 	return 0;
 }
 
+static int lose_queues(void *unused)
+{
+	int i, err = 0;
+
+	for (i = 0; i < LISTS && !err; i++)
+		err = lose_queue();
+	return err;
+}
+
 static int __init held_init(void)
 {
 	struct task_struct *loser;
@@ -138,12 +148,12 @@ static int __init held_init(void)
 
 	if (err)
 		return err;
-	loser = kthread_run(lose_queue, NULL, "held_loser");
+	loser = kthread_run(lose_queues, NULL, "held_loser");
 	held_thread = kthread_run(hold_on_stack, NULL, "held_keeper");
 	return PTR_ERR_OR_ZERO(loser) ?: PTR_ERR_OR_ZERO(held_thread);
 }
 
-/* There is no exit: what would free the list is lost. */
+/* There is no exit: what would free the lists is lost. */
 module_init(held_init);
 MODULE_DESCRIPTION("Holds objects where pointers can hide leaks");
 MODULE_LICENSE("Dual BSD/GPL");
