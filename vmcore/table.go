@@ -3,7 +3,11 @@
 
 package vmcore
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
 
 // A table is a set of page tables, as the processor walks them.
 type table struct {
@@ -35,6 +39,9 @@ func (t *table) walk(addr uint64, read func(p []byte, phys uint64) error) (phys,
 	for _, s := range t.steps {
 		index := addr >> s.shift & (1<<s.bits - 1)
 		if err := read(b[:t.size], at+index*t.size); err != nil {
+			if errors.Is(err, ErrAbsent) {
+				err = &AbsentError{Addr: addr, Cause: fmt.Sprintf("its page table at the physical address %#x is not in the dump", at)}
+			}
 			return 0, 0, err
 		}
 		entry := uint64(0)
