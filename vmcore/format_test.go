@@ -70,9 +70,9 @@ func TestFormats(t *testing.T) {
 		files := map[string][]byte{"ELF core": d.elf()}
 		for packing, pack := range packings {
 			files["kdump "+packing] = d.kdump(pack)
-			large, _ := realDump(t, name, 64<<10)
-			files["kdump large "+packing] = large.kdump(pack)
 		}
+		large, _ := realDump(t, name, 64<<10) // QEMU's pages of arm64
+		files["kdump large zlib"] = large.kdump(packings["zlib"])
 		for format, b := range files {
 			for _, flat := range []string{"", ", flattened"} {
 				t.Run(name+"/"+format+flat, func(t *testing.T) {
@@ -97,8 +97,8 @@ func TestFormats(t *testing.T) {
 					}
 					scanned := scanAll(t, m)
 					for addr, page := range d.pages {
-						if diff := cmp.Diff(page, scanned[addr]); diff != "" {
-							t.Errorf("page %#x: (-want +got)\n%s", addr, diff)
+						if !bytes.Equal(page, scanned[addr]) {
+							t.Errorf("page %#x is another", addr)
 						}
 					}
 				})
@@ -215,7 +215,7 @@ func TestMutated(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, 2))
 			refused, same := 0, 0
-			for i := range 1500 {
+			for i := range 500 {
 				at := random.IntN(len(c.b))
 				if i%2 == 0 {
 					at = random.IntN(min(len(c.b), 9000)) // the headers
