@@ -183,7 +183,11 @@ func (c *elfCore) take(h []byte) error {
 			return nil
 		}
 		s := segment{virt: virt, phys: phys, size: size, offset: int64(offset), filed: filed}
-		if filed > size || int64(offset) < 0 || offset+s.filed < offset || int64(offset+s.filed) < 0 {
+		bad := filed > size || int64(offset) < 0 || offset+s.filed < offset || int64(offset+s.filed) < 0
+		if bad && c.file.size < 0 {
+			return nil // /proc/kcore has memory in front of the linear map there
+		}
+		if bad {
 			return fmt.Errorf("%w: a segment at %#x of the file", ErrFormat, offset)
 		}
 		if err := c.file.holds(offset, s.filed); err != nil {

@@ -9,13 +9,15 @@ import (
 	"fmt"
 )
 
+// smallestPage is the smallest page that kernels have, in bytes.
+const smallestPage = 1 << 12
+
 // A table is a set of page tables, as the processor walks them.
 type table struct {
 	root  uint64 // physical
 	order binary.ByteOrder
 	size  uint64 // of an entry, in bytes
 	steps []step // from the root
-	page  uint64 // the smallest page, in bytes
 	valid func(addr uint64) bool
 	// next returns where an entry leads: to another table, or to a page of as many bytes
 	// as the step's entries are for.
