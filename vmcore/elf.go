@@ -109,6 +109,11 @@ func (c *elfCore) readSegments(phoff, entry, count uint64) error {
 			return err
 		}
 	}
+	if c.file.size >= 0 {
+		if err := c.apart(); err != nil {
+			return err
+		}
+	}
 	byPhys := func(a, b segment) int { return compare(a.phys, b.phys) }
 	byVirt := func(a, b segment) int { return compare(a.virt, b.virt) }
 	slices.SortStableFunc(c.phys, byPhys)
@@ -119,6 +124,20 @@ func (c *elfCore) readSegments(phoff, entry, count uint64) error {
 		}
 	}
 	c.parts = joinRanges(c.parts)
+	return nil
+}
+
+// apart returns an error if two segments have the same bytes of the file, which no writer
+// does.
+func (c *elfCore) apart() error {
+	byOffset := slices.SortedFunc(slices.Values(c.phys), func(a, b segment) int { return compare(uint64(a.offset), uint64(b.offset)) })
+	end := int64(0)
+	for _, s := range byOffset {
+		if s.filed > 0 && s.offset < end {
+			return fmt.Errorf("%w: two segments have the bytes at %#x of the file", ErrFormat, s.offset)
+		}
+		end = max(end, s.offset+int64(s.filed))
+	}
 	return nil
 }
 
@@ -163,8 +182,12 @@ func (c *elfCore) take(h []byte) error {
 		if size == 0 {
 			return nil
 		}
-		s := segment{virt: virt, phys: phys, size: size, offset: int64(offset), filed: min(filed, size)}
-		if int64(offset) < 0 || offset+s.filed < offset || int64(offset+s.filed) < 0 {
+		s := segment{virt: virt, phys: phys, size: size, offset: int64(offset), filed: filed}
+		bad := filed > size || int64(offset) < 0 || offset+s.filed < offset || int64(offset+s.filed) < 0
+		if bad && c.file.size < 0 {
+			return nil // /proc/kcore has memory in front of the linear map there
+		}
+		if bad {
 			return fmt.Errorf("%w: a segment at %#x of the file", ErrFormat, offset)
 		}
 		if err := c.file.holds(offset, s.filed); err != nil {

@@ -48,7 +48,10 @@ func (f *file) close() error {
 	if f.unmap != nil {
 		err = f.unmap()
 	}
-	return errors.Join(err, f.f.Close())
+	if f.f != nil {
+		err = errors.Join(err, f.f.Close())
+	}
+	return err
 }
 
 // holds returns an error unless the file has size bytes at offset.
@@ -107,6 +110,9 @@ func (f *file) fetch(p []byte, offset int64) error {
 }
 
 func (f *file) fetchRaw(p []byte, offset int64) error {
+	if f.f == nil {
+		return f.readRaw(p, offset)
+	}
 	_, err := f.f.ReadAt(p, offset)
 	if err == io.EOF {
 		return fmt.Errorf("%w: at %d", ErrTruncated, offset)

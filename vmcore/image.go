@@ -16,9 +16,8 @@ import (
 type Image struct {
 	memory    memory
 	registers []registers
-	live      bool
 
-	mu          sync.RWMutex
+	mu          sync.RWMutex // guards what Relocate changes
 	info        Info
 	table       *table
 	linear      uint64 // what is added to physical addresses in the linear map
@@ -137,7 +136,7 @@ func (m *Image) describe(notes []note) error {
 	if m.info.GOARCH == "" {
 		return fmt.Errorf("%w: neither its header nor its notes tell the architecture", ErrFormat)
 	}
-	m.info.PageSize = 1 << 12
+	m.info.PageSize = smallestPage
 	m.registers = qemuRegisters(notes)
 	for _, n := range notes {
 		if n.name == "VMCOREINFO" {

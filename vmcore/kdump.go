@@ -6,6 +6,7 @@ package vmcore
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 	"math/bits"
@@ -156,19 +157,20 @@ func (d *kdump) readSub(version uint32) error {
 	return nil
 }
 
-// readBitmap reads the second of two bitmaps, which begin at a block.
+// readBitmap reads the second of two bitmaps, which begin at a block. Nothing but its bits
+// tells which page a descriptor is of, so all that can be checked is.
 func (d *kdump) readBitmap(start, blocks uint64) error {
 	half := blocks / 2 * d.block
 	if d.pages > half*8 {
 		return fmt.Errorf("%w: %d pages, and bitmaps for %d", ErrFormat, d.pages, half*8)
 	}
 	size := (d.pages + 7) / 8
-	begin := start*d.block + half
-	if err := d.file.holds(begin, size); err != nil {
+	begin := start * d.block
+	if err := d.file.holds(begin, half+size); err != nil {
 		return err
 	}
 	d.dumped = make([]byte, size)
-	if err := d.file.readUint(d.dumped, begin); err != nil {
+	if err := d.file.readUint(d.dumped, begin+half); err != nil {
 		return err
 	}
 	if extra := d.pages % 8; extra != 0 {
@@ -194,7 +196,50 @@ func (d *kdump) readBitmap(start, blocks uint64) error {
 			count = d.rank(d.end) - d.skip
 		}
 	}
-	return d.file.holds(uint64(d.descs), count*descSize)
+	if err := d.file.holds(uint64(d.descs), count*descSize); err != nil {
+		return err
+	}
+	if err := d.checkMemory(begin); err != nil {
+		return err
+	}
+	return d.checkDescriptors(count)
+}
+
+// checkMemory sees that the pages are memory: the first bitmap has all of the second.
+func (d *kdump) checkMemory(begin uint64) error {
+	memory := make([]byte, 4096)
+	for at := 0; at < len(d.dumped); at += len(memory) {
+		b := memory[:min(len(memory), len(d.dumped)-at)]
+		if err := d.file.readUint(b, begin+uint64(at)); err != nil {
+			return err
+		}
+		for i := range b {
+			if extra := d.dumped[at+i] &^ b[i]; extra != 0 {
+				page := uint64(at+i)*8 + uint64(bits.TrailingZeros8(extra))
+				return fmt.Errorf("%w: page %#x is in the dump, but no memory", ErrFormat, page*d.block)
+			}
+		}
+	}
+	return nil
+}
+
+// checkDescriptors sees that there are as many descriptors as pages. Behind the last one the
+// first page begins.
+func (d *kdump) checkDescriptors(count uint64) error {
+	if count == 0 {
+		return nil
+	}
+	var desc [descSize]byte
+	if err := d.file.readAt(desc[:], d.descs); err != nil {
+		return err
+	}
+	end := uint64(d.descs) + count*descSize
+	first := d.order.Uint64(desc[:])
+	const several = 64
+	if gap := first - end; first < end || gap != 0 && gap%descSize == 0 && gap <= several*descSize {
+		return fmt.Errorf("%w: descriptors of %d pages, and bits for %d", ErrFormat, (first-uint64(d.descs))/descSize, count)
+	}
+	return nil
 }
 
 // rank returns the number of dumped pages in front of a page.
@@ -219,7 +264,7 @@ func (d *kdump) has(page uint64) bool { return d.dumped[page/8]>>(page%8)&1 != 0
 const descSize = 24
 
 // unpackPage fills b with a page.
-func (d *kdump) unpackPage(b []byte, page uint64, read func(p []byte, offset int64) error) error {
+func (d *kdump) unpackPage(b []byte, page uint64) error {
 	absent := func(cause string) error {
 		return &AbsentError{Addr: page * d.block, Physical: true, Cause: cause}
 	}
@@ -246,12 +291,12 @@ func (d *kdump) unpackPage(b []byte, page uint64, read func(p []byte, offset int
 		if uint64(size) != d.block {
 			return fmt.Errorf("%w: page %#x has %d bytes", ErrFormat, page*d.block, size)
 		}
-		return read(b, int64(offset))
+		return d.file.readAt(b, int64(offset))
 	}
 	u := unpackers.Get().(*unpacker)
 	defer unpackers.Put(u)
 	packed := u.buffer(int(size))
-	if err := read(packed, int64(offset)); err != nil {
+	if err := d.file.readAt(packed, int64(offset)); err != nil {
 		return err
 	}
 	if err := u.unpack(b, packed, flags); err != nil {
@@ -266,7 +311,11 @@ func (d *kdump) read(p []byte, addr uint64) error {
 		b := d.cache.get(page)
 		if b == nil {
 			b = make([]byte, d.block)
-			if err := d.unpackPage(b, page, d.file.readAt); err != nil {
+			if err := d.unpackPage(b, page); err != nil {
+				var absent *AbsentError
+				if errors.As(err, &absent) {
+					absent.Addr = addr
+				}
 				return err
 			}
 			d.cache.put(page, b)
@@ -285,7 +334,7 @@ func (d *kdump) load(p []byte, addr uint64) error {
 			if err := d.read(p[:n], addr); err != nil {
 				return err
 			}
-		} else if err := d.unpackPage(p[:n], page, d.file.readAt); err != nil {
+		} else if err := d.unpackPage(p[:n], page); err != nil {
 			return err
 		}
 		p, addr = p[n:], addr+n

@@ -4,8 +4,8 @@
 package vmcore
 
 // Linear returns the virtual address of physical memory in the kernel's linear map, where
-// pointers to objects lead. It is not ok if the kernel does not map the memory there, or
-// if the image is not relocated.
+// pointers to objects lead. It is not ok if the kernel does not map the memory there, if
+// its page tables cannot be read, or if the image is not relocated.
 func (m *Image) Linear(phys uint64) (addr uint64, ok bool) {
 	m.mu.RLock()
 	t, linear, known := m.table, m.linear, m.linearKnown

@@ -15,7 +15,9 @@ import (
 // kcorePath is where the kernel shows its memory.
 const kcorePath = "/proc/kcore"
 
-// Live opens the memory of the running kernel, /proc/kcore. It changes while it is read.
+// Live opens the memory of the running kernel, /proc/kcore. It changes while it is read, also
+// within one call.
+//
 // The error matches fs.ErrNotExist if the kernel has no /proc/kcore (CONFIG_PROC_KCORE), and
 // fs.ErrPermission if it is not for this process: it lacks CAP_SYS_RAWIO, or the kernel is
 // locked down.
@@ -44,6 +46,7 @@ func Live() (*Image, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", kcorePath, err), f.Close())
 	}
 	m.info.Format, m.info.Live = "/proc/kcore", true
+	m.memory = &kcore{m.memory.(*elfCore), m.table}
 	return m, nil
 }
 

@@ -79,8 +79,7 @@ func (m *Image) scan(r Range, buffer []byte, fn func(addr uint64, b []byte), mis
 		fn(r.Addr, b)
 		return
 	}
-	page := m.info.PageSize
-	if r.Size <= page {
+	if r.Size <= smallestPage {
 		// What has gone from the memory of a running kernel is no damage.
 		if !errors.Is(err, ErrAbsent) {
 			miss(r, err)
@@ -88,7 +87,7 @@ func (m *Image) scan(r Range, buffer []byte, fn func(addr uint64, b []byte), mis
 		return
 	}
 	for r.Size > 0 {
-		n := min(r.Size, page-r.Addr%page)
+		n := min(r.Size, smallestPage-r.Addr%smallestPage)
 		m.scan(Range{r.Addr, n}, buffer, fn, miss)
 		r = Range{r.Addr + n, r.Size - n}
 	}

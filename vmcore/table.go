@@ -3,7 +3,14 @@
 
 package vmcore
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// smallestPage is the smallest page that kernels have, in bytes.
+const smallestPage = 1 << 12
 
 // A table is a set of page tables, as the processor walks them.
 type table struct {
@@ -11,7 +18,6 @@ type table struct {
 	order binary.ByteOrder
 	size  uint64 // of an entry, in bytes
 	steps []step // from the root
-	page  uint64 // the smallest page, in bytes
 	valid func(addr uint64) bool
 	// next returns where an entry leads: to another table, or to a page of as many bytes
 	// as the step's entries are for.
@@ -35,6 +41,9 @@ func (t *table) walk(addr uint64, read func(p []byte, phys uint64) error) (phys,
 	for _, s := range t.steps {
 		index := addr >> s.shift & (1<<s.bits - 1)
 		if err := read(b[:t.size], at+index*t.size); err != nil {
+			if errors.Is(err, ErrAbsent) {
+				err = &AbsentError{Addr: addr, Cause: fmt.Sprintf("its page table at the physical address %#x is not in the dump", at)}
+			}
 			return 0, 0, err
 		}
 		entry := uint64(0)

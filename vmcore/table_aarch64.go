@@ -23,7 +23,7 @@ func aarch64Table(root uint64, pageShift, addrBits uint) *table {
 	page := uint64(1) << pageShift
 	mask := (uint64(1)<<48 - 1) &^ (page - 1)
 	return &table{
-		root: root & mask, order: binary.LittleEndian, size: 8, steps: steps, page: page,
+		root: root & mask, order: binary.LittleEndian, size: 8, steps: steps,
 		valid: func(addr uint64) bool { return ^addr>>addrBits == 0 },
 		next: func(entry uint64, s step) (phys uint64, leaf, present bool) {
 			if entry&armValid == 0 {

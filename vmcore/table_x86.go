@@ -23,7 +23,7 @@ func x86Table(root uint64, five bool, encrypted uint64) *table {
 	}
 	top := steps[0].shift + steps[0].bits - 1
 	return &table{
-		root: root & x86Mask, order: binary.LittleEndian, size: 8, steps: steps, page: 1 << 12,
+		root: root & x86Mask, order: binary.LittleEndian, size: 8, steps: steps,
 		valid: func(addr uint64) bool { return uint64(int64(addr)>>top) == ^uint64(0) },
 		next: func(entry uint64, s step) (uint64, bool, bool) {
 			return x86Next(entry&^encrypted, s)
@@ -45,7 +45,7 @@ func x86Next(entry uint64, s step) (phys uint64, leaf, present bool) {
 // paeTable returns the page tables of i386 with PAE.
 func paeTable(root uint64) *table {
 	return &table{
-		root: root &^ 31, order: binary.LittleEndian, size: 8, page: 1 << 12,
+		root: root &^ 31, order: binary.LittleEndian, size: 8,
 		steps: []step{{30, 2, false}, {21, 9, true}, {12, 9, true}},
 		valid: func(addr uint64) bool { return addr < 1<<32 },
 		next:  x86Next,
@@ -55,7 +55,7 @@ func paeTable(root uint64) *table {
 // i386Table returns the page tables of i386 without PAE.
 func i386Table(root uint64) *table {
 	return &table{
-		root: root & 0xfffff000, order: binary.LittleEndian, size: 4, page: 1 << 12,
+		root: root & 0xfffff000, order: binary.LittleEndian, size: 4,
 		steps: []step{{22, 10, true}, {12, 10, true}},
 		valid: func(addr uint64) bool { return addr < 1<<32 },
 		next: func(entry uint64, s step) (uint64, bool, bool) {
