@@ -32,7 +32,7 @@ type action func(ctx context.Context, std stdio, args []string) (leaks int, err 
 func commands() []command {
 	return []command{
 		status, find, mark, watch,
-		scan, reportCommand, clearCommand, dump, stack, auto, off,
+		scan, reportCommand, refs, clearCommand, dump, stack, auto, off,
 		symbolize, explain, diff, pprof,
 		snapshot, help(), completion(), version,
 	}

@@ -3,6 +3,8 @@
 
 package dwarf
 
+import "slices"
+
 // TypeKind is the kind of a Type.
 type TypeKind uint8
 
@@ -84,6 +86,7 @@ type typeReader struct {
 type typeWork struct {
 	readers map[*unit]*typeReader
 	steps   int
+	most    int // steps; 0 is maxTypeSteps
 }
 
 type fullAbbrev struct {
@@ -161,22 +164,32 @@ func (w *typeWork) reader(u *unit) (*typeReader, error) {
 
 // read reads the entry at off.
 func (r *typeReader) read(off uint64) (fullEntry, bool) {
-	if r.w.steps++; r.w.steps > maxTypeSteps || off < r.u.die {
+	var e fullEntry
+	if r.w.steps++; r.w.steps > max(maxTypeSteps, r.w.most) || !r.readInto(off, &e) {
 		return fullEntry{}, false
+	}
+	return e, true
+}
+
+// readInto reads the entry at off into e, whose memory it uses again.
+func (r *typeReader) readInto(off uint64, e *fullEntry) bool {
+	if off < r.u.die {
+		return false
 	}
 	c := r.u.info.cursor(off, r.u.end)
 	code := c.uleb()
 	if c.bad {
-		return fullEntry{}, false
+		return false
 	}
 	if code == 0 {
-		return fullEntry{next: c.off}, true
+		*e = fullEntry{next: c.off, values: e.values[:0]}
+		return true
 	}
 	ab := r.specs[code]
 	if ab == nil {
-		return fullEntry{}, false
+		return false
 	}
-	e := fullEntry{tag: ab.tag, children: ab.children, attrs: ab.attrs, values: make([]value, len(ab.attrs))}
+	*e = fullEntry{tag: ab.tag, children: ab.children, attrs: ab.attrs, values: slices.Grow(e.values[:0], len(ab.attrs))[:len(ab.attrs)]}
 	for i, a := range ab.attrs {
 		v := value{off: c.off, form: a.form}
 		switch a.form {
@@ -195,12 +208,12 @@ func (r *typeReader) read(off uint64) (fullEntry, bool) {
 			}
 		}
 		if c.bad {
-			return fullEntry{}, false
+			return false
 		}
 		e.values[i] = v
 	}
 	e.next = c.off
-	return e, true
+	return true
 }
 
 // follow returns the entry that an attribute points to.

@@ -64,16 +64,17 @@ tensteps() {
 # all_boots KERNEL: all that is tested on one of our kernels.
 all_boots() {
 	local kernel=$1 test
-	boot "$kernel" "" ". ./kmemleaktest ./cmd/... ./examples/..."
+	boot "$kernel" "" ". ./kmemleaktest ./cmd/... ./examples/... ./vmcore"
 	boot "$kernel" find .
 	# One kernel after the other: it takes all that the processors can do.
 	(flock 9 && boot "$kernel" many .) 9>"$logs/many"
 	boot "$kernel" recall .
 	boot "$kernel" kmemleak=off ". ./kmemleaktest ./cmd/... ./examples/watch ./examples/ci" kmemleak=off
 	boot "$kernel" lockdown=integrity . lockdown=integrity
+	boot "$kernel" lockdown=confidentiality ./vmcore lockdown=confidentiality
 	boot "$kernel" expendable ". ./cmd/kmemleak"
 	boot "$kernel" disabled-meanwhile .
-	for test in $(go test -list '^TestIntegration' . ./kmemleaktest ./cmd/... ./examples/... | grep '^TestIntegration'); do
+	for test in $(go test -list '^TestIntegration' . ./kmemleaktest ./cmd/... ./examples/... ./vmcore | grep '^TestIntegration'); do
 		# Their shell is busybox, of the host's architecture.
 		[[ $kernel != *-x86_64 && $test == TestIntegration@(Remote|Shell)* ]] ||
 			grep -q -- "^--- PASS: $test " "$logs/$kernel" "$logs/debian-x86_64" || { echo "$test did not run" >&2; return 1; }

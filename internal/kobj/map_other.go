@@ -7,5 +7,5 @@ package kobj
 
 import "os"
 
-// mapFile returns nil: files are read instead.
-func mapFile(*os.File, int64) ([]byte, func() error, error) { return nil, nil, nil }
+// Map returns nil: files are read instead.
+func Map(*os.File, int64) ([]byte, func() error, error) { return nil, nil, nil }

@@ -11,8 +11,9 @@ import (
 	"syscall"
 )
 
-// mapFile maps a file for reading. It returns nil if the file does not fit.
-func mapFile(file *os.File, size int64) ([]byte, func() error, error) {
+// Map maps a file for reading, and returns what releases it. It returns nil if the file
+// does not fit. Reading what has been cut off of the file faults: see Guard.
+func Map(file *os.File, size int64) ([]byte, func() error, error) {
 	if size > math.MaxInt {
 		return nil, nil, nil
 	}

@@ -33,7 +33,7 @@ func Open(name string) (*File, error) {
 	var raw []byte
 	var release func() error
 	if info.Size() >= mapFrom {
-		raw, release, err = mapFile(file, info.Size())
+		raw, release, err = Map(file, info.Size())
 	}
 	if raw == nil || err != nil {
 		if raw, err = io.ReadAll(file); err != nil {

@@ -24,6 +24,7 @@ var skipped = map[string]bool{
 	"this kernel has no namespaces":                              true, // 6.12-arm64 has
 	"busybox is of the host's architecture":                      true,
 	"needs the vmlinux of a test kernel (try: make integration)": true, // which runs it on the host
+	"needs the dump of a test kernel (try: make integration)":    true, // the same
 	"is run by others":                                           true,
 	"this program cannot run itself: it is under an emulator (try: on a machine of its architecture)": true,
 	"this compiler has no -fpatchable-function-entry":                                                 true,

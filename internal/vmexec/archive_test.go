@@ -37,7 +37,7 @@ func TestPackUnpack(t *testing.T) {
 	}
 	want := map[string]string{
 		"init": "i", "vmexec/test": "t", "vmexec/package/testdata/a/b.txt": "deep", "lib/extra.ko": "e",
-		"vmexec/config.json": `{"Args":["-test.v"],"Env":null,"Debugfs":false,"TestPort":"","FilePort":""}`,
+		"vmexec/config.json": `{"Args":["-test.v"],"Env":null,"Debugfs":false,"Stay":false,"TestPort":"","FilePort":""}`,
 	}
 	err = filepath.WalkDir("out", func(p string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {

@@ -13,7 +13,8 @@
 //
 // The test runs as root, with all of proc, sysfs and devtmpfs, and no network. It finds
 // the files at the given paths. Files that it leaves in the folder /out are copied to
-// the folder that -out names.
+// the folder that -out names. When it has ended, -dump writes the guest's memory to a file,
+// as the test left it.
 package main
 
 import (
@@ -44,7 +45,8 @@ type options struct {
 	debugfs, console                      bool
 	processors                            int
 	timeout                               time.Duration
-	files, env                            list
+	files, env, dumps                     list
+	vmcoreinfo                            bool
 }
 
 func main() {
@@ -60,6 +62,8 @@ func main() {
 	flag.DurationVar(&o.timeout, "timeout", 10*time.Minute, "kill a guest that runs longer")
 	flag.Var(&o.files, "file", "`host=guest`: put a file into the guest (repeatable)")
 	flag.Var(&o.env, "env", "`name=value`: set a variable for the test (repeatable)")
+	flag.Var(&o.dumps, "dump", "`format=file`: write the guest's memory to a file, as elf or kdump-zlib (repeatable)")
+	flag.BoolVar(&o.vmcoreinfo, "vmcoreinfo", true, "with -dump, let the guest tell VMCOREINFO")
 	flag.Parse()
 	if o.kernel == "" || o.init == "" || flag.NArg() == 0 {
 		fmt.Fprintln(os.Stderr, "usage: vmexec -kernel IMAGE -init PROGRAM [flags] TEST [arguments]")
@@ -80,6 +84,10 @@ func run(o options, test string, args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	dumps, err := parseDumps(o.dumps)
+	if err != nil {
+		return 0, err
+	}
 	dir, err := os.MkdirTemp("", "vmexec")
 	if err != nil {
 		return 0, err
@@ -89,14 +97,26 @@ func run(o options, test string, args []string) (int, error) {
 	// The go command wants a log of the files that a test reads, to cache its
 	// result; the guest cannot write it.
 	args = slices.DeleteFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "-test.testlogfile=") })
-	config := guest.Config{Args: args, Env: o.env, Debugfs: o.debugfs, TestPort: m.testPort, FilePort: m.filePort}
+	config := guest.Config{Args: args, Env: o.env, Debugfs: o.debugfs, Stay: len(dumps) > 0, TestPort: m.testPort, FilePort: m.filePort}
 	if err := pack(archive, o, test, config); err != nil {
 		return 0, fmt.Errorf("pack the initramfs: %w", err)
 	}
 	var console tail
 	var files bytes.Buffer
-	output := guest.StatusFilter{W: os.Stdout}
+	output := endWatcher{StatusFilter: &guest.StatusFilter{W: os.Stdout}}
+	dumped := make(chan error, 1)
+	if len(dumps) > 0 {
+		socket := filepath.Join(dir, "qmp")
+		m.args = append(slices.Clone(m.args), "-qmp", "unix:"+socket+",server=on,wait=off")
+		if o.vmcoreinfo {
+			m.args = append(m.args, "-device", "vmcoreinfo")
+		}
+		output.end = func() { go func() { dumped <- dumpBy(socket, dumps) }() }
+	}
 	err = boot(m, o, archive, &console, &output, &files)
+	if err == nil && output.Ended && len(dumps) > 0 {
+		err = <-dumped
+	}
 	if o.console {
 		os.Stderr.Write(console.bytes)
 	}

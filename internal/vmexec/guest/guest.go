@@ -24,6 +24,7 @@ type Config struct {
 	Args    []string // of the test binary
 	Env     []string // name=value
 	Debugfs bool     // mount it at the standard place
+	Stay    bool     // do not power off in the end: the host has more to do with the guest
 
 	// Serial ports; the kernel's console is another.
 	TestPort string // for the test's output, then the status line

@@ -22,41 +22,46 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	stay, err := run()
+	if err != nil {
 		fmt.Println("init:", err) // on the console, which the host shows: there is no status line
+	}
+	for stay && err == nil {
+		unix.Pause()
 	}
 	unix.Sync()
 	unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 }
 
-func run() error {
+// run runs the test. stay is whether the guest shall not power off.
+func run() (stay bool, err error) {
 	data, err := os.ReadFile(guest.ConfigPath)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var config guest.Config
 	if err := json.Unmarshal(data, &config); err != nil {
-		return err
+		return false, err
 	}
 	if err := mountAll(config.Debugfs); err != nil {
-		return err
+		return false, err
 	}
 	port, err := openPort(config.TestPort)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer port.Close()
 	status, err := runTest(port, config)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if err := sendFiles(config.FilePort); err != nil {
-		return fmt.Errorf("send %s: %w", guest.Out, err)
+		return false, fmt.Errorf("send %s: %w", guest.Out, err)
 	}
 	if _, err := port.WriteString(guest.StatusLine(status)); err != nil {
-		return err
+		return false, err
 	}
-	return drain(port)
+	return config.Stay, drain(port)
 }
 
 func mountAll(debugfs bool) error {

@@ -1,0 +1,174 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package vmcore
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/kmemleak/kmemleak/internal/need"
+)
+
+// kallsyms returns the addresses of the running kernel's symbols.
+func kallsyms(t *testing.T) map[string]uint64 {
+	t.Helper()
+	b, err := os.ReadFile("/proc/kallsyms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]uint64)
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) == 3 { // of no module
+			all[f[2]], _ = strconv.ParseUint(f[0], 16, 64)
+		}
+	}
+	return all
+}
+
+// TestIntegrationLive reads the memory of the running kernel, and compares it with what the
+// kernel says in other ways.
+func TestIntegrationLive(t *testing.T) {
+	kernel := need.Kernel(t, "")
+	m, err := Live()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	symbols := kallsyms(t)
+	got, err := facts(m, symbols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: %+v", kernel, got)
+	version, err := os.ReadFile("/proc/version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(version), got.Banner[:100]) || got.Offset != "0x0" || got.System != "Linux" || !got.LinearReads {
+		t.Errorf("%+v; /proc/version has %s", got, version)
+	}
+	notes, err := os.ReadFile("/sys/kernel/notes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := gnuBuildID(parseNotes(notes, binary.LittleEndian)); got.BuildID != want || want == "" {
+		t.Errorf("build ID %s, /sys/kernel/notes has %s", got.BuildID, want)
+	}
+	compareText(t, m, symbols)
+	findOwnPage(t, m)
+	var absent *AbsentError
+	if err := m.ReadAt(make([]byte, 8), 16); !errors.As(err, &absent) {
+		t.Errorf("reading at 16: %v", err)
+	}
+}
+
+// compareText reads the kernel's code, directly and in the linear map.
+func compareText(t *testing.T, m *Image, symbols map[string]uint64) {
+	t.Helper()
+	const page = 4096
+	start, end := symbols["_stext"], symbols["_etext"]
+	compared := 0
+	for at := start &^ (page - 1); at < end; at += 64 * page {
+		direct, linear := make([]byte, page), make([]byte, page)
+		if err := m.ReadAt(direct, at); err != nil {
+			t.Errorf("%#x: %v", at, err)
+			return
+		}
+		phys, err := m.Translate(at)
+		if err != nil {
+			t.Errorf("%#x: %v", at, err)
+			return
+		}
+		addr, ok := m.Linear(phys)
+		if !ok {
+			continue
+		}
+		if err := m.ReadAt(linear, addr); err != nil {
+			t.Errorf("%#x: %v", addr, err)
+			return
+		}
+		compared++
+		if !bytes.Equal(direct, linear) {
+			t.Errorf("%#x and %#x differ", at, addr)
+		}
+	}
+	if compared == 0 {
+		t.Error("the linear map has no code")
+	}
+}
+
+// findOwnPage finds a page of this process by its content.
+func findOwnPage(t *testing.T, m *Image) {
+	t.Helper()
+	b, err := syscall.Mmap(-1, 0, 4096, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_PRIVATE|syscall.MAP_ANON|syscall.MAP_POPULATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Munmap(b)
+	if _, err := rand.Read(b); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var found []uint64
+	total := 0
+	start := time.Now()
+	if err := m.Scan(context.Background(), func(addr uint64, chunk []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		total += len(chunk)
+		for at := 0; at+4096 <= len(chunk); at += 4096 {
+			// Scan's own buffers have it, too, in parts of it or at other places.
+			if bytes.Equal(chunk[at:at+4096], b) {
+				found = append(found, addr+uint64(at))
+			}
+		}
+	}); err != nil {
+		t.Error(err)
+	}
+	took := time.Since(start)
+	start = time.Now()
+	plain := 0
+	buffer := make([]byte, scanChunk)
+	for _, s := range m.memory.(*kcore).core.phys {
+		for at := int64(0); at < int64(s.filed); at += int64(len(buffer)) {
+			n, err := m.memory.(*kcore).core.file.f.ReadAt(buffer[:min(int64(len(buffer)), int64(s.filed)-at)], s.offset+at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain += n
+		}
+	}
+	t.Logf("scanned %d bytes in %v; reading %d without looking took %v", total, took, plain, time.Since(start))
+	if len(found) == 0 {
+		t.Error("a page of this process was not found")
+	}
+	var want [8]byte
+	for _, addr := range found {
+		if err := m.ReadPhys(want[:], addr); err != nil || !bytes.Equal(want[:], b[:8]) {
+			t.Errorf("%#x: %v", addr, err)
+		}
+	}
+}
+
+// TestIntegrationLiveLockdown asks a kernel that does not show its memory.
+func TestIntegrationLiveLockdown(t *testing.T) {
+	need.Kernel(t, "lockdown=confidentiality")
+	_, err := Live()
+	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(fmt.Sprint(err), "lockdown") {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,138 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package vmcore
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestDumpRefs has objects in each of the places where a pointer can hide a leak.
+func TestDumpRefs(t *testing.T) {
+	d := openDump(t)
+	objects, err := d.kernel.Objects(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	labelled := d.labelled(t, objects)
+	cases := []struct {
+		label  string
+		holder string // one of the holders
+		offset uint64
+	}{
+		{"global", `^held_global in \[held\] \.data$`, 0},
+		{"bss", `^held_state\.inner\.object in \[held\] \.bss$`, 0},
+		{"percpu", `^held_here in \[held\] \.data\.\.percpu, CPU [01]$`, 0},
+		{"stack", `^stack of "held_keeper" \(pid \d+\), near the frame of hold_on_stack$`, 0},
+		{"owner", `^held_owner in \[held\] \.bss$`, 0},
+		{"field", `^object 0x[0-9a-f]+ of 128 bytes, offset 104, allocated by labelled$`, 0},
+		{"middle", `^held_middle in \[held\] \.bss$`, 350},
+		{"list", `^\w+\.next in the kernel \.data$`, 0},
+		{"queue", `^object 0x[0-9a-f]+ of 64 bytes, offset 8, allocated by lose_queue, perhaps struct node\.link\.next$`, 0},
+		{"node", `^object 0x[0-9a-f]+ of \d+ bytes, offset \d+, allocated by lose_queue, perhaps struct (node\.link|queue\.nodes)\.(next|prev)$`, 8},
+	}
+	var addrs []uint64
+	for _, c := range cases {
+		o := labelled[c.label]
+		if o == nil {
+			t.Fatalf("no object %q", c.label)
+		}
+		addrs = append(addrs, o.Addr+c.offset) // an address inside of it will do
+	}
+	found, err := d.kernel.Refs(t.Context(), addrs...)
+	if err != nil {
+		t.Error(err)
+	}
+	if len(found) != len(cases) {
+		t.Fatalf("%d answers to %d questions", len(found), len(cases))
+	}
+	for i, c := range cases {
+		r := found[i]
+		if r.Object.Addr != labelled[c.label].Addr {
+			t.Errorf("%s: object %#x, want %#x", c.label, r.Object.Addr, labelled[c.label].Addr)
+		}
+		pattern := regexp.MustCompile(c.holder)
+		if !slices.ContainsFunc(r.Refs, func(x Ref) bool {
+			return x.Holder.Scanned && x.Offset == c.offset && x.Value == r.Object.Addr+c.offset && pattern.MatchString(x.Holder.String())
+		}) {
+			t.Errorf("%s: nothing like %s and %d bytes inside in", c.label, c.holder, c.offset)
+			for _, x := range r.Refs {
+				t.Logf("%#x: %v, %d bytes inside, scanned %v", x.Addr, x.Holder, x.Offset, x.Holder.Scanned)
+			}
+		}
+	}
+	// What the kernel itself counted it found here, too.
+	for i, c := range cases {
+		if r := found[i]; r.Object.Count > 0 && !slices.ContainsFunc(r.Refs, func(x Ref) bool { return x.Holder.Scanned }) {
+			t.Errorf("%s: the kernel counted %d references", c.label, r.Object.Count)
+		}
+	}
+}
+
+// TestDumpRoots has a leaked list: it begins with its head, whichever node is asked for.
+func TestDumpRoots(t *testing.T) {
+	d := openDump(t)
+	objects, err := d.kernel.Objects(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	labelled := d.labelled(t, objects)
+	if !labelled["queue"].Reported {
+		t.Fatal("stale pointers hide all of the lists in this boot")
+	}
+	found, err := d.kernel.Refs(t.Context(), labelled["node"].Addr, labelled["queue"].Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range found {
+		if len(r.Roots) != 1 {
+			t.Fatalf("%v", r.Roots)
+		}
+		got := r.Roots[0]
+		if got.Object.Addr != labelled["queue"].Addr || got.Ring != 1001 || got.Objects != 1001 || got.Bytes != 32+64*1000 {
+			t.Errorf("%v", got)
+		}
+	}
+}
+
+// TestDumpNoTarget asks for addresses at which there is nothing.
+func TestDumpNoTarget(t *testing.T) {
+	d := openDump(t)
+	found, err := d.kernel.Refs(t.Context(), 0x1234567890abcdef)
+	if err != nil || len(found) != 1 || found[0].Object.Size != 0 || len(found[0].Refs) != 0 {
+		t.Errorf("%v, %v", found, err)
+	}
+	found, err = d.kernel.Refs(t.Context())
+	if err != nil || len(found) != 0 {
+		t.Errorf("%v, %v", found, err)
+	}
+}
+
+// TestDumpTasks compares with what every kernel has.
+func TestDumpTasks(t *testing.T) {
+	d := openDump(t)
+	tasks, err := d.kernel.Tasks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := make(map[string]Task)
+	for _, task := range tasks {
+		byName[task.Comm] = task
+	}
+	for name, pid := range map[string]int{"swapper/0": 0, "kthreadd": 2, "held_keeper": -1} {
+		task, ok := byName[name]
+		if !ok || pid >= 0 && task.PID != pid || task.Stack.Size < 1<<13 {
+			t.Errorf("%s: %+v", name, task)
+		}
+		if name != "swapper/0" && task.SP-task.Stack.Addr >= task.Stack.Size {
+			t.Errorf("%s: stack pointer %#x is not in %#x", name, task.SP, task.Stack)
+		}
+	}
+	if _, err := d.kernel.structOf("task_struct", "init/init_task.c", map[string]*field{"no_such": new(field)}); !errors.Is(err, errors.ErrUnsupported) || !strings.Contains(err.Error(), "no_such") {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,66 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package vmcore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// smallestPage is the smallest page that kernels have, in bytes.
+const smallestPage = 1 << 12
+
+// A table is a set of page tables, as the processor walks them.
+type table struct {
+	root  uint64 // physical
+	order binary.ByteOrder
+	size  uint64 // of an entry, in bytes
+	steps []step // from the root
+	valid func(addr uint64) bool
+	// next returns where an entry leads: to another table, or to a page of as many bytes
+	// as the step's entries are for.
+	next func(entry uint64, s step) (phys uint64, leaf, present bool)
+}
+
+// A step is a level of page tables.
+type step struct {
+	shift, bits uint
+	leaves      bool // whether an entry may be a page
+}
+
+// walk returns the physical address that a virtual one leads to, and the size of the page
+// that it lies in.
+func (t *table) walk(addr uint64, read func(p []byte, phys uint64) error) (phys, size uint64, err error) {
+	if !t.valid(addr) {
+		return 0, 0, &AbsentError{Addr: addr, Cause: "no address of the kernel"}
+	}
+	at := t.root
+	var b [8]byte
+	for _, s := range t.steps {
+		index := addr >> s.shift & (1<<s.bits - 1)
+		if err := read(b[:t.size], at+index*t.size); err != nil {
+			if errors.Is(err, ErrAbsent) {
+				err = &AbsentError{Addr: addr, Cause: fmt.Sprintf("its page table at the physical address %#x is not in the dump", at)}
+			}
+			return 0, 0, err
+		}
+		entry := uint64(0)
+		if t.size == 4 {
+			entry = uint64(t.order.Uint32(b[:]))
+		} else {
+			entry = t.order.Uint64(b[:])
+		}
+		next, leaf, present := t.next(entry, s)
+		if !present {
+			return 0, 0, &AbsentError{Addr: addr, Cause: "the kernel does not map it"}
+		}
+		if leaf {
+			size := uint64(1) << s.shift
+			return next + addr&(size-1), size, nil
+		}
+		at = next
+	}
+	return 0, 0, &AbsentError{Addr: addr, Cause: "its page tables have no end"}
+}
