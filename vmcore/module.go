@@ -176,15 +176,6 @@ func (k *Kernel) readModules(ctx context.Context) ([]*module, error) {
 	return modules, bad.err()
 }
 
-func allZero(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // lookup names an address in a module as the kernel does (find_kallsyms_symbol in
 // kernel/module/kallsyms.c): the nearest symbol before it and, for the size, the nearest
 // behind it.
