@@ -29,24 +29,31 @@ func openDump(t *testing.T) dumped {
 	if folder == "" {
 		t.Skip("needs the dump of a test kernel (try: make integration)")
 	}
-	d := dumped{vmlinux: filepath.Join(os.Getenv("KMEMLEAK_IMAGE"), "vmlinux")}
-	var err error
-	if d.image, err = Open(filepath.Join(folder, "core")); err != nil {
+	image, err := Open(filepath.Join(folder, "core"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.image.Close() })
 	name := os.Getenv("KMEMLEAK_KERNEL")
-	d.kernel, err = NewKernel(t.Context(), d.image, Files{Vmlinux: d.vmlinux, Dirs: []string{"../testdata/modules/held/" + name, "../testdata/modules/leaky/" + name}})
-	if err != nil {
+	return newDumped(t, image, filepath.Join(os.Getenv("KMEMLEAK_IMAGE"), "vmlinux"), filepath.Join(folder, "report"),
+		"../testdata/modules/held/"+name, "../testdata/modules/leaky/"+name)
+}
+
+// newDumped reads the kernel in an image, which it closes at the end of the test.
+func newDumped(t *testing.T, image *Image, vmlinux, report string, dirs ...string) dumped {
+	t.Helper()
+	t.Cleanup(func() { image.Close() })
+	d := dumped{image: image, vmlinux: vmlinux}
+	var err error
+	if d.kernel, err = NewKernel(t.Context(), image, Files{Vmlinux: vmlinux, Dirs: dirs}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.kernel.Close() })
-	report, err := os.Open(filepath.Join(folder, "report"))
+	file, err := os.Open(report)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer report.Close()
-	if d.report, err = kmemleak.Parse(report); err != nil {
+	defer file.Close()
+	if d.report, err = kmemleak.Parse(file); err != nil {
 		t.Fatal(err)
 	}
 	if len(d.report) < 40 {

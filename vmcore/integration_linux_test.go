@@ -22,8 +22,8 @@ import (
 	"github.com/kmemleak/kmemleak/internal/need"
 )
 
-// kallsyms returns the addresses of the running kernel's symbols.
-func kallsyms(t *testing.T) map[string]uint64 {
+// runningSymbols returns the addresses of the running kernel's symbols.
+func runningSymbols(t *testing.T) map[string]uint64 {
 	t.Helper()
 	b, err := os.ReadFile("/proc/kallsyms")
 	if err != nil {
@@ -48,7 +48,7 @@ func TestIntegrationLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	symbols := kallsyms(t)
+	symbols := runningSymbols(t)
 	got, err := facts(m, symbols)
 	if err != nil {
 		t.Fatal(err)

@@ -10,9 +10,9 @@ import (
 	"sync"
 )
 
-// kallsyms is the table of symbols from which the kernel itself names addresses
+// symbolTable is the table of symbols from which the kernel itself names addresses
 // (kernel/kallsyms.c), so that names, offsets and sizes are those that it prints.
-type kallsyms struct {
+type symbolTable struct {
 	k       *Kernel
 	addrs   []uint64 // ascending
 	names   uint64   // where the packed names are
@@ -33,9 +33,9 @@ const (
 )
 
 // kernelSymbols returns the table, which is read once.
-func (k *Kernel) kernelSymbols() (*kallsyms, error) {
+func (k *Kernel) kernelSymbols() (*symbolTable, error) {
 	k.symbolsOnce.Do(func() {
-		k.symbols = kallsyms{k: k, end: k.hi + k.slide, blocks: make(map[int][]byte)}
+		k.symbols = symbolTable{k: k, end: k.hi + k.slide, blocks: make(map[int][]byte)}
 		if err := k.symbols.load(); err != nil {
 			k.symbolsErr = fmt.Errorf("symbols of the kernel in the image: %w", err)
 		}
@@ -57,7 +57,7 @@ func (k *Kernel) constant(p []byte, addr uint64) error {
 	return err
 }
 
-func (s *kallsyms) load() error {
+func (s *symbolTable) load() error {
 	k := s.k
 	table := make(map[string]uint64)
 	for _, name := range []string{"kallsyms_num_syms", "kallsyms_names", "kallsyms_markers", "kallsyms_token_table", "kallsyms_token_index", "kallsyms_offsets"} {
@@ -94,7 +94,7 @@ func (s *kallsyms) load() error {
 }
 
 // loadTokens reads the parts of which names are made.
-func (s *kallsyms) loadTokens(table, index uint64) error {
+func (s *symbolTable) loadTokens(table, index uint64) error {
 	starts := make([]byte, 2*256)
 	if err := s.k.constant(starts, index); err != nil {
 		return err
@@ -134,7 +134,7 @@ func (s *kallsyms) loadTokens(table, index uint64) error {
 
 // loadAddresses decodes the offsets. There were three ways to do so, and which one it is
 // is a matter of the configuration: a function whose address is known decides.
-func (s *kallsyms) loadAddresses(offsets []byte, at uint64) error {
+func (s *symbolTable) loadAddresses(offsets []byte, at uint64) error {
 	k := s.k
 	probe, ok := k.symbol("kmemleak_alloc")
 	if !ok {
@@ -182,7 +182,7 @@ func (s *kallsyms) loadAddresses(offsets []byte, at uint64) error {
 
 // index returns the symbol that the kernel names for an address, the first of several at
 // one place, or -1.
-func (s *kallsyms) index(addr uint64) int {
+func (s *symbolTable) index(addr uint64) int {
 	i := sort.Search(len(s.addrs), func(i int) bool { return s.addrs[i] > addr }) - 1
 	for i > 0 && s.addrs[i-1] == s.addrs[i] {
 		i--
@@ -191,7 +191,7 @@ func (s *kallsyms) index(addr uint64) int {
 }
 
 // lookup names an address as the kernel does.
-func (s *kallsyms) lookup(addr uint64) (name string, offset, size uint64, err error) {
+func (s *symbolTable) lookup(addr uint64) (name string, offset, size uint64, err error) {
 	i := s.index(addr)
 	if i < 0 {
 		return "", 0, 0, nil
@@ -205,7 +205,7 @@ func (s *kallsyms) lookup(addr uint64) (name string, offset, size uint64, err er
 }
 
 // name unpacks the i-th name, without the letter of its kind.
-func (s *kallsyms) name(i int) (string, error) {
+func (s *symbolTable) name(i int) (string, error) {
 	block, err := s.block(i / nameBlock)
 	if err != nil {
 		return "", err
@@ -241,7 +241,7 @@ func (s *kallsyms) name(i int) (string, error) {
 }
 
 // block returns 256 packed names.
-func (s *kallsyms) block(n int) ([]byte, error) {
+func (s *symbolTable) block(n int) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if b, ok := s.blocks[n]; ok {

@@ -55,7 +55,7 @@ type Kernel struct {
 	word   int // bytes of a long
 
 	symbolsOnce sync.Once
-	symbols     kallsyms
+	symbols     symbolTable
 	symbolsErr  error
 
 	modulesOnce sync.Once

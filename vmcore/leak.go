@@ -26,16 +26,19 @@ import (
 // read are returned with an error that names the place.
 func (k *Kernel) Leaks(ctx context.Context) ([]kmemleak.Leak, error) {
 	var leaks []kmemleak.Leak
-	var bad problems
 	d := k.dialect()
 	now, _ := k.now()
-	err := k.eachObject(ctx, func(o *Object) bool { return o.Reported }, func(o Object) error {
-		l, err := k.leak(&o, d, now)
-		leaks = append(leaks, l)
-		bad.add(err)
-		return nil
+	err := k.settle(ctx, func() error {
+		leaks = nil
+		var bad problems
+		err := k.eachObject(ctx, func(o *Object) bool { return o.Reported }, func(o Object) error {
+			l, err := k.leak(&o, d, now)
+			leaks = append(leaks, l)
+			bad.add(err)
+			return nil
+		})
+		return errors.Join(err, bad.err())
 	})
-	err = errors.Join(err, bad.err())
 	if errors.Is(err, kmemleak.ErrUnavailable) {
 		return nil, err
 	}

@@ -21,10 +21,9 @@ var errStop = errors.New("stop")
 // the walk, so cycles do, too. What lies behind the damage is then read from the end of
 // the list on, and comes in order as well, after the rest. The error names the place.
 func (k *Kernel) list(ctx context.Context, name string, head uint64, fn func(entry uint64) error) error {
-	const next, prev = 0, 1
 	last, damage := head, error(nil)
 	seen := 0
-	at, err := k.link(head, next)
+	at, _, err := k.links(head)
 	if err != nil {
 		return fmt.Errorf("%s: head at %#x: %w", name, head, err)
 	}
@@ -35,7 +34,7 @@ func (k *Kernel) list(ctx context.Context, name string, head uint64, fn func(ent
 		if err := checkContext(ctx, seen); err != nil {
 			return err
 		}
-		back, err := k.link(at, prev)
+		next, back, err := k.links(at)
 		if err != nil {
 			damage = fmt.Errorf("%s: entry at %#x, to which that at %#x leads: %w", name, at, last, err)
 			break
@@ -50,11 +49,7 @@ func (k *Kernel) list(ctx context.Context, name string, head uint64, fn func(ent
 			}
 			return err
 		}
-		last = at
-		if at, err = k.link(last, next); err != nil {
-			damage = fmt.Errorf("%s: entry at %#x: %w", name, last, err)
-			break
-		}
+		last, at = at, next
 	}
 	if damage == nil {
 		return nil
@@ -74,24 +69,25 @@ func (k *Kernel) list(ctx context.Context, name string, head uint64, fn func(ent
 // fromEnd returns the entries of a list from its end to where it is damaged, the last
 // one first. stop is the last one that is known already.
 func (k *Kernel) fromEnd(ctx context.Context, head, stop uint64, most int) []uint64 {
-	const next, prev = 0, 1
 	var entries []uint64
 	last := head
-	for len(entries) < most && checkContext(ctx, len(entries)) == nil {
-		at, err := k.link(last, prev)
-		if err != nil || at == head || at == stop {
-			break
-		}
-		if forward, err := k.link(at, next); err != nil || forward != last {
+	_, at, err := k.links(head)
+	for err == nil && at != head && at != stop && len(entries) < most && checkContext(ctx, len(entries)) == nil {
+		var next, prev uint64
+		if next, prev, err = k.links(at); err != nil || next != last {
 			break
 		}
 		entries = append(entries, at)
-		last = at
+		last, at = at, prev
 	}
 	return entries
 }
 
-// link reads one of the two pointers of a list_head: next is the first.
-func (k *Kernel) link(entry uint64, n int) (uint64, error) {
-	return k.long(entry + uint64(n*k.word))
+// links reads the two pointers of a list_head.
+func (k *Kernel) links(entry uint64) (next, prev uint64, err error) {
+	var b [16]byte
+	if err := k.mem.ReadAt(b[:2*k.word], entry); err != nil {
+		return 0, 0, err
+	}
+	return number(b[:k.word]), number(b[k.word : 2*k.word]), nil
 }

@@ -107,9 +107,12 @@ func (k *Kernel) objectLayout() (l objectLayout, err error) {
 // is damaged or missing, the objects that could be read are returned with an error.
 func (k *Kernel) Objects(ctx context.Context) ([]Object, error) {
 	var objects []Object
-	err := k.eachObject(ctx, func(*Object) bool { return true }, func(o Object) error {
-		objects = append(objects, o)
-		return nil
+	err := k.settle(ctx, func() error {
+		objects = nil
+		return k.eachObject(ctx, func(*Object) bool { return true }, func(o Object) error {
+			objects = append(objects, o)
+			return nil
+		})
 	})
 	return objects, err
 }

@@ -52,7 +52,43 @@ func NewKernel(ctx context.Context, image *Image, files Files) (*Kernel, error) 
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", file.Name, err), file.Close())
 	}
-	return openKernel(image, file, image.Info().Offset, finder)
+	return openKernel(newLinearSpace(image, file), file, image.Info().Offset, finder)
+}
+
+// linearSpace reads by physical address what the kernel maps one to one: nearly all that
+// is looked at is there, and needs no walk through page tables.
+type linearSpace struct {
+	*Image
+	start, size uint64 // where physical address 0 is, and how much memory follows
+}
+
+func newLinearSpace(image *Image, file *kobj.File) linearSpace {
+	s := linearSpace{Image: image}
+	text, _, ok := file.Value("_text")
+	if !ok {
+		return s
+	}
+	phys, err := image.Translate(text + image.Info().Offset)
+	if err != nil {
+		return s
+	}
+	addr, ok := image.Linear(phys)
+	if !ok {
+		return s
+	}
+	s.start = addr - phys
+	for r := range image.Ranges() {
+		s.size = max(s.size, r.Addr+r.Size)
+	}
+	return s
+}
+
+func (s linearSpace) ReadAt(p []byte, addr uint64) error {
+	n := uint64(len(p))
+	if phys := addr - s.start; phys < s.size && n <= s.size-phys && s.ReadPhys(p, phys) == nil {
+		return nil
+	}
+	return s.Image.ReadAt(p, addr)
 }
 
 // openVmlinux opens the kernel image with debugging information.

@@ -60,11 +60,18 @@ func (k *Kernel) Refs(ctx context.Context, addrs ...uint64) ([]Referrers, error)
 		s.target(addr)
 	}
 	slices.SortStableFunc(s.targets, func(x, y *target) int { return cmp.Compare(x.addr, y.addr) })
+	live := k.mem.Info().Live
+	if live {
+		bad.add(s.own.add())
+	}
 	if err := s.run(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil, err
 		}
 		bad.add(err)
+	}
+	if live {
+		bad.add(s.own.add())
 	}
 	bad.add(s.place(ctx))
 	bad.add(s.roots(ctx))
@@ -85,6 +92,7 @@ type search struct {
 	k       *Kernel
 	a       *atlas
 	targets []*target // by address
+	own     own       // of a running kernel
 
 	mu   sync.Mutex
 	hits []hit
@@ -175,12 +183,18 @@ func (s *search) place(ctx context.Context) error {
 		if page, ok := pages[h.phys>>pageShift]; ok {
 			addr = page | h.phys&(1<<pageShift-1)
 		}
-		if s.a.ownRecord(addr) {
+		if s.a.ownRecord(addr) || s.own.pages[h.phys>>pageShift] {
 			continue
 		}
 		r := Ref{Addr: addr, Value: h.value, Target: h.t.addr, Offset: h.value - h.t.addr}
 		r.Holder, err = s.a.holder(ctx, addr)
 		bad.add(err)
+		if r.Holder.Kind == HolderStack && s.own.threads[r.Holder.Task.PID] {
+			continue
+		}
+		if s.own.pages != nil {
+			r.Changed = s.changed(addr, h.value)
+		}
 		if len(h.t.found.Refs) >= MaxRefs {
 			h.t.found.More++
 			continue
@@ -196,9 +210,23 @@ func (s *search) place(ctx context.Context) error {
 	return bad.err()
 }
 
-// rank orders references: those that kmemleak sees first.
+// changed reads a place of a running kernel again, and something else first: the kernel
+// keeps what was read last in a buffer, which is searched, too.
+func (s *search) changed(addr, value uint64) bool {
+	other, _ := s.k.symbol("linux_banner")
+	if _, err := s.k.long(other &^ 7); err != nil {
+		return true
+	}
+	v, err := s.k.long(addr)
+	return err != nil || v != value
+}
+
+// rank orders references: those that are still there first, then those that kmemleak sees.
 func rank(r Ref) int {
 	n := 0
+	if !r.Changed {
+		n += 4
+	}
 	if r.Holder.Scanned {
 		n += 2
 	}

@@ -61,6 +61,22 @@ tensteps() {
 	grep -q 'hello_init .*/hello.c:' "$logs/tensteps-$1" || { echo "tensteps named no line of hello.c" >&2; return 1; }
 }
 
+# memory KERNEL: what is read out of the kernel's memory, live in the guest and from a dump
+# of the same moment here.
+memory() {
+	local kernel=$1 goarch folder dump
+	goarch=$(goarch_of "$kernel")
+	folder=$("$kernels" kernel "$kernel")
+	dump=$(mktemp -d -p "$logs")
+	echo "=== memory"
+	CGO_ENABLED=0 GOARCH=$goarch go test -count=1 -v -timeout 25m -run '^TestIntegrationMemory$' \
+		-exec "$PWD/bin/vmexec -timeout 26m -memory 1G -kernel $folder/image -init $PWD/bin/init-$goarch -dump elf=$dump/core \
+			-file $folder/vmlinux=/vmlinux -file $PWD/testdata/modules/held/$kernel/held.ko=/held.ko -file $PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko \
+			-env KMEMLEAK=require -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=memory -out $dump" ./vmcore | tee -a "$logs/$kernel"
+	KMEMLEAK_KERNEL=$kernel KMEMLEAK_DUMP=$dump KMEMLEAK_IMAGE=$folder go test -count=1 -v -run '^TestDump' ./vmcore
+	rm -rf "$dump"
+}
+
 # all_boots KERNEL: all that is tested on one of our kernels.
 all_boots() {
 	local kernel=$1 test
@@ -72,11 +88,12 @@ all_boots() {
 	boot "$kernel" kmemleak=off ". ./kmemleaktest ./cmd/... ./examples/watch ./examples/ci" kmemleak=off
 	boot "$kernel" lockdown=integrity . lockdown=integrity
 	boot "$kernel" lockdown=confidentiality ./vmcore lockdown=confidentiality
+	[[ $kernel == *-i386 ]] || memory "$kernel" # which is not read
 	boot "$kernel" expendable ". ./cmd/kmemleak"
 	boot "$kernel" disabled-meanwhile .
 	for test in $(go test -list '^TestIntegration' . ./kmemleaktest ./cmd/... ./examples/... ./vmcore | grep '^TestIntegration'); do
-		# Their shell is busybox, of the host's architecture.
-		[[ $kernel != *-x86_64 && $test == TestIntegration@(Remote|Shell)* ]] ||
+		# The shell of the other machine is busybox, of the host's architecture.
+		[[ $kernel != *-x86_64 && $test == TestIntegration@(Remote|Shell)* || $kernel == *-i386 && $test == TestIntegrationMemory ]] ||
 			grep -q -- "^--- PASS: $test " "$logs/$kernel" "$logs/debian-x86_64" || { echo "$test did not run" >&2; return 1; }
 	done
 	tensteps "$kernel"
