@@ -59,6 +59,19 @@ tensteps() {
 	grep -q 'hello_init .*/hello.c:' "$logs/tensteps-$1" || { echo "tensteps named no line of hello.c" >&2; return 1; }
 }
 
+# dump KERNEL: dumps of the kernel's memory, and what the host reads in them.
+dump() {
+	local goarch folder dumps=$logs/dump-$1
+	goarch=$(goarch_of "$1")
+	folder=$("$kernels" kernel "$1")
+	mkdir "$dumps"
+	echo "=== dump"
+	CGO_ENABLED=0 GOARCH=$goarch go test -count=1 -run '^TestIntegrationLive$' \
+		-exec "$PWD/bin/vmexec -memory 256M -kernel $folder/image -init $PWD/bin/init-$goarch -env KMEMLEAK_KERNEL=$1 \
+			-dump elf=$dumps/elf -dump kdump-zlib=$dumps/kdump" ./vmcore &&
+		KMEMLEAK_DUMP=$dumps KMEMLEAK_IMAGE=$folder KMEMLEAK=require go test -count=1 -v -run '^TestDump$' ./vmcore
+}
+
 # all_boots KERNEL: all that is tested on one of our kernels.
 all_boots() {
 	local kernel=$1 test
@@ -77,6 +90,7 @@ all_boots() {
 		[[ $kernel != *-x86_64 && $test == TestIntegrationRemote* ]] ||
 			grep -q -- "^--- PASS: $test " "$logs/$kernel" "$logs/debian-x86_64" || { echo "$test did not run" >&2; return 1; }
 	done
+	dump "$kernel"
 	tensteps "$kernel"
 	KMEMLEAK_REPORT=$capture/hello_kernel-$kernel.txt KMEMLEAK_IMAGE=$("$kernels" kernel "$kernel") go test -count=1 -run '^TestImage$' .
 }
