@@ -77,6 +77,19 @@ memory() {
 	rm -rf "$dump"
 }
 
+# dump KERNEL: dumps of the kernel's memory, and what the host reads in them.
+dump() {
+	local goarch folder dumps=$logs/dump-$1
+	goarch=$(goarch_of "$1")
+	folder=$("$kernels" kernel "$1")
+	mkdir "$dumps"
+	echo "=== dump"
+	CGO_ENABLED=0 GOARCH=$goarch go test -count=1 -run '^TestIntegrationLive$' \
+		-exec "$PWD/bin/vmexec -memory 256M -kernel $folder/image -init $PWD/bin/init-$goarch -env KMEMLEAK_KERNEL=$1 \
+			-dump elf=$dumps/elf -dump kdump-zlib=$dumps/kdump" ./vmcore &&
+		KMEMLEAK_DUMP=$dumps KMEMLEAK_IMAGE=$folder KMEMLEAK=require go test -count=1 -v -run '^TestWholeDump$' ./vmcore
+}
+
 # all_boots KERNEL: all that is tested on one of our kernels.
 all_boots() {
 	local kernel=$1 test
@@ -96,6 +109,7 @@ all_boots() {
 		[[ $kernel != *-x86_64 && $test == TestIntegration@(Remote|Shell)* || $kernel == *-i386 && $test == TestIntegrationMemory ]] ||
 			grep -q -- "^--- PASS: $test " "$logs/$kernel" "$logs/debian-x86_64" || { echo "$test did not run" >&2; return 1; }
 	done
+	dump "$kernel"
 	tensteps "$kernel"
 	[ "$kernel" != 6.12-x86_64 ] || { echo "=== docs/getting-started.md" && internal/readme/started.sh "$("$kernels" kernel "$kernel")"; }
 	[ "$kernel" != 6.12-x86_64 ] || internal/kernels/bisect.sh "$kernel"
