@@ -199,7 +199,7 @@ func (r *record) push(i uint32, l *logtext.Line) {
 	t.frames = append(t.frames, i)
 	t.gap = false
 	if form != (frameForm{offset: form.offset, file: form.file}) || f.Inlined {
-		r.ledger.taken++
+		r.ledger.taken.frames++
 	}
 	if !f.Inlined {
 		t.printed++

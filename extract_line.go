@@ -31,7 +31,7 @@ func (r *record) line(l *logtext.Line) verdict {
 		// A reply between the lines of what it answers.
 		b := logtext.Trim(l.Text)
 		rest, err := r.tail(b)
-		end := (err == nil && len(rest) == 0 || isList(b)) && (!r.reply || r.lastLine == l.Number-1)
+		end := (err == nil && len(rest) == 0 || isList(b) || isAt(b)) && (!r.reply || r.lastLine == l.Number-1)
 		if !end && (len(b) == 0 || !hasFrame(b) && !logtext.IsEllipsis(b)) {
 			r.reply = true
 			r.doubtRest(l, b)
@@ -109,6 +109,8 @@ func (r *record) leave(l *logtext.Line, glued bool) {
 		l.Indent = 0
 		r.keep(l)
 		r.lastLine = l.Number
+	case r.part == partBacktrace && bytes.IndexByte(b, '/') > 0 && logtext.IndexBlank(b) == len(b):
+		r.damageAt(l, "a source position is cut")
 	case r.part == partBacktrace && b[0] == '[' && logtext.LeadingDigits(b[1:]) == 0: // no footnote
 		r.damageAt(l, "no module is in the brackets behind a frame")
 	case logtext.IsEllipsis(b) && r.part != partDump:
@@ -171,7 +173,7 @@ func (r *record) other(l *logtext.Line) verdict {
 		}
 		r.damageAt(l, "how many objects have the same backtrace cannot be read")
 	case inTrace && isAt(b):
-		return taken
+		r.lastLine = l.Number
 	case logtext.IsEllipsis(b):
 		r.damageAt(l, "lines are left out")
 		r.lastLine = l.Number
@@ -256,6 +258,7 @@ func (r *record) continued(l *logtext.Line) verdict {
 		}
 		whole := slices.Concat(before, []byte(sep), after)
 		joined := *l
+		joined.Carrier.Quotes = kept.Carrier.Quotes
 		joined.Text, joined.Indent = trimEnds(whole), kept.Indent
 		r.carry.Text = nil
 		rest, used := r.take(&joined, true)
@@ -278,12 +281,12 @@ func (r *record) continued(l *logtext.Line) verdict {
 		} else {
 			r.carry.Text = kept.Text[:0]
 			if r.ledger.whole = len(rest) == 0; r.ledger.whole {
-				r.owed = 0
+				r.owed = account{}
 			}
 		}
-		if changed && strings.Contains(r.leak.Comm, "\n") || isName(kept.Text) && sep == " " && r.comm.carried && kept.Width+logtext.IndexBlank(l.Text) < r.width {
-			// What undoes the marks of mail and terminals may have changed the name, and no
-			// mailer wraps a line that the next word fits into.
+		if (changed || kept.Indent == 0) && strings.Contains(r.leak.Comm, "\n") || isName(kept.Text) && sep == " " && (kept.Width >= r.width || r.comm.carried && kept.Width+logtext.IndexBlank(l.Text) < r.width) {
+			// What undoes the marks of mail and terminals may have changed the name. A terminal
+			// cuts the widest lines, and no mailer wraps a line that the next word fits into.
 			r.damageAt(&logtext.Line{Text: whole, Number: r.carry.Number}, "the name of the thread may have been another")
 		}
 		r.use(l)

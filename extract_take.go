@@ -27,7 +27,7 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 			return nil, true
 		}
 		if ok {
-			r.ledger.taken++
+			r.ledger.taken.lines++
 			if r.part >= partDump {
 				r.another(l, "a second hex dump")
 				return nil, true
@@ -52,7 +52,7 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 			break
 		}
 		if hasCRC {
-			r.ledger.taken++
+			r.ledger.taken.lines++
 		}
 		switch {
 		case r.part == partBacktrace: // its frames are those of a record whose header is lost
@@ -131,7 +131,7 @@ func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 		}
 	}
 	if ok {
-		r.ledger.taken++
+		r.ledger.taken.lines++
 		switch n := len(c.comm); {
 		case n > 1 && c.comm[0] == '\\' && c.comm[n-1] == '"':
 			r.damageAt(l, "the name of the thread has marks of an escape")
@@ -222,7 +222,7 @@ func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
 	}
 	d.data = row
 	if got >= rowLen/2 {
-		r.ledger.taken++
+		r.ledger.taken.lines++
 	}
 	chars := logtext.TrimLeft(rest)
 	d.noChars = len(chars) == 0
