@@ -96,7 +96,7 @@ func (x *extractor) next() (ok bool) {
 		x.endAll()
 		return false
 	}
-	x.ledger.whole, x.ledger.taken = false, 0
+	x.ledger.whole, x.ledger.taken = false, account{}
 	b, header := x.read()
 	if !x.ledger.whole {
 		x.notice(b)
@@ -142,10 +142,10 @@ func (x *extractor) read() (b []byte, header bool) {
 		b, at, weak = anyHeader(b)
 	}
 	if at < 0 {
-		if len(x.open) > 0 && !x.interrupted(b) {
+		word := x.firstWord(b)
+		if len(x.open) > 0 && !word && !x.interrupted(b) {
 			x.body(b)
 		}
-		x.firstWord(b)
 		return b, rare
 	}
 	start := headerStart{Line: *x.now, weak: weak}
@@ -160,10 +160,12 @@ func (x *extractor) read() (b []byte, header bool) {
 		if r := x.last; r != nil && r.lastLine == x.now.Number {
 			start.learned = r.learned
 		}
+		x.settle(b[:at], true)
+		x.ledger.whole, x.ledger.taken = false, account{}
 	}
 	x.records(start, len(start.learned) == 0)
 	x.firstWord(b)
-	return b, true
+	return b[at:], true
 }
 
 // interrupted reports whether a line says that the log has a gap, or that another
@@ -186,19 +188,22 @@ func (x *extractor) interrupted(b []byte) bool {
 	return false
 }
 
-// firstWord keeps the first words of a header at the end of a line.
-func (x *extractor) firstWord(b []byte) {
+// firstWord keeps the first words of a header at the end of a line, which may be cut. It
+// reports whether the line has nothing else.
+func (x *extractor) firstWord(b []byte) bool {
 	t := logtext.TrimRight(b)
-	end := max(0, len(t)-len(anchor))
-	at := end + bytes.Index(t[end:], []byte("nreferenced")) - 1
-	if at < end || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
-		return
+	end := max(0, len(t)-len(anchor)-1)
+	at := end + bytes.LastIndexAny(t[end:], "uU")
+	if at < end || at+1 == len(t) || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
+		return false
 	}
 	start := headerStart{Line: *x.now}
 	start.Text = t[at:]
 	start.behind(t[:at])
 	start.learned = logtext.TrimRight(start.learned)
 	x.header = start.clone()
+	_, before := subject.Strip(t[:at])
+	return len(logtext.Trim(before)) == 0 && len(start.Text) > len("unref") // else it may be another word
 }
 
 // records takes text that starts with a header: a line, or a flattened paragraph
@@ -256,12 +261,6 @@ func (x *extractor) wrappedHeader(start headerStart) bool {
 	switch {
 	case startsBody(text):
 		x.beginDamaged(start)
-	case bytes.Contains(start.Text, []byte(" (size")):
-		if r := x.nearest(start.Carrier); r != nil {
-			r.damageAt(&start.Line, "the header of another record is cut")
-		} else {
-			x.orphan(&start.Line)
-		}
 	}
 	return false
 }
@@ -303,7 +302,7 @@ func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string)
 		}
 		x.intern.reset(used...)
 	}
-	x.ledger.taken++
+	x.ledger.taken.lines++
 	var r *record
 	if n := len(x.free); n > 0 {
 		r, x.free = x.free[n-1], x.free[:n-1]
@@ -405,42 +404,49 @@ func (x *extractor) endAll() {
 // settle closes the account of the line that was read.
 func (x *extractor) settle(b []byte, header bool) {
 	if x.ledger.whole {
-		x.ledger.owed = 0
+		x.ledger.owed = account{}
 		return
 	}
-	if len(x.open) == 0 && !header && x.ledger.owed == 0 {
+	if len(x.open) == 0 && !header && x.ledger.owed == (account{}) {
 		return
 	}
 	c, text := subject.Strip(b)
-	text = logtext.TrimLeft(text)
 	r := x.nearest(c)
+	named := r != nil && r.closed && r.like(text)
+	text = logtext.TrimLeft(text)
 	if bytes.HasPrefix(text, []byte("Object 0x")) {
 		x.ledger.object = x.now.Number
 	}
 	if r != nil && (x.ledger.object == x.now.Number || logtext.AnnouncesStack(b) || string(logtext.TrimRight(text)) == "backtrace:") {
 		r.elsewhere, r.announced = true, c
 	}
-	frames, lines := items(text)
+	owed := items(text)
+	if named {
+		owed.frames++
+	}
 	if r != nil && r.elsewhere && r.announced.Timed == c.Timed {
-		frames = 0
+		owed.frames = 0
 	}
-	if lines > 0 && x.ledger.object > 0 && x.now.Number-x.ledger.object < 4 {
-		lines = 0
+	if x.ledger.object > 0 && x.now.Number-x.ledger.object < 4 {
+		owed.lines = 0
 	}
-	owed := x.ledger.owed + frames + lines - x.ledger.taken
-	x.ledger.owed = 0
+	carried := &x.ledger.owed // to a later line
+	before := *carried
+	*carried = account{}
 	if r != nil {
-		owed, r.owed = owed+r.owed, 0
+		before, r.owed = before.and(r.owed), account{}
+		if len(r.carry.Text) > 0 {
+			carried = &r.owed
+		}
 	}
+	owed = owed.and(before).less(x.ledger.taken)
 	switch {
-	case owed <= 0:
-	case r != nil && len(r.carry.Text) > 0:
-		r.owed = owed
-	case len(x.header.Text) > 0:
-		x.ledger.owed = owed
+	case owed == account{}:
+	case r != nil && len(r.carry.Text) > 0 || len(x.header.Text) > 0:
+		*carried = owed
 	case r != nil:
 		r.damageAt(&logtext.Line{Text: b, Number: x.now.Number}, "what follows it is in no record")
-	case owed > frames:
+	case owed.lines > 0:
 		x.orphan(&logtext.Line{Text: text, Number: x.now.Number})
 	}
 }

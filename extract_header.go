@@ -22,7 +22,7 @@ type headerStart struct {
 func (h *headerStart) behind(b []byte) (indent int) {
 	h.Carrier, h.learned = subject.Strip(b)
 	indent = logtext.Indent(h.learned)
-	if frames, _ := items(h.learned); frames > 0 {
+	if items(h.learned).frames > 0 {
 		h.learned = nil
 	}
 	return indent

@@ -9,19 +9,29 @@ import (
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
 
+// An account is a number of items of a report. Those of one kind do not make up for
+// those of the other.
+type account struct{ frames, lines int }
+
+func (a account) and(b account) account { return account{a.frames + b.frames, a.lines + b.lines} }
+
+func (a account) less(b account) account {
+	return account{max(0, a.frames-b.frames), max(0, a.lines-b.lines)}
+}
+
 // items counts what text has of a report beyond doubt: frames with an address, with
 // offset and size, or with source positions, and the other lines of a record, headers
 // included. What a sentence mentions does not count.
-func items(text []byte) (frames, lines int) {
+func items(text []byte) (n account) {
 	for i, end := 0, 0; ; i++ {
-		n := bytes.IndexAny(text[i:], "[+(")
-		if n < 0 {
+		next := bytes.IndexAny(text[i:], "[+(")
+		if next < 0 {
 			break
 		}
-		i += n
+		i += next
 		if rest, ok := endOfFrame(text, end, i); rest != nil {
-			if ok && (frames > 0 || text[i] == '[' || len(rest) == 0 || !logtext.IsBlank(rest[0]) || !logtext.IsProse(logtext.TrimLeft(rest))) {
-				frames++
+			if ok && (n.frames > 0 || text[i] == '[' || len(rest) == 0 || !logtext.IsBlank(rest[0]) || !logtext.IsProse(logtext.TrimLeft(rest))) {
+				n.frames++
 			}
 			end = len(text) - len(rest)
 			i = end - 1
@@ -29,29 +39,26 @@ func items(text []byte) (frames, lines int) {
 	}
 	if s := (logtext.Scan{Rest: text}); s.Lit("0x") {
 		if _, digits, ok := s.Hex(); ok && digits >= 8 && len(s.Rest) == 0 {
-			frames++
+			n.frames++
 		}
 	}
 	if i := bytes.Index(text, []byte(", jiffies")); i > 0 && bytes.Contains(text[:i], []byte("pid ")) {
-		lines++
+		n.lines++
 	}
 	if i := bytes.Index(text, []byte(anchor)); i >= 0 && i <= 1 {
 		s := logtext.Scan{Rest: text[i+len(anchor):]}
 		if s.Word("(percpu)"); s.Word("0x") {
-			lines++
+			n.lines++
 		}
 	}
 	if isHexRow(text) || hasNumber(text, "hex dump (first ") || hasNumber(text, "backtrace (crc ") {
-		lines++
+		n.lines++
 	}
-	return frames, lines
+	return n
 }
 
 // hasFrame reports whether b has a frame beyond doubt.
-func hasFrame(b []byte) bool {
-	frames, _ := items(b)
-	return frames > 0
-}
+func hasFrame(b []byte) bool { return items(b).frames > 0 }
 
 // hasNumber reports whether start is in b, with a number behind it.
 func hasNumber(b []byte, start string) bool {
@@ -81,7 +88,7 @@ func endOfFrame(text []byte, end, i int) (rest []byte, ok bool) {
 		if s.Lit("+0x") {
 			if _, _, ok = s.Hex(); ok && s.Lit("/0x") {
 				if _, _, ok = s.Hex(); ok { // a mark may stand before the name
-					return s.Rest, len(before) > 0 && (end > 0 || len(before) <= 2) && !logtext.IsBlank(text[i-1])
+					return s.Rest, i == 0 || len(before) > 0 && (end > 0 || len(before) <= 2) && !logtext.IsBlank(text[i-1])
 				}
 			}
 		}

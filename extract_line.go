@@ -21,17 +21,13 @@ func (r *record) line(l *logtext.Line) verdict {
 	}
 	if l.Carrier.Timed && (!r.carrier.Timed || r.carrier.Tagged && !l.Carrier.Tagged) {
 		// The kernel's log between the lines of a report.
-		l.Text = logtext.Trim(l.Text)
-		if r.part == partBacktrace && len(r.trace.frames) == 0 && r.lastLine == l.Number-1 && len(l.Text) > 0 && isBracketFrame(l.Text) {
-			r.damageAt(l, "a frame has not the mark of the other lines")
-		}
 		return passed
 	}
 	if l.Carrier.Quotes < r.carrier.Quotes && r.part == partBacktrace && len(r.trace.frames) > 0 && !l.Carrier.Timed {
 		// A reply between the lines of what it answers.
 		b := logtext.Trim(l.Text)
 		rest, err := r.tail(b)
-		end := (err == nil && len(rest) == 0 || isList(b)) && (!r.reply || r.lastLine == l.Number-1)
+		end := (err == nil && len(rest) == 0 || isList(b) || isAt(b)) && (!r.reply || r.lastLine == l.Number-1)
 		if !end && (len(b) == 0 || !hasFrame(b) && !logtext.IsEllipsis(b)) {
 			r.reply = true
 			r.doubtRest(l, b)
@@ -109,6 +105,8 @@ func (r *record) leave(l *logtext.Line, glued bool) {
 		l.Indent = 0
 		r.keep(l)
 		r.lastLine = l.Number
+	case r.part == partBacktrace && bytes.IndexByte(b, '/') > 0 && logtext.IndexBlank(b) == len(b):
+		r.damageAt(l, "a source position is cut")
 	case r.part == partBacktrace && b[0] == '[' && logtext.LeadingDigits(b[1:]) == 0: // no footnote
 		r.damageAt(l, "no module is in the brackets behind a frame")
 	case logtext.IsEllipsis(b) && r.part != partDump:
@@ -171,15 +169,12 @@ func (r *record) other(l *logtext.Line) verdict {
 		}
 		r.damageAt(l, "how many objects have the same backtrace cannot be read")
 	case inTrace && isAt(b):
-		return taken
+		r.lastLine = l.Number
 	case logtext.IsEllipsis(b):
 		r.damageAt(l, "lines are left out")
 		r.lastLine = l.Number
 		t.gap = t.gap || len(t.frames) > 0
 	case r.doubtRest(l, b):
-	case r.part == partComm && isHexRow(b):
-		r.damageAt(l, "the line before the hex dump is missing")
-		r.lastLine = l.Number
 	case inTrace && !t.gap && isHexRow(b):
 		r.damageAt(l, "a second hex dump")
 		r.lastLine, r.mixed = l.Number, true
@@ -192,7 +187,7 @@ func (r *record) other(l *logtext.Line) verdict {
 		return complete
 	case direct && (bytes.HasPrefix(b, []byte("BUG: memory leak")) || string(b) == "---"): // what syzkaller puts before and behind
 		t.gap = len(t.frames) > 0
-	case direct && (hasFrame(b) || l.Indent >= frameIndent && l.Indent > r.base && (l.Indent == t.indent || len(t.frames) == 0)):
+	case direct && ( l.Indent >= frameIndent && l.Indent > r.base && (l.Indent == t.indent || len(t.frames) == 0)):
 		r.damageAt(l, "a line of the backtrace is not a frame")
 		t.gap = len(t.frames) > 0
 	case len(t.frames) > 0 && !r.mixed:
@@ -256,6 +251,7 @@ func (r *record) continued(l *logtext.Line) verdict {
 		}
 		whole := slices.Concat(before, []byte(sep), after)
 		joined := *l
+		joined.Carrier.Quotes = kept.Carrier.Quotes
 		joined.Text, joined.Indent = trimEnds(whole), kept.Indent
 		r.carry.Text = nil
 		rest, used := r.take(&joined, true)
@@ -278,12 +274,12 @@ func (r *record) continued(l *logtext.Line) verdict {
 		} else {
 			r.carry.Text = kept.Text[:0]
 			if r.ledger.whole = len(rest) == 0; r.ledger.whole {
-				r.owed = 0
+				r.owed = account{}
 			}
 		}
-		if changed && strings.Contains(r.leak.Comm, "\n") || isName(kept.Text) && sep == " " && r.comm.carried && kept.Width+logtext.IndexBlank(l.Text) < r.width {
-			// What undoes the marks of mail and terminals may have changed the name, and no
-			// mailer wraps a line that the next word fits into.
+		if (changed || kept.Indent == 0) && strings.Contains(r.leak.Comm, "\n") || isName(kept.Text) && sep == " " && (kept.Width >= r.width || r.comm.carried && kept.Width+logtext.IndexBlank(l.Text) < r.width) {
+			// What undoes the marks of mail and terminals may have changed the name. A terminal
+			// cuts the widest lines, and no mailer wraps a line that the next word fits into.
 			r.damageAt(&logtext.Line{Text: whole, Number: r.carry.Number}, "the name of the thread may have been another")
 		}
 		r.use(l)

@@ -30,7 +30,7 @@ type record struct {
 	reply    bool       // there are lines with fewer marks of quoted text
 	mixed    bool       // lines of a record without header are being read
 	closed   bool       // nothing that follows is of this record
-	owed     int        // items of the lines that are carried, see ledger
+	owed     account    // items of the lines that are carried, see ledger
 
 	elsewhere bool            // frames of the same source are of another stack, which was announced
 	announced logtext.Carrier // by a line like this
@@ -48,10 +48,10 @@ type record struct {
 // A ledger holds each line of the text against what records have taken of it. What a
 // line has of a report and no record has taken is a doubt about the record before it.
 type ledger struct {
-	whole  bool // one item was taken, and the line has nothing else
-	taken  int  // items of this line, as items counts them
-	owed   int  // items of the line of a header that goes on
-	object int  // number of the last line that started the answer to dump=
+	whole  bool    // one item was taken, and the line has nothing else
+	taken  account // items of this line, as items counts them
+	owed   account // items of the line of a header that goes on
+	object int     // number of the last line that started the answer to dump=
 }
 
 // A recordPart says which line of the record was the last.
@@ -164,6 +164,17 @@ func (r *record) stripLearned(l *logtext.Line) {
 		l.Carrier.Tagged = l.Carrier.Tagged || inner.Tagged
 		l.Text = text
 	}
+}
+
+// like reports whether b is a name alone, as the frames of the backtrace, and as far from the
+// margin.
+func (r *record) like(b []byte) bool {
+	t := &r.trace
+	if len(t.frames) < 2 || t.form != (frameForm{}) || t.indent < frameIndent || logtext.Indent(b) != t.indent || bytes.IndexByte(b, '_') < 0 {
+		return false
+	}
+	_, form, rest, err := parseFrame(b)
+	return err == nil && form == t.form && len(rest) == 0
 }
 
 // isComm reports whether b starts like a comm line, isName whether it ends within

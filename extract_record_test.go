@@ -52,7 +52,7 @@ func TestExtractDamage(t *testing.T) {
 		{"size negative", strings.Replace(without(), "(size 64)", "(size -1)", 1), 1, "the size of the object is missing"},
 		{"size misspelt", strings.Replace(without(), "(size 64)", "(sise 64)", 1), 1, "the size of the object is missing"},
 		{"size without its word", strings.Replace(without(), " (size 64)", "", 1), 1, "the size of the object is missing"},
-		{"a word before the frames", strings.Join(lines[:6], "") + "random\n" + strings.Join(lines[6:], ""), 8, "the frame before it is a word alone"},
+		{"a word before the frames", strings.Join(lines[:6], "") + "random\n" + strings.Join(lines[6:], ""), 8, "the frames are not of one form"},
 		{"second comm", strings.Join(lines, "") + lines[1], 11, "a second comm line"},
 		{"second backtrace", strings.Join(lines, "") + lines[5], 11, "a second backtrace"},
 	}

@@ -27,7 +27,7 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 			return nil, true
 		}
 		if ok {
-			r.ledger.taken++
+			r.ledger.taken.lines++
 			if r.part >= partDump {
 				r.another(l, "a second hex dump")
 				return nil, true
@@ -52,7 +52,7 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 			break
 		}
 		if hasCRC {
-			r.ledger.taken++
+			r.ledger.taken.lines++
 		}
 		switch {
 		case r.part == partBacktrace: // its frames are those of a record whose header is lost
@@ -131,7 +131,7 @@ func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 		}
 	}
 	if ok {
-		r.ledger.taken++
+		r.ledger.taken.lines++
 		switch n := len(c.comm); {
 		case n > 1 && c.comm[0] == '\\' && c.comm[n-1] == '"':
 			r.damageAt(l, "the name of the thread has marks of an escape")
@@ -209,12 +209,6 @@ func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
 		return b, false
 	}
 	if limit := min(rowLen-inRow, d.want-have); got > limit {
-		if inRow > 0 && got == rowLen { // a whole row after a part of one
-			r.damageAt(l, "a row of the hex dump is cut")
-			d.want = 0
-			d.data = d.data[:have]
-			return nil, true
-		}
 		row, rest = parseHexRow(d.data[:have], b, limit)
 		if got = limit; !isChars(rest, row[have:]) {
 			r.damageAt(l, "the hex dump is too long")
@@ -222,7 +216,7 @@ func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
 	}
 	d.data = row
 	if got >= rowLen/2 {
-		r.ledger.taken++
+		r.ledger.taken.lines++
 	}
 	chars := logtext.TrimLeft(rest)
 	d.noChars = len(chars) == 0

@@ -49,10 +49,9 @@ func parseHeader(b []byte, l *Leak) (rest []byte, ok, short bool) {
 	}
 	if s.Word("(percpu)") {
 		l.PerCPU = true
-	} else {
-		s.Word("(phys)") // never in a report, but in the kernel's code for it
+	} else if !s.Word("(phys)") && s.Short { // never in a report, but in the kernel's code for it
+		return b, false, true
 	}
-	s.Short = false
 	if !s.Word("0x") {
 		return b, false, s.Short || len(logtext.Trim(s.Rest)) == 0
 	}
