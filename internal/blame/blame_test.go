@@ -50,6 +50,8 @@ func TestPass(t *testing.T) {
 		{"name alone, in the middle", Function{Name: "thing_alloc_at"}, guess},
 		{"getter, name alone", Function{Name: "thing_get"}, guess},
 		{"getter of something, name alone", Function{Name: "thing_get_tree"}, kept},
+		{"new thing, name alone", Function{Name: "bus_new_thing"}, guess},
+		{"new one, name alone", Function{Name: "thing_new"}, kept},
 		{"operation of a table, name alone", Function{Name: "thing_create"}, kept},
 		{"copy, name alone", Function{Name: "thing_copy"}, kept},
 		{"underscores", Function{Name: "___"}, kept},

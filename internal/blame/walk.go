@@ -74,7 +74,7 @@ func Candidates(functions []Function) []Candidate {
 	// Of what was inlined into the owner, the innermost that is not passed counts.
 	i := innermost(functions, own)
 	if n := len(passes); n > 0 {
-		add(i, called(functions[passes[n-1].index])+passes[n-1].why.Text, false)
+		add(i, "called "+subject(functions[passes[n-1].index])+passes[n-1].why.Text, false)
 	} else {
 		add(i, "called an allocator", false)
 	}
@@ -83,17 +83,18 @@ func Candidates(functions []Function) []Candidate {
 			add(innermost(functions, p.index), p.why.Text, p.why.Guess)
 		}
 	}
-	above := functions[i]
+	above, verb := functions[i], "called "
 	for i++; i < len(functions); i++ {
 		f := functions[i]
 		if Entry(f.Name) {
 			break
 		}
-		if why := Pass(f); f.Name == "" || Allocator(f.Name) || why != (Reason{}) && !why.Maker {
+		if why := Pass(f); f.Name == "" || Allocator(f.Name) || dispatchers.find(f.Name) >= 0 || why != (Reason{}) && !why.Maker {
+			verb = "led to "
 			continue
 		}
-		add(i, called(above)+kept(above), false)
-		above = f
+		add(i, verb+subject(above)+kept(above), false)
+		above, verb = f, "called "
 	}
 	return list
 }
@@ -123,12 +124,12 @@ func Place(n int, at func(int) Function) int {
 	return n - 1
 }
 
-// called begins a reason that goes on about a function.
-func called(f Function) string {
+// subject returns a function as the subject of a sentence.
+func subject(f Function) string {
 	if f.Name == "" {
-		return "called the code above, which "
+		return "the code above, which "
 	}
-	return "called " + f.Name + ", which "
+	return f.Name + ", which "
 }
 
 // kept returns why a function is not passed, or is the owner all the same, as the rest of

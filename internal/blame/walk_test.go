@@ -80,7 +80,11 @@ func TestCandidates(t *testing.T) {
 		{"up to an entry", names("thing_open", "bus_open", "__do_sys_open", "do_syscall_64"),
 			[]string{"thing_open: called an allocator", "bus_open: called thing_open, which does not seem to make things for others"}},
 		{"services and bare addresses below", []Function{{}, in("drivers/base/dd.c", "really_probe", Value), {}, in("net/b.c", "bus_open", Value)},
-			[]string{": called an allocator", "bus_open: called the code above, which is at a bare address"}},
+			[]string{": called an allocator", "bus_open: led to the code above, which is at a bare address"}},
+		{"dispatchers", names("thing_probe", "bus_probe", "really_probe", "driver_register", "thing_add"), []string{
+			"thing_probe: called an allocator", "bus_probe: called thing_probe, which does not seem to make things for others",
+			"thing_add: led to bus_probe, which does not seem to make things for others",
+		}},
 		{"inlined", []Function{
 			inlined(in("include/linux/slab.h", "kmalloc", Pointer)), inlined(in("include/net/a.h", "a_alloc", Pointer)),
 			inlined(in("net/a.c", "thing_new", Pointer)), inlined(in("net/a.h", "thing_set", Value)), in("net/a.c", "thing_open", Value),
