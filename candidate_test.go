@@ -42,8 +42,8 @@ func TestCandidates(t *testing.T) {
 			"bus_open /src/net/b.c:7 in /src/net: called thing_alloc, which returns no pointer",
 		}},
 		{"places that are no facts", []Call{kmalloc, unsure, {Frame: Frame{Func: "bus_open"}}}, []string{
-			"bus_open: called thing_alloc, which makes things, as its name says",
-			"thing_alloc: makes things, as its name says (tie)",
+			"bus_open: called thing_alloc, which hands on what it makes, as its name says",
+			"thing_alloc: hands on what it makes, as its name says (tie)",
 		}},
 		{"library", []Call{kmalloc, at("thing_init", "lib/thing.c", "value"), bare}, []string{": called thing_init, which is of lib, which serves any caller"}},
 		{"not to a bare address", []Call{kmalloc, at("thing_alloc", "net/a.c", "pointer"), bare}, []string{"thing_alloc /src/net/a.c:7 in /src/net: called an allocator"}},

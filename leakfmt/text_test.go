@@ -245,9 +245,9 @@ leaks may be missing: more leaks than the limit
     → thing_open+0x1/0x2
       bus_open+0x1/0x2
     whose it may be, the likeliest first:
-      thing_open+0x1/0x2   called thing_alloc, which makes things, as its name says
-      thing_alloc+0x1/0x2  makes things, as its name says; as likely as the first
-      bus_open+0x1/0x2     called thing_open, which does not seem to make things for others
+      thing_open+0x1/0x2   called thing_alloc, which hands on what it makes, as its name says
+      thing_alloc+0x1/0x2  hands on what it makes, as its name says; as likely as the first
+      bus_open+0x1/0x2     called thing_open, which does not seem to hand on what it makes
 `},
 		{"candidates, with files", []kmemleak.Leak{{Size: 8, Calls: calls}}, nil, `1 leak, 8 bytes in all
 

@@ -55,7 +55,7 @@ func Pass(f Function) Reason {
 		}
 	case "":
 		if seemsMaker(name) {
-			return Reason{Text: "makes things, as its name says", Maker: true, Guess: true}
+			return Reason{Text: "hands on what it makes, as its name says", Maker: true, Guess: true}
 		}
 	}
 	return Reason{}

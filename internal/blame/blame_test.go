@@ -14,7 +14,7 @@ func TestPass(t *testing.T) {
 		kept    = ""
 		service = "any caller"
 		maker   = "returns what it makes"
-		guess   = "makes things, as its name says"
+		guess   = "hands on what it makes, as its name says"
 	)
 	for _, tt := range []struct {
 		name string

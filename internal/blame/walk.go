@@ -145,5 +145,5 @@ func kept(f Function) string {
 	case f.Returns == Pointer:
 		return "does not seem to make what it returns"
 	}
-	return "does not seem to make things for others"
+	return "does not seem to hand on what it makes"
 }

@@ -76,14 +76,14 @@ func TestCandidates(t *testing.T) {
 			[]string{"bus_open: called thing_alloc, which returns what it makes", "thing_alloc: returns what it makes",
 				"c_open: called bus_open, which does not seem to make what it returns"}},
 		{"a guess", names("thing_alloc", "bus_open", "process_one_work"),
-			[]string{"bus_open: called thing_alloc, which makes things, as its name says", "thing_alloc: makes things, as its name says (tie)"}},
+			[]string{"bus_open: called thing_alloc, which hands on what it makes, as its name says", "thing_alloc: hands on what it makes, as its name says (tie)"}},
 		{"up to an entry", names("thing_open", "bus_open", "__do_sys_open", "do_syscall_64"),
-			[]string{"thing_open: called an allocator", "bus_open: called thing_open, which does not seem to make things for others"}},
+			[]string{"thing_open: called an allocator", "bus_open: called thing_open, which does not seem to hand on what it makes"}},
 		{"services and bare addresses below", []Function{{}, in("drivers/base/dd.c", "really_probe", Value), {}, in("net/b.c", "bus_open", Value)},
 			[]string{": called an allocator", "bus_open: led to the code above, which is at a bare address"}},
 		{"dispatchers", names("thing_probe", "bus_probe", "really_probe", "driver_register", "thing_add"), []string{
-			"thing_probe: called an allocator", "bus_probe: called thing_probe, which does not seem to make things for others",
-			"thing_add: led to bus_probe, which does not seem to make things for others",
+			"thing_probe: called an allocator", "bus_probe: called thing_probe, which does not seem to hand on what it makes",
+			"thing_add: led to bus_probe, which does not seem to hand on what it makes",
 		}},
 		{"inlined", []Function{
 			inlined(in("include/linux/slab.h", "kmalloc", Pointer)), inlined(in("include/net/a.h", "a_alloc", Pointer)),
