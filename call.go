@@ -15,6 +15,7 @@ type Pos struct {
 	Line    int    // from 1; 0 if not known
 	Column  int    // from 1; 0 if not known
 	Inlined bool   // the function was inlined into that of the next Pos
+	Returns string // what the function returns: "pointer", "value" (or nothing), "" if not known
 }
 
 // String returns function, file and line: "myfunc hello.c:10".

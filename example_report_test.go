@@ -97,9 +97,9 @@ func ExampleGroups() {
 		fmt.Printf("%d leaks, %d bytes, %s, %v\n", g.Count, g.Bytes, g.Fingerprint, g.Example.Owner().Call.Frame)
 	}
 	// Output:
-	// 2 leaks, 8192 bytes, 7a2b3f2db5b8094b, myfunc+0xa/0x20 [hello_kernel]
+	// 2 leaks, 8192 bytes, 2a2b3f2db5b8094b, myfunc+0xa/0x20 [hello_kernel]
 	// 1 leaks, 4096 bytes, 204e79c54e2fb69d, 0xffffffffc01d3017
-	// 5 leaks, 320 bytes, 72052d4a37622390, greet.constprop.0+0x19/0x60 [hello_kernel]
+	// 5 leaks, 320 bytes, 22052d4a37622390, greet.constprop.0+0x19/0x60 [hello_kernel]
 }
 
 func ExampleParseSuppressions() {

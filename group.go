@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/kmemleak/kmemleak/internal/blame"
 	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
 
@@ -20,30 +21,37 @@ import (
 // the 16 are allocators.
 const fingerprintDepth = 8
 
+// fingerprintVersion is the first digit of fingerprints. It changes with the rule that
+// makes them: the tables of internal/blame do not count.
+const fingerprintVersion = "2"
+
 // Fingerprint returns 16 hexadecimal digits that are the same for leaks from the same
-// place: across boots, builds of a kernel and dialects of reports.
+// place: across boots, builds of a kernel and dialects of reports. The first digit is the
+// version of the rule, now 2: fingerprints of different versions must not be compared.
 //
 // It is made of the backtrace as printed, not of Calls: of the names of at most 8
 // frames, without offsets, sizes, modules and compiler suffixes. The first is the
-// owner's, and the last the one above the system call, work queue, thread or initcall
-// that the kernel came from. A bare address contributes only its presence; if it is
+// owner's, as far as names alone tell (see [Owner]), and the last the one above the system
+// call, work queue, thread or initcall that the kernel came from. So it does not depend on
+// debugging information. A bare address contributes only its presence; if it is
 // the owner, its low 12 bits count too, since its place in a page does not depend on
 // where a module was loaded. Without an owner the allocators are used; without these,
 // size and thread name.
 //
 // So a leak has two fingerprints if one report names its owner and another, read
-// after the owner's memory or module was gone, does not. Fingerprints may change when
-// this package learns new allocators.
+// after the owner's memory or module was gone, does not. Single fingerprints may change
+// when this package learns new names.
 func (l Leak) Fingerprint() string {
 	var b []byte
-	from := max(ownerIndex(l.Backtrace), 0)
+	_, owner := walkFrames(l.Backtrace, false)
+	from := max(owner, 0)
 	depth := 0
 	for _, f := range l.Backtrace[from:] {
 		if f.Inlined || f.isNothing() {
 			continue
 		}
 		name := f.BaseName()
-		if depth++; depth > fingerprintDepth || depth > 1 && entries.has(name) {
+		if depth++; depth > fingerprintDepth || depth > 1 && blame.Entry(name) {
 			break
 		}
 		switch {
@@ -61,7 +69,7 @@ func (l Leak) Fingerprint() string {
 		b = append(append(b, ' '), l.Comm...)
 	}
 	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:8])
+	return fingerprintVersion + hex.EncodeToString(sum[:8])[1:]
 }
 
 // A Group holds the leaks from one place: those with the same fingerprint.

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -73,10 +74,10 @@ func TestFingerprint(t *testing.T) {
 // the same on each, those whose owner is a bare address are not.
 func TestFingerprintStable(t *testing.T) {
 	want := map[string][]string{
-		"hello_kernel-6.1-i386":    {"3 7a2b3f2db5b8094b myfunc", "5 72052d4a37622390 greet"},
-		"hello_kernel-6.12-arm64":  {"3 7a2b3f2db5b8094b myfunc", "5 72052d4a37622390 greet"},
-		"hello_kernel-6.1-x86_64":  {"2 7a2b3f2db5b8094b myfunc", "1 204e79c54e2fb69d ", "5 72052d4a37622390 greet"},
-		"hello_kernel-6.12-x86_64": {"2 7a2b3f2db5b8094b myfunc", "1 204e79c54e2fb69d ", "5 72052d4a37622390 greet"},
+		"hello_kernel-6.1-i386":    {"3 2a2b3f2db5b8094b myfunc", "5 22052d4a37622390 greet"},
+		"hello_kernel-6.12-arm64":  {"3 2a2b3f2db5b8094b myfunc", "5 22052d4a37622390 greet"},
+		"hello_kernel-6.1-x86_64":  {"2 2a2b3f2db5b8094b myfunc", "1 204e79c54e2fb69d ", "5 22052d4a37622390 greet"},
+		"hello_kernel-6.12-x86_64": {"2 2a2b3f2db5b8094b myfunc", "1 204e79c54e2fb69d ", "5 22052d4a37622390 greet"},
 	}
 	for name, text := range captures(t) {
 		leaks, err := Parse(bytes.NewReader(text))
@@ -89,6 +90,94 @@ func TestFingerprintStable(t *testing.T) {
 		}
 		if diff := cmp.Diff(want[filepath.Base(name)], got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestFingerprintPairs compares the fingerprints of a leak in the forms in which it may
+// come: with Calls, in a console's log, decoded by a tool, and as older kernels print it.
+func TestFingerprintPairs(t *testing.T) {
+	prints := func(leaks []Leak) (all []string) {
+		for _, l := range leaks {
+			all = append(all, l.Fingerprint())
+		}
+		return all
+	}
+	named := make(map[string][]string) // of leaks whose owner has a name, by build
+	for _, build := range helloBuilds {
+		leaks, modules := helloReport(t, build)
+		want := prints(leaks)
+		s := &Symbolizer{Release: "0", Dirs: []string{helloModules + "/" + build}, Modules: modules}
+		defer s.Close()
+		var called, decoded, older []Leak
+		for i, l := range leaks {
+			if owner := l.Owner(); owner.Func() != "" && !slices.Contains(named[build], want[i]) {
+				named[build] = append(named[build], want[i])
+			}
+			old := l
+			old.Age, old.Checksum = time.Second, nil
+			old.Backtrace = slices.Clone(l.Backtrace)
+			for k := range old.Backtrace {
+				if f := &old.Backtrace[k]; f.Addr == 0 {
+					f.Addr = uint64(k) + 0xcd474082
+				}
+			}
+			older = append(older, old)
+			l.Calls = s.Backtrace(l.Backtrace)
+			called = append(called, l)
+			text := l
+			text.Calls, text.Backtrace = nil, nil
+			for _, f := range l.Backtrace {
+				k := slices.IndexFunc(l.Calls, func(c Call) bool { return c.Frame == f })
+				for _, p := range l.Calls[max(k, 0)].Pos {
+					if k >= 0 && p.Inlined {
+						text.Backtrace = append(text.Backtrace, Frame{Func: p.Func, File: p.File, Line: p.Line, Inlined: true})
+					} else if k >= 0 {
+						f.File, f.Line = p.File, p.Line
+					}
+				}
+				text.Backtrace = append(text.Backtrace, f)
+			}
+			decoded = append(decoded, text)
+		}
+		for name, leaks := range map[string][]Leak{"with Calls": called, "decoded": decoded, "older": older} {
+			var text strings.Builder
+			for _, l := range leaks {
+				text.WriteString(l.String())
+			}
+			if diff := cmp.Diff(want, prints(leaks)); diff != "" {
+				t.Errorf("%s, %s (-want +got):\n%s", build, name, diff)
+			}
+			var read []Leak
+			for l, err := range Extract(strings.NewReader(text.String())) {
+				if err == nil {
+					read = append(read, l)
+				}
+			}
+			if diff := cmp.Diff(want, prints(read)); diff != "" {
+				t.Errorf("%s, %s, read again (-want +got):\n%s", build, name, diff)
+			}
+		}
+	}
+	// What a file tells changes the owner, not the fingerprint.
+	plain := Leak{Backtrace: frames("vmalloc+0x1/0x2", "thing_init+0x1/0x2", "bus_open+0x1/0x2")}
+	decoded := Leak{Backtrace: frames("vmalloc+0x1/0x2", "thing_init+0x1/0x2 lib/thing.c:1", "bus_open+0x1/0x2 net/bus.c:1")}
+	if diff := cmp.Diff(prints([]Leak{plain, plain}), prints([]Leak{plain, decoded})); diff != "" || plain.Owner().Func() == decoded.Owner().Func() {
+		t.Errorf("owners %q and %q, fingerprints (-without files +with):\n%s", plain.Owner().Func(), decoded.Owner().Func(), diff)
+	}
+	log, err := os.Open("testdata/kmsg/verbose-6.12-arm64.dmesg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	for l, err := range Extract(log) {
+		if print := l.Fingerprint(); err == nil && len(l.Backtrace) > 0 && !slices.Contains(named["log"], print) {
+			named["log"] = append(named["log"], print)
+		}
+	}
+	for build, got := range named {
+		if diff := cmp.Diff(named[helloBuilds[0]], got); diff != "" {
+			t.Errorf("%s (-%s +got):\n%s", build, helloBuilds[0], diff)
 		}
 	}
 }

@@ -205,6 +205,7 @@ type jsonPos struct {
 	Line    int    `json:"line,omitempty"`
 	Column  int    `json:"column,omitempty"`
 	Inlined bool   `json:"inlined,omitempty"`
+	Returns string `json:"returns,omitempty"`
 }
 
 // MarshalJSON returns an object with these members. Those in brackets are omitted if
@@ -218,6 +219,7 @@ type jsonPos struct {
 //	    [func] [file] [raw_file]  string
 //	    [line] [column]  number
 //	    [inlined]  bool
+//	    [returns]  string  "pointer" or "value"
 //	[others]   array of arrays as pos
 //	[problem]  string  as [Problem.String], beside error
 //	[error]    string  the text of Err

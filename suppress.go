@@ -14,6 +14,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/kmemleak/kmemleak/internal/blame"
 )
 
 // A Suppression describes known leaks. The zero value matches no leak.
@@ -41,8 +43,8 @@ type Suppression struct {
 // module and comm. All of these must match. Indentation does not count. A value that
 // starts with a quote is a Go string, such as "a\tb", or "" for an empty reason.
 //
-// The first frame is compared with the owner frame of a leak ([Leak.Owner]), the next
-// ones with the frames below it, one by one; "..." stands for any number of frames,
+// The first frame is compared with the owner frame of a leak ([Leak.Owner]), and with those
+// above it that were passed; the next ones with the frames below, one by one; "..." stands for any number of frames,
 // even in first place. Frames below the last pattern do not matter. A pattern must
 // match the whole name, printed or demangled, with or without compiler suffixes such
 // as .isra.0, but without offset. The name of a bare address is like 0x1234. In each
@@ -227,23 +229,33 @@ func appendValue(b []byte, v string) []byte {
 }
 
 // Match reports whether the entry matches the leak, even if it has expired.
-func (s Suppression) Match(l Leak) bool { return s.match(l.Comm, l.callFrames()) }
+func (s Suppression) Match(l Leak) bool {
+	frames, first, owner := l.callFrames()
+	return s.match(l.Comm, frames, first, owner)
+}
 
-func (s Suppression) match(comm string, frames []Frame) bool {
-	if s.empty() || s.Comm != "" && !match(s.Comm, comm) {
+func (s Suppression) match(comm string, frames []Frame, first, owner int) bool {
+	if s.empty() || s.Comm != "" && !blame.Match(s.Comm, comm) {
 		return false
 	}
-	owner := ownerIndex(frames)
 	if s.Module != "" {
 		if owner < 0 || frames[owner].Func == "" {
 			return false
 		}
 		// The kernel prints '_' for the '-' of a file name.
-		if !match(strings.ReplaceAll(s.Module, "-", "_"), cmp.Or(frames[owner].Module, "vmlinux")) {
+		if !blame.Match(strings.ReplaceAll(s.Module, "-", "_"), cmp.Or(frames[owner].Module, "vmlinux")) {
 			return false
 		}
 	}
-	return len(s.Frames) == 0 || owner >= 0 && matchFrames(s.Frames, frames[owner:])
+	if len(s.Frames) == 0 {
+		return true
+	}
+	for i := max(first, 0); i <= owner; i++ {
+		if matchFrames(s.Frames, frames[i:]) {
+			return true
+		}
+	}
+	return false
 }
 
 // matchFrames works like match, with frames for characters and "..." for the star,
@@ -273,9 +285,9 @@ func matchFrames(patterns []string, frames []Frame) bool {
 
 func matchFrame(pattern string, f Frame) bool {
 	if f.Func == "" {
-		return match(pattern, fmt.Sprintf("0x%x", f.Addr))
+		return blame.Match(pattern, fmt.Sprintf("0x%x", f.Addr))
 	}
-	return match(pattern, f.Func) || match(pattern, f.BaseName()) || match(pattern, f.Name())
+	return blame.Match(pattern, f.Func) || blame.Match(pattern, f.BaseName()) || blame.Match(pattern, f.Name())
 }
 
 // Suppressions is the list of entries in a file.
@@ -298,9 +310,10 @@ func (list Suppressions) Filter(leaks []Leak, now time.Time) (rest []Leak, uses 
 		uses[i] = SuppressionUse{Suppression: s, Expired: !s.Expires.IsZero() && !now.Before(s.Expires)}
 	}
 	for _, l := range leaks {
-		suppressed, frames := false, l.callFrames()
+		suppressed := false
+		frames, first, owner := l.callFrames()
 		for i := range uses {
-			if u := &uses[i]; u.match(l.Comm, frames) {
+			if u := &uses[i]; u.match(l.Comm, frames, first, owner) {
 				u.Count += l.Objects()
 				u.Bytes += l.Bytes()
 				suppressed = suppressed || !u.Expired

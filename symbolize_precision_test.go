@@ -232,7 +232,7 @@ func (p *precision) position(e codeEdge, back uint64) []Pos {
 func raw(pos []Pos) []Pos {
 	pos = slices.Clone(pos)
 	for i := range pos {
-		pos[i].File = ""
+		pos[i].File, pos[i].Returns = "", ""
 	}
 	return pos
 }

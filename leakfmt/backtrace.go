@@ -150,9 +150,19 @@ func at(p kmemleak.Pos) string {
 	return fmt.Sprintf("%s:%d", path(p.File), p.Line)
 }
 
-// ownerText returns the owner of a leak and its place.
+// ownerText returns the owner of a leak and its place, and who may as well be it.
 func ownerText(calls []kmemleak.Call) string {
-	o := kmemleak.OwnerOf(calls)
+	s := whereText(kmemleak.OwnerOf(calls))
+	for _, c := range kmemleak.CandidatesOf(calls) {
+		if c.Tie {
+			s += ", or " + text(c.Name())
+		}
+	}
+	return s
+}
+
+// whereText returns where an owner is.
+func whereText(o kmemleak.Owner) string {
 	switch {
 	case o.Call == nil:
 		return "owner not known"

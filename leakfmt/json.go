@@ -31,6 +31,10 @@ var Schema string
 //	    [place]       object  the place that asked for the memory, as in pos of [kmemleak.Call.MarshalJSON]
 //	    [confidence]  string  how sure the place is
 //	[tests]      array of strings, the tests in which it may have been allocated, with [Options.Windows]
+//	[candidates] array of objects, see [kmemleak.Candidate], the owner first. Members are those of owner, and:
+//	    [dir]  string
+//	    reason  string
+//	    [tie]  bool
 //	[calls]      array of objects as [kmemleak.Call.MarshalJSON] returns them, if there is a Symbolizer
 //	[error]      string  why the leak may be damaged, see [JSONStream]
 //
@@ -107,11 +111,20 @@ type jsonOwner struct {
 	Confidence kmemleak.Confidence `json:"confidence,omitempty"`
 }
 
+// jsonCandidate is the shape of a candidate in JSON.
+type jsonCandidate struct {
+	jsonOwner
+	Dir    string `json:"dir,omitempty"`
+	Reason string `json:"reason"`
+	Tie    bool   `json:"tie,omitempty"`
+}
+
 func (o *Options) jsonTail(l kmemleak.Leak) jsonTail {
 	var members struct {
 		Backtrace   []kmemleak.Frame `json:"backtrace,omitempty"`
 		Fingerprint string           `json:"fingerprint,omitempty"`
 		Owner       *jsonOwner       `json:"owner,omitempty"`
+		Candidates  []jsonCandidate  `json:"candidates,omitempty"`
 		Calls       []kmemleak.Call  `json:"calls,omitempty"`
 	}
 	members.Backtrace = l.Backtrace
@@ -123,7 +136,12 @@ func (o *Options) jsonTail(l kmemleak.Leak) jsonTail {
 	if o.Symbolizer != nil || l.Calls != nil {
 		members.Calls = calls
 	}
-	members.Owner = newJSONOwner(calls)
+	if owner := kmemleak.OwnerOf(calls); owner.Func() != "" {
+		members.Owner = newJSONOwner(owner)
+	}
+	for _, c := range kmemleak.CandidatesOf(calls) {
+		members.Candidates = append(members.Candidates, jsonCandidate{*newJSONOwner(c.Owner), c.Dir(), c.Reason, c.Tie})
+	}
 	b, err := json.Marshal(members)
 	if err != nil || len(b) == len("{}") {
 		return jsonTail{err: err}
@@ -132,12 +150,7 @@ func (o *Options) jsonTail(l kmemleak.Leak) jsonTail {
 	return jsonTail{text: escape(b[:len(b)-1]), fingerprint: members.Fingerprint != ""}
 }
 
-// newJSONOwner returns nil if the owner is not known.
-func newJSONOwner(calls []kmemleak.Call) *jsonOwner {
-	owner := kmemleak.OwnerOf(calls)
-	if owner.Func() == "" {
-		return nil
-	}
+func newJSONOwner(owner kmemleak.Owner) *jsonOwner {
 	module, _ := owner.Module()
 	o := &jsonOwner{Func: owner.Func(), Module: module, Place: owner.Pos}
 	if owner.Pos != nil {

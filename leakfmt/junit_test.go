@@ -79,7 +79,7 @@ func TestJUnit(t *testing.T) {
 		}},
 		{"leaks", leaks, &Options{Symbolizer: s}, []string{
 			"kmemleak: search passed",
-			"hello_kernel: myfunc 7a2b3f2db5b8094b failed: 2 leaks, 8192 bytes: myfunc" + source + ":29 ×1, :30 ×1",
+			"hello_kernel: myfunc 2a2b3f2db5b8094b failed: 2 leaks, 8192 bytes: myfunc" + source + ":29 ×1, :30 ×1",
 			"hello_kernel: myfunc 204e79c54e2fb69d failed: 1 leak, 4096 bytes: myfunc" + source + ":31",
 			"hello_kernel: greet failed: 5 leaks, 320 bytes: greeting_alloc" + source + ":36, inlined into greet",
 		}},

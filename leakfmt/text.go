@@ -23,7 +23,8 @@ import (
 // A group has the owner and the number of objects and bytes. For its first object
 // follow the thread, the bytes, the source around the place that asked for the
 // memory, if the file is there, and the backtrace with inlined functions, in which an
-// arrow marks that place. Source files are those that the debugging information
+// arrow marks that place. If the leak may be that of code in other files, too, these are
+// listed with the reasons. Source files are those that the debugging information
 // names, as they are now, of at most 8 MiB. A file that only the text of a report
 // names is not read.
 //
@@ -179,6 +180,7 @@ func (p *printer) group(g *group) {
 		p.source(g.calls)
 	}
 	p.backtrace(g.calls)
+	p.candidates(g.calls)
 }
 
 // when returns when the leaks of a group were allocated.

@@ -176,6 +176,18 @@ func TestText(t *testing.T) {
 		{Size: 8, Jiffies: 1<<32 - 29_000, Age: 5 * time.Second, Backtrace: many[0].Backtrace},
 		{Size: 8, Jiffies: 1<<32 - 28_000, Age: 15 * time.Second, Backtrace: many[0].Backtrace},
 	}
+	named := func(names ...string) (fs []kmemleak.Frame) {
+		for _, name := range names {
+			fs = append(fs, kmemleak.Frame{Func: name, Offset: 1, Size: 2})
+		}
+		return fs
+	}
+	var calls []kmemleak.Call
+	for i, f := range named("__kmalloc", "thing_alloc", "bus_open", "card_start") {
+		calls = append(calls, kmemleak.Call{Frame: f, Confidence: kmemleak.Assumed, Pos: []kmemleak.Pos{
+			{Func: f.Func, File: "net/" + f.Func[strings.IndexByte(f.Func, '_')+1:] + ".c", Line: 7 + i, Returns: []string{"pointer", "value"}[i/2]},
+		}})
+	}
 	perCPU := kmemleak.Leak{Addr: 0x100, Size: 8, PerCPU: true, CPU: 3, Data: []byte("a")}
 	for _, tt := range []struct {
 		name  string
@@ -218,15 +230,53 @@ leaks may be missing: more leaks than the limit
 
   2 leaks, 16 bytes: lose+0x1/0x10 [m]
     allocated by thread 0 (""), jiffies 4294938296 to 4294939296, first at 2026-11-23T12:00:10Z, 15s old at most, 5s at least
-    first object 0x0 (size 8), fingerprint fff59642a998c9f9
+    first object 0x0 (size 8), fingerprint 2ff59642a998c9f9
     backtrace:
     → lose+0x1/0x10 [m]
+`},
+		{"candidates, by names", []kmemleak.Leak{{Size: 8, Backtrace: named("__kmalloc", "thing_alloc", "thing_open", "bus_open")}}, nil, `1 leak, 8 bytes in all
+
+  1 leak, 8 bytes: thing_open+0x1/0x2, or thing_alloc
+    allocated by a thread that is not known, at a time that is not known either
+    object 0x0 (size 8), fingerprint 2ba95e7d30cbc83a
+    backtrace:
+      __kmalloc+0x1/0x2
+      thing_alloc+0x1/0x2
+    → thing_open+0x1/0x2
+      bus_open+0x1/0x2
+    whose it may be, the likeliest first:
+      thing_open+0x1/0x2   called thing_alloc, which hands on what it makes, as its name says
+      thing_alloc+0x1/0x2  hands on what it makes, as its name says; as likely as the first
+      bus_open+0x1/0x2     called thing_open, which does not seem to hand on what it makes
+`},
+		{"candidates, with files", []kmemleak.Leak{{Size: 8, Calls: calls}}, nil, `1 leak, 8 bytes in all
+
+  1 leak, 8 bytes: bus_open at net/open.c:9
+    allocated by a thread that is not known, at a time that is not known either
+    object 0x0 (size 8), fingerprint 271a02117af87c23
+    backtrace:
+      __kmalloc+0x1/0x2    net/_kmalloc.c:7
+      thing_alloc+0x1/0x2  net/alloc.c:8
+    → bus_open+0x1/0x2     net/open.c:9
+      card_start+0x1/0x2   net/start.c:10
+    whose it may be, the likeliest first:
+      bus_open at net/open.c:9      called thing_alloc, which returns what it makes
+      thing_alloc at net/alloc.c:8  returns what it makes
+      card_start at net/start.c:10  called bus_open, which returns no pointer
+`},
+		{"candidates, brief", []kmemleak.Leak{{Size: 8, Calls: calls}}, &Options{Detail: Brief}, `1 leak, 8 bytes in all
+  1 leak, 8 bytes: bus_open at net/open.c:9
+    allocated by a thread that is not known
+      __kmalloc+0x1/0x2    net/_kmalloc.c:7
+      thing_alloc+0x1/0x2  net/alloc.c:8
+    → bus_open+0x1/0x2     net/open.c:9
+      card_start+0x1/0x2   net/start.c:10
 `},
 		{"no backtrace, per CPU", []kmemleak.Leak{perCPU}, nil, `1 leak, 8 bytes in all
 
   1 leak, 8 bytes: owner not known
     allocated by a thread that is not known, at a time that is not known either
-    object (percpu) 0x100 (size 8), fingerprint 671a02117af87c23, first 1 bytes on cpu 3:
+    object (percpu) 0x100 (size 8), fingerprint 271a02117af87c23, first 1 bytes on cpu 3:
       61                                               a
     no backtrace
 `},

@@ -29,9 +29,9 @@ With -live and without a file, it explains what the kernel of this machine, or o
 the one that -via or -serial names, reports now.
 
 For each place that leaks, it shows the owner, with the source line that asked
-for the memory; how sure each line is, and why; what type the object may be,
-with its first bytes as fields; and when it was allocated. It says what is not
-known, and explains the marks at the end.
+for the memory; how sure each line is, and why; who else it may be, and why;
+what type the object may be, with its first bytes as fields; and when it was
+allocated. It says what is not known, and explains the marks at the end.
 
     kmemleak explain -leak 0xffff95ff00a5ac00 report.txt
 

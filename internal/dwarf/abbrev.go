@@ -58,6 +58,7 @@ const (
 	slotGNURangesBase
 	slotDwoName
 	slotDwoID
+	slotType
 	numSlots
 )
 
@@ -72,6 +73,7 @@ var slots = [...]slot{
 	0x1b: slotCompDir,
 	0x31: slotOrigin,
 	0x47: slotSpecification,
+	0x49: slotType,
 	0x55: slotRanges,
 	0x57: slotCallColumn,
 	0x58: slotCallFile,
@@ -243,7 +245,8 @@ func (a *abbrevs) parse(c *cursor, enc encoding, only uint64) error {
 // skipped.
 func kept(tag uint16) bool {
 	switch tag {
-	case tagCompileUnit, tagPartialUnit, tagSkeletonUnit, tagSubprogram, tagInlinedSubroutine, tagCallSite, tagGNUCallSite:
+	case tagCompileUnit, tagPartialUnit, tagSkeletonUnit, tagSubprogram, tagInlinedSubroutine, tagCallSite, tagGNUCallSite,
+		tagTypedef, tagConstType, tagVolatileType, tagRestrictType, tagAtomicType: // of what functions return
 		return true
 	}
 	return false

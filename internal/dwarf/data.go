@@ -121,9 +121,10 @@ type Frame struct {
 	Name        string // as in the source; for C++ and Rust without its namespace
 	LinkageName string // mangled name, "" if there is none
 	File        File
-	Line        int  // from 1; 0 if the code belongs to no line, or if unknown
-	Column      int  // from 1; 0 if unknown
-	Inlined     bool // into the next frame
+	Line        int    // from 1; 0 if the code belongs to no line, or if unknown
+	Column      int    // from 1; 0 if unknown
+	Inlined     bool   // into the next frame
+	Returns     string // "pointer", "value" (or nothing), or "" if not known
 }
 
 // File is the path of a source file in the pieces that the compiler recorded,

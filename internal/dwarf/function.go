@@ -256,14 +256,14 @@ func (u *unit) locate(pc uint64, loc *Location) (bool, error) {
 	loc.Frames = make([]Frame, 0, len(in.chain)+1)
 	for _, call := range slices.Backward(in.chain) {
 		pos.Inlined = true
-		pos.Name, pos.LinkageName = du.namesAt(call.at)
+		du.signature(call.at, &pos)
 		loc.Frames = append(loc.Frames, pos)
 		pos = Frame{Line: call.line, Column: call.column}
 		if call.hasFile {
 			pos.File = u.file(t, call.file)
 		}
 	}
-	pos.Name, pos.LinkageName = du.namesAt(fn.at)
+	du.signature(fn.at, &pos)
 	loc.Frames = append(loc.Frames, pos)
 	return true, nil
 }

@@ -149,7 +149,7 @@ func TestOtherUnit(t *testing.T) {
 	if err != nil || loc.Err != nil {
 		t.Fatal(err, loc.Err)
 	}
-	want := Location{Frames: []Frame{{Name: "elsewhere"}}, Low: 0x10000, High: 0x10004, Entry: 0x10000}
+	want := Location{Frames: []Frame{{Name: "elsewhere", Returns: "value"}}, Low: 0x10000, High: 0x10004, Entry: 0x10000}
 	if diff := cmp.Diff(want, loc); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

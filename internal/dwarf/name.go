@@ -52,6 +52,47 @@ func (u *unit) namesAt(off uint64) (name, linkage string) {
 	return u.names(&e)
 }
 
+// signature fills in the names of the function whose entry is at off, and what it returns.
+func (u *unit) signature(off uint64, f *Frame) {
+	var e entry
+	if u.read(off, &e) == nil {
+		f.Name, f.LinkageName = u.names(&e)
+		f.Returns = u.returns(&e)
+	}
+}
+
+// returns says what the function of an entry returns. The type may be in entries that it
+// refers to. In C, a function without one returns nothing; what other languages return
+// may hold pointers.
+func (u *unit) returns(e *entry) string {
+	c := !u.scopes()
+	var next entry
+	for range maxHops {
+		tag := e.tag()
+		if tag == tagPointerType {
+			return "pointer"
+		}
+		v := e.get(slotType)
+		if function := tag == tagSubprogram || tag == tagInlinedSubroutine; function && v.form == 0 {
+			if v = e.get(slotOrigin); v.form == 0 {
+				v = e.get(slotSpecification)
+			}
+		}
+		if v.form == 0 {
+			if c {
+				return "value"
+			}
+			return ""
+		}
+		to, off, ok := u.reference(v)
+		if !ok || to.read(off, &next) != nil {
+			return ""
+		}
+		u, e = to, &next
+	}
+	return ""
+}
+
 // maxHops is the largest number of references from entry to entry that are followed.
 // Compilers make three or four; more is a cycle.
 const maxHops = 16

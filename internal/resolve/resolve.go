@@ -45,6 +45,7 @@ type Pos struct {
 	Line    int
 	Column  int
 	Inlined bool
+	Returns string
 }
 
 // String returns function, file and line: "myfunc hello.c:10".

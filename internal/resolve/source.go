@@ -39,7 +39,7 @@ func (s *sources) paths(f dwarf.File) (raw, show string) {
 
 // pos returns the position of a frame of the debugging information.
 func (s *sources) pos(l dwarf.Frame) Pos {
-	p := Pos{Func: Demangled(l.LinkageName), Line: l.Line, Column: l.Column, Inlined: l.Inlined}
+	p := Pos{Func: Demangled(l.LinkageName), Line: l.Line, Column: l.Column, Inlined: l.Inlined, Returns: l.Returns}
 	if p.Func == "" || p.Func == l.LinkageName {
 		p.Func = l.Name
 	}

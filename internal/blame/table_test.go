@@ -1,7 +1,7 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package blame
 
 import (
 	"strings"
@@ -18,23 +18,23 @@ func TestMatch(t *testing.T) {
 		{"a*b*c", "aXbXbXc", true}, {"**", "x", true}, {"?", "", false},
 		{strings.Repeat("*a", 50) + "b", strings.Repeat("a", 5000), false},
 	} {
-		if got := match(tt.pattern, tt.name); got != tt.want {
-			t.Errorf("match(%.20q, %.20q) = %v", tt.pattern, tt.name, got)
+		if got := Match(tt.pattern, tt.name); got != tt.want {
+			t.Errorf("Match(%.20q, %.20q) = %v", tt.pattern, tt.name, got)
 		}
 	}
 }
 
-func TestIsAllocator(t *testing.T) {
+func TestAllocator(t *testing.T) {
 	for name, want := range map[string]bool{
-		"__kmalloc": true, "kmem_cache_alloc_noprof": true, "kmemdup_noprof.part.0": true, ".vmalloc": true, "alloc_skb_with_frags": true,
-		"_RNvXNtNtCs1_6kernel5alloc9allocatorNtB2_7KmallocNtB4_9Allocator7realloc": true,
+		"__kmalloc": true, "kmem_cache_alloc_node": true, "kmemdup": true, "alloc_skb_with_frags": true,
+		"<kernel::alloc::allocator::Kmalloc as kernel::alloc::Allocator>::realloc": true,
 		"": false, "myfunc": false, "kmalloc_user": false, "my_kmalloc": false, "vm": false,
 	} {
-		if got := isAllocator(name); got != want {
+		if got := Allocator(name); got != want {
 			t.Errorf("%q: %v, want %v", name, got, want)
 		}
 	}
-	for _, list := range [][]string{allocatorFrames, entryFrames} {
+	for _, list := range [][]string{allocatorNames, entryNames} {
 		seen := make(map[string]bool)
 		for _, p := range list {
 			if p == "" || p[0] == '*' || seen[p] {

@@ -1,21 +1,18 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-package kmemleak
+package blame
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
-// allocatorFrames are the functions between kmemleak and the code that asked for
+// allocatorNames are the functions between kmemleak and the code that asked for
 // memory. They are at the top of backtraces, and no leak belongs to them. A star
 // stands for any characters. Names are compared without compiler suffixes and without
 // _noprof, which kernels since 6.10 add to allocators.
 //
 // The compiler's inlining decides how many of them are in a backtrace, and which, so
 // they are recognised by name and not by number.
-var allocatorFrames = []string{
+var allocatorNames = []string{
 	// kmemleak itself: mm/kmemleak.c.
 	"create_object", "__create_object", "__link_object", "set_track_prepare", "stack_depot_save*", "save_stack_trace*", "stack_trace_save*",
 	"kmemleak_alloc*", "kmemleak_vmalloc",
@@ -59,11 +56,11 @@ var allocatorFrames = []string{
 	"kernel::alloc::*", "<kernel::alloc::*", "alloc::alloc::*", "<alloc::alloc::*", "<kernel::allocator::*",
 }
 
-// entryFrames are the functions by which the kernel enters code: system calls, work
+// entryNames are the functions by which the kernel enters code: system calls, work
 // queues, threads, interrupts, initialisation. They and the frames below them differ
 // between kernels and architectures. They show how the code was reached, not what it
 // does.
-var entryFrames = []string{
+var entryNames = []string{
 	"__x64_sys_*", "__ia32_sys_*", "__arm64_sys_*", "__riscv_sys_*", "__s390x_sys_*", "__s390_sys_*", "__powerpc_sys_*",
 	"__se_sys_*", "__do_sys_*", "SyS_*", "SYSC_*", "sys_*", "__sys_*",
 	"do_syscall_64", "do_syscall_x64", "invoke_syscall", "el0_svc*", "do_el0_svc", "ret_fast_syscall", "syscall_common",
@@ -73,43 +70,60 @@ var entryFrames = []string{
 }
 
 var (
-	allocators = newFrameTable(allocatorFrames)
-	entries    = newFrameTable(entryFrames)
+	allocators = newTable(allocatorNames)
+	entries    = newTable(entryNames)
 )
 
-// isAllocator reports whether a function, by its name as printed or in the source, is in
-// the table of allocators.
-func isAllocator(name string) bool { return allocators.has(Frame{Func: name}.BaseName()) }
+// Allocator reports whether a function, by its name in the source, is between kmemleak and
+// the code that asked for memory.
+func Allocator(name string) bool { return allocators.find(name) >= 0 }
 
-// A frameTable finds names in a list of patterns.
-type frameTable struct {
-	names    map[string]bool
-	patterns map[byte][]string // by their first byte, which is no star
+// Entry reports whether the kernel enters code by a function, by its name in the source.
+func Entry(name string) bool { return entries.find(name) >= 0 }
+
+// A table finds names in lists of patterns.
+type table struct {
+	names    map[string]int
+	patterns map[byte][]pattern // by their first byte, which is no star
 }
 
-func newFrameTable(list []string) frameTable {
-	t := frameTable{make(map[string]bool), make(map[byte][]string)}
-	for _, p := range list {
-		if strings.Contains(p, "*") {
-			t.patterns[p[0]] = append(t.patterns[p[0]], p)
-		} else {
-			t.names[p] = true
+type pattern struct {
+	text string
+	list int
+}
+
+func newTable(lists ...[]string) table {
+	t := table{make(map[string]int), make(map[byte][]pattern)}
+	for i, list := range lists {
+		for _, p := range list {
+			if strings.Contains(p, "*") {
+				t.patterns[p[0]] = append(t.patterns[p[0]], pattern{p, i})
+			} else {
+				t.names[p] = i
+			}
 		}
 	}
 	return t
 }
 
-// has reports whether the table has a name as [Frame.BaseName] returns it.
-func (t frameTable) has(name string) bool {
-	if name == "" {
-		return false
+// find returns the number of the list that has a name, -1 if none has.
+func (t table) find(name string) int {
+	if i, ok := t.names[name]; ok {
+		return i
 	}
-	return t.names[name] || slices.ContainsFunc(t.patterns[name[0]], func(p string) bool { return match(p, name) })
+	if name != "" {
+		for _, p := range t.patterns[name[0]] {
+			if Match(p.text, name) {
+				return p.list
+			}
+		}
+	}
+	return -1
 }
 
-// match reports whether the whole name matches a pattern in which * stands for any
+// Match reports whether the whole name matches a pattern in which * stands for any
 // characters and ? for any one.
-func match(pattern, name string) bool {
+func Match(pattern, name string) bool {
 	star, retry := -1, 0
 	p, n := 0, 0
 	for n < len(name) {
