@@ -29,6 +29,9 @@ var Schema string
 //	    [module]      string
 //	    [place]       object  the place that asked for the memory, as in pos of [kmemleak.Call.MarshalJSON]
 //	    [confidence]  string  how sure the place is
+//	    [live]        object  what is live of all that the place has allocated, with [Options.Allocinfo]:
+//	        bytes        number
+//	        allocations  number  vmalloc makes several for one object
 //	[calls]      array of objects as [kmemleak.Call.MarshalJSON] returns them, if there is a Symbolizer
 //	[error]      string  why the leak may be damaged, see [JSONStream]
 //
@@ -55,6 +58,7 @@ func JSONLines(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 // everything.
 func JSONStream(w io.Writer, leaks iter.Seq2[kmemleak.Leak, error], o *Options) error {
 	options := o.get()
+	options.readLive()
 	out := bufio.NewWriter(w)
 	tails := newMemo(options.jsonTail)
 	var first error
@@ -98,6 +102,12 @@ type jsonOwner struct {
 	Module     string              `json:"module,omitempty"`
 	Place      *kmemleak.Pos       `json:"place,omitempty"`
 	Confidence kmemleak.Confidence `json:"confidence,omitempty"`
+	Live       *jsonLive           `json:"live,omitempty"`
+}
+
+type jsonLive struct {
+	Bytes       uint64 `json:"bytes"`
+	Allocations uint64 `json:"allocations"`
 }
 
 func (o *Options) jsonTail(l kmemleak.Leak) jsonTail {
@@ -117,6 +127,9 @@ func (o *Options) jsonTail(l kmemleak.Leak) jsonTail {
 		members.Calls = calls
 	}
 	members.Owner = newJSONOwner(calls)
+	if live, ok := o.liveFrom([]site{siteOf(calls)}); ok && members.Owner != nil {
+		members.Owner.Live = &jsonLive{live.Bytes, live.Calls}
+	}
 	b, err := json.Marshal(members)
 	if err != nil || len(b) == len("{}") {
 		return jsonTail{err: err}

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/allocinfo"
 )
 
 // Options configures how leaks are shown. The zero value is good for a start, and so
@@ -64,12 +65,21 @@ type Options struct {
 	// [kmemleak.Symbolizer.ObjectType].
 	ObjectType bool
 
+	// Allocinfo is the file /proc/allocinfo of the kernel that the leaks are of, or one that
+	// was saved with the report. Text, JUnit and JSON then say how much is live, leaked or
+	// not, of what the same lines have allocated. Kernels before 6.10 do not have it, nor do
+	// those without CONFIG_MEM_ALLOC_PROFILING: if it does not exist, or counts nothing, or
+	// Allocinfo is "", nothing is said.
+	Allocinfo string
+
 	// Clock turns jiffies into time, for Text and JUnit. With the zero Clock no times
 	// are shown.
 	Clock kmemleak.Clock
 
 	// Color is for Text.
 	Color Color
+
+	allocated *allocinfo.Table // content of Allocinfo, nil if there is none
 }
 
 // Detail is how much is written about a group of leaks.

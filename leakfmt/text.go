@@ -31,6 +31,9 @@ import (
 // backtraces. The text may change between versions.
 func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	p := newPrinter(w, o)
+	if len(leaks) > 0 {
+		p.readLive()
+	}
 	groups := kmemleak.Groups(leaks)
 	switch {
 	case p.Err == nil && len(leaks) == 0 && len(p.Doubts) > 0:
@@ -167,6 +170,7 @@ func (p *printer) group(g *group) {
 		p.line(plain, "    %s", by)
 	} else {
 		p.line(plain, "    %s, %s", by, when)
+		p.live(g)
 		p.object(g.Group)
 		p.source(g.calls)
 	}
