@@ -4,6 +4,7 @@
 // Package leakfmt writes leaks for people and for machines:
 //
 //	Text         for a person, at a terminal or in a log
+//	Mail         for the people who look after the code
 //	JSONLines    for any program: an object a line, described by Schema
 //	JUnit        for CI, which shows leaks as failed tests
 //	OpenMetrics  for Prometheus, by way of node_exporter's textfile collector
@@ -44,6 +45,10 @@ type Options struct {
 	// Doubts is what the search could not make sure of, [kmemleak.Finding.Doubts]. Text and
 	// JUnit say it; the other formats have no place for it.
 	Doubts []error
+
+	// Scans is the number of scans that were made, [kmemleak.Finding.Scans], for Mail; 0 if
+	// it is not known.
+	Scans int
 
 	// Time is when the search took place, for JUnit and OpenMetrics. The zero time is
 	// left out.

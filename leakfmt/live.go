@@ -54,9 +54,16 @@ func (o *Options) liveFrom(sites []site) (live allocinfo.Live, ok bool) {
 
 // live writes how much of what is live is leaked.
 func (p *printer) live(g *group) {
+	if s := p.liveText(g); s != "" {
+		p.line(plain, "    %s", s)
+	}
+}
+
+// liveText returns how much of what is live is leaked, "" if that is not known.
+func (p *printer) liveText(g *group) string {
 	live, ok := p.liveFrom(g.sites)
 	if !ok {
-		return
+		return ""
 	}
 	where := "this line"
 	if len(g.sites) > 1 {
@@ -64,10 +71,10 @@ func (p *printer) live(g *group) {
 	}
 	switch size := g.Example.Size; {
 	case g.Bytes > live.Bytes:
-		p.line(plain, "    the kernel counts %d bytes live from %s, less than are leaked: it counts since vm.mem_profiling was set to 1", live.Bytes, where)
+		return fmt.Sprintf("the kernel counts %d bytes live from %s, less than are leaked: it counts since vm.mem_profiling was set to 1", live.Bytes, where)
 	case size > 0 && live.Bytes/size == live.Calls && live.Bytes%size == 0 && g.Bytes/size == uint64(g.Count) && g.Bytes%size == 0:
-		p.line(plain, "    %d leaked of %d live from %s", g.Count, live.Calls, where)
-	default: // the allocator makes more of an object, such as the list of its pages
-		p.line(plain, "    %d bytes leaked of %d live from %s, in %s", g.Bytes, live.Bytes, where, plural(int(live.Calls), "allocation"))
+		return fmt.Sprintf("%d leaked of %d live from %s", g.Count, live.Calls, where)
 	}
+	// The allocator makes more of an object, such as the list of its pages.
+	return fmt.Sprintf("%d bytes leaked of %d live from %s, in %s", g.Bytes, live.Bytes, where, plural(live.Calls, "allocation"))
 }

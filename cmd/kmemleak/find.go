@@ -137,7 +137,7 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 		err = errors.Join(failed, err)
 	}
 	noteModules(std, found.Leaks, noModules)
-	n, err := s.to.report(ctx, std, found.Leaks, err, leakfmt.Options{Symbolizer: symbolizer, Doubts: found.Doubts, Time: time.Now(), Clock: clock()})
+	n, err := s.to.report(ctx, std, found.Leaks, err, leakfmt.Options{Symbolizer: symbolizer, Doubts: found.Doubts, Time: time.Now(), Clock: clock(), Scans: found.Scans, Allocinfo: procAllocinfo})
 	switch {
 	case failed == nil:
 	case err == nil && n == 0:

@@ -43,7 +43,7 @@ referenced after all.
 			defer s.Close()
 			leaks, err := scanAndRead(ctx, std, *n)
 			useLoaded(std, s, leaks)
-			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: clock()})
+			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: clock(), Allocinfo: procAllocinfo})
 		}
 	},
 }

@@ -159,6 +159,18 @@ func noteModules(std stdio, leaks []kmemleak.Leak, err error) {
 	}
 }
 
+// procAllocinfo is where kernels say what is allocated.
+const procAllocinfo = "/proc/allocinfo"
+
+// release returns that of this machine's kernel, "" if it is not known.
+func release() string {
+	b, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}
+
 // clock returns the clock of this machine, or one that knows nothing.
 func clock() kmemleak.Clock {
 	file, err := os.Open("/proc/timer_list")

@@ -126,7 +126,7 @@ func (w *watcher) round(ctx context.Context) error {
 	}
 	defer s.Close()
 	useLoaded(w.std, s, leaks)
-	options := &leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: clock()}
+	options := &leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: clock(), Allocinfo: procAllocinfo}
 
 	added, _ := kmemleak.Diff(w.seen, leaks)
 	w.seen = append(w.seen, added...)

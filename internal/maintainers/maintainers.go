@@ -98,8 +98,8 @@ func Read(r io.Reader) (*File, error) {
 		case 'R':
 			open.Reviewers = appendAddresses(open.Reviewers, value)
 		case 'L':
-			address, rest, _ := strings.Cut(value, " ")
-			if !strings.Contains(rest, "subscribers-only") {
+			address, note, _ := strings.Cut(value, "(")
+			if !strings.Contains(note, "subscribers-only") {
 				open.Lists = appendAddresses(open.Lists, address)
 			}
 		case 'F', 'X', 'N':

@@ -159,7 +159,7 @@ func TestScript(t *testing.T) {
 		return nil
 	})
 	for _, path := range paths {
-		cmd := exec.Command("perl", "scripts/get_maintainer.pl", "--nogit", "--nogit-fallback", "--norolestats", "--subsystem", "--nomailmap", "--noremove-duplicates", "-f", path)
+		cmd := exec.Command("perl", "scripts/get_maintainer.pl", "--nogit", "--nogit-fallback", "--norolestats", "--subsystem", "--nomailmap", "--nokeywords", "--noremove-duplicates", "-f", path)
 		cmd.Dir = dir
 		out, err := cmd.Output()
 		if err != nil {
