@@ -89,7 +89,7 @@ folder() {
 		package_version "$package"
 		"${tools}gcc" --version | head -n 1
 		"${tools}ld" --version | head -n 1
-		cat "$here/common.config" "$here/$arch.config"
+		configuration "$1"
 		declare -f kmake configure own_kernel
 	} | sha256sum | cut -c 1-16)
 	echo "$cache/$1-$key"
@@ -109,14 +109,21 @@ kmake() {
 		KCFLAGS="$maps" KAFLAGS="$maps" "$@"
 }
 
+# configuration NAME: what is asked of tinyconfig.
+configuration() {
+	local file
+	for file in common "$(arch_of "$1")" "$1"; do
+		[ ! -e "$here/$file.config" ] || cat "$here/$file.config"
+	done
+}
+
 configure() {
-	local name=$1 build=$2 arch line
-	arch=$(arch_of "$name")
+	local name=$1 build=$2 line
 	kmake "$name" "$build" tinyconfig
-	cat "$here/common.config" "$here/$arch.config" >>"$build/.config"
+	configuration "$name" >>"$build/.config"
 	kmake "$name" "$build" olddefconfig
 	# An option that the kernel dropped would test something else than it says.
-	for line in CONFIG_DEBUG_KMEMLEAK=y CONFIG_DEBUG_INFO_DWARF5=y CONFIG_SECURITY_LOCKDOWN_LSM=y CONFIG_IKCONFIG_PROC=y CONFIG_SLUB=y; do
+	for line in CONFIG_DEBUG_KMEMLEAK=y CONFIG_DEBUG_INFO_DWARF5=y CONFIG_SECURITY_LOCKDOWN_LSM=y CONFIG_IKCONFIG_PROC=y CONFIG_SLUB=y CONFIG_PROC_KCORE=y; do
 		grep -qxF "$line" "$build/.config" || die "$name: $line did not survive olddefconfig"
 	done
 }
