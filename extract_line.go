@@ -187,7 +187,7 @@ func (r *record) other(l *logtext.Line) verdict {
 		return complete
 	case direct && (bytes.HasPrefix(b, []byte("BUG: memory leak")) || string(b) == "---"): // what syzkaller puts before and behind
 		t.gap = len(t.frames) > 0
-	case direct && ( l.Indent >= frameIndent && l.Indent > r.base && (l.Indent == t.indent || len(t.frames) == 0)):
+	case direct && l.Indent >= frameIndent && l.Indent > r.base && (l.Indent == t.indent || len(t.frames) == 0):
 		r.damageAt(l, "a line of the backtrace is not a frame")
 		t.gap = len(t.frames) > 0
 	case len(t.frames) > 0 && !r.mixed:

@@ -94,8 +94,8 @@ func ExampleOpenMetrics() {
 	}
 	// Output:
 	// kmemleak_success 1
-	// kmemleak_leaked_objects{fingerprint="7a2b3f2db5b8094b",module="hello_kernel",owner="myfunc"} 2
+	// kmemleak_leaked_objects{fingerprint="2a2b3f2db5b8094b",module="hello_kernel",owner="myfunc"} 2
 	// kmemleak_leaked_objects{fingerprint="",module="",owner=""} 0
-	// kmemleak_leaked_bytes{fingerprint="7a2b3f2db5b8094b",module="hello_kernel",owner="myfunc"} 8192
+	// kmemleak_leaked_bytes{fingerprint="2a2b3f2db5b8094b",module="hello_kernel",owner="myfunc"} 8192
 	// kmemleak_leaked_bytes{fingerprint="",module="",owner=""} 0
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/allocinfo"
 )
 
 // maxLines is how many lines of the owner are listed for a group.
@@ -63,7 +64,10 @@ type site struct {
 	file  string
 	line  int
 	frame string // the rest of the printed frame where no line is known
+	at    allocinfo.Site
+
 	count int
+	bytes uint64
 }
 
 // siteOf returns the site of one leak. It is the same for all whose owner is not known, or
@@ -81,6 +85,7 @@ func siteOf(calls []kmemleak.Call) site {
 		return site{name: s}
 	}
 	s := site{name: funcText(o.Pos.Func, o.Call.Module), file: path(o.Pos.File), line: o.Pos.Line}
+	s.at = allocinfo.Site{File: cmp.Or(o.Pos.RawFile, o.Pos.File), Line: o.Pos.Line, Module: o.Call.Module, Func: o.Pos.Func}
 	if last := &o.Call.Pos[len(o.Call.Pos)-1]; o.Pos != last {
 		s.outer = text(cmp.Or(last.Func, "?"))
 	}
@@ -89,14 +94,18 @@ func siteOf(calls []kmemleak.Call) site {
 
 // sitesOf returns the sites of a group, sorted.
 func sitesOf(g kmemleak.Group, of *memo[site]) []site {
-	counts := make(map[site]int)
+	index := make(map[site]int)
+	var sites []site
 	for _, l := range g.Leaks {
-		counts[of.get(*l)] += l.Objects()
-	}
-	sites := make([]site, 0, len(counts))
-	for s, n := range counts {
-		s.count = n
-		sites = append(sites, s)
+		s := of.get(*l)
+		i, ok := index[s]
+		if !ok {
+			i = len(sites)
+			index[s] = i
+			sites = append(sites, s)
+		}
+		sites[i].count += l.Objects()
+		sites[i].bytes = sum(sites[i].bytes, l.Bytes())
 	}
 	slices.SortFunc(sites, func(a, b site) int {
 		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.outer, b.outer), cmp.Compare(a.file, b.file),

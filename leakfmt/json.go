@@ -30,6 +30,9 @@ var Schema string
 //	    [module]      string
 //	    [place]       object  the place that asked for the memory, as in pos of [kmemleak.Call.MarshalJSON]
 //	    [confidence]  string  how sure the place is
+//	    [live]        object  what is live of all that the place has allocated, with [Options.Allocinfo]:
+//	        bytes        number
+//	        allocations  number  vmalloc makes several for one object
 //	[tests]      array of strings, the tests in which it may have been allocated, with [Options.Windows]
 //	[candidates] array of objects, see [kmemleak.Candidate], the owner first. Members are those of owner, and:
 //	    [dir]  string
@@ -61,6 +64,7 @@ func JSONLines(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 // everything.
 func JSONStream(w io.Writer, leaks iter.Seq2[kmemleak.Leak, error], o *Options) error {
 	options := o.get()
+	options.readLive()
 	out := bufio.NewWriter(w)
 	tails := newMemo(options.jsonTail)
 	var first error
@@ -109,6 +113,12 @@ type jsonOwner struct {
 	Module     string              `json:"module,omitempty"`
 	Place      *kmemleak.Pos       `json:"place,omitempty"`
 	Confidence kmemleak.Confidence `json:"confidence,omitempty"`
+	Live       *jsonLive           `json:"live,omitempty"`
+}
+
+type jsonLive struct {
+	Bytes       uint64 `json:"bytes"`
+	Allocations uint64 `json:"allocations"`
 }
 
 // jsonCandidate is the shape of a candidate in JSON.
@@ -138,6 +148,9 @@ func (o *Options) jsonTail(l kmemleak.Leak) jsonTail {
 	}
 	if owner := kmemleak.OwnerOf(calls); owner.Func() != "" {
 		members.Owner = newJSONOwner(owner)
+		if live, ok := o.liveFrom([]site{siteOf(calls)}); ok {
+			members.Owner.Live = &jsonLive{live.Bytes, live.Calls}
+		}
 	}
 	for _, c := range kmemleak.CandidatesOf(calls) {
 		members.Candidates = append(members.Candidates, jsonCandidate{*newJSONOwner(c.Owner), c.Dir(), c.Reason, c.Tie})

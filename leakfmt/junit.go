@@ -30,6 +30,9 @@ import (
 func JUnit(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	options := o.get()
 	options.Color = Never
+	if len(leaks) > 0 {
+		options.readLive()
+	}
 	suite := junitSuite{Name: "kmemleak"}
 	if !options.Time.IsZero() {
 		suite.Timestamp = options.Time.UTC().Format("2006-01-02T15:04:05")

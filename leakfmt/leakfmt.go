@@ -4,6 +4,7 @@
 // Package leakfmt writes leaks for people and for machines:
 //
 //	Text         for a person, at a terminal or in a log
+//	Mail         for the people who look after the code
 //	JSONLines    for any program: an object a line, described by Schema
 //	JUnit        for CI, which shows leaks as failed tests
 //	KTAP         for tools of kernel tests, which read version 1 of that
@@ -26,6 +27,7 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/allocinfo"
 )
 
 // Options configures how leaks are shown. The zero value is good for a start, and so
@@ -51,6 +53,10 @@ type Options struct {
 	// tests that pass, and in JSON as a member. OpenMetrics has no place for it.
 	Windows []kmemleak.Window
 
+	// Scans is the number of scans that were made, [kmemleak.Finding.Scans], for Mail; 0 if
+	// it is not known.
+	Scans int
+
 	// Time is when the search took place, for JUnit and OpenMetrics. The zero time is
 	// left out.
 	Time time.Time
@@ -71,12 +77,21 @@ type Options struct {
 	// [kmemleak.Symbolizer.ObjectType].
 	ObjectType bool
 
+	// Allocinfo is the file /proc/allocinfo of the kernel that the leaks are of, or one that
+	// was saved with the report. Text, JUnit and JSON then say how much is live, leaked or
+	// not, of what the same lines have allocated. Kernels before 6.10 do not have it, nor do
+	// those without CONFIG_MEM_ALLOC_PROFILING: if it does not exist, or counts nothing, or
+	// Allocinfo is "", nothing is said.
+	Allocinfo string
+
 	// Clock turns jiffies into time, for Text, JUnit and OpenMetrics. With the zero Clock
 	// no times are shown, but those that the ages of old kernels give.
 	Clock kmemleak.Clock
 
 	// Color is for Text.
 	Color Color
+
+	allocated *allocinfo.Table // content of Allocinfo, nil if there is none
 }
 
 // Detail is how much is written about a group of leaks.

@@ -123,7 +123,7 @@ func (o *Options) series(leaks []kmemleak.Leak) []series {
 	})
 	byPlace := make(map[string]*series)
 	for _, l := range leaks {
-		one := series{l.Fingerprint(), owners.get(l), l.Objects(), l.Bytes(), o.allocated(l)}
+		one := series{l.Fingerprint(), owners.get(l), l.Objects(), l.Bytes(), o.allocatedAt(l)}
 		if s := byPlace[one.fingerprint]; s != nil {
 			s.add(one)
 		} else {
@@ -146,8 +146,8 @@ func (o *Options) series(leaks []kmemleak.Leak) []series {
 	return append(all[:shown], rest)
 }
 
-// allocated returns when an object was allocated, the zero time if that is not known.
-func (o *Options) allocated(l kmemleak.Leak) time.Time {
+// allocatedAt returns when an object was allocated, the zero time if that is not known.
+func (o *Options) allocatedAt(l kmemleak.Leak) time.Time {
 	if t, ok := o.Clock.Time(l.Jiffies); ok {
 		return t
 	}

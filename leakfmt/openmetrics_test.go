@@ -69,9 +69,9 @@ func aged(l kmemleak.Leak, ages ...time.Duration) (leaks []kmemleak.Leak) {
 
 func TestOpenMetrics(t *testing.T) {
 	leaks := report(t, "6.12-x86_64")
-	mine, lost, greet := `{fingerprint="7a2b3f2db5b8094b",module="hello_kernel",owner="myfunc"}`,
+	mine, lost, greet := `{fingerprint="2a2b3f2db5b8094b",module="hello_kernel",owner="myfunc"}`,
 		`{fingerprint="204e79c54e2fb69d",module="hello_kernel",owner="myfunc"}`,
-		`{fingerprint="72052d4a37622390",module="hello_kernel",owner="greet"}`
+		`{fingerprint="22052d4a37622390",module="hello_kernel",owner="greet"}`
 	unknown, none := `{fingerprint="204e79c54e2fb69d",module="",owner=""}`, `{fingerprint="",module="",owner=""}`
 	first := manyOwners(1)[0].Fingerprint()
 	at := time.UnixMilli(1795435200020)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -32,6 +33,15 @@ import (
 // backtraces. The text may change between versions.
 func Text(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 	p := newPrinter(w, o)
+	if len(leaks) > 0 {
+		p.readLive()
+	}
+	if len(leaks) > 0 && p.Detail == Verbose {
+		var err error
+		if p.tree, err = p.readTree(); err != nil {
+			p.Doubts = append(slices.Clip(p.Doubts), fmt.Errorf("who maintains what: %w", err))
+		}
+	}
 	groups := kmemleak.Groups(leaks)
 	switch {
 	case p.Err == nil && len(leaks) == 0 && len(p.Doubts) > 0:
@@ -108,7 +118,7 @@ func sum(a, b uint64) uint64 {
 	return a + b
 }
 
-func plural(n int, what string) string {
+func plural[N int | uint64](n N, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
@@ -120,6 +130,7 @@ type printer struct {
 	Options
 	out     *bufio.Writer
 	color   bool
+	tree    *tree           // for Verbose
 	marks   map[string]bool // marks that were used and must be explained
 	told    map[string]bool // errors that need not be written again
 	misfits map[string]bool // object files that contradict a frame
@@ -176,6 +187,10 @@ func (p *printer) group(g *group) {
 		p.line(plain, "    %s", by)
 	} else {
 		p.line(plain, "    %s, %s", by, when)
+		p.live(g)
+		if p.Detail == Verbose {
+			p.maintainers(g)
+		}
 		p.object(g.Group)
 		p.source(g.calls)
 	}

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -35,6 +36,12 @@ allocated. It says what is not known, and explains the marks at the end.
 
     kmemleak explain -leak 0xffff95ff00a5ac00 report.txt
 
+With -format mail it writes a mail about one place that leaks, to be completed
+and sent. With -source, the kernel's tree, it is addressed to those who look
+after the owner's file: MAINTAINERS says who they are.
+
+    kmemleak explain -leak 22052d4a37622390 -source linux -format mail report.txt
+
 ` + symbolsText,
 	define: func(flags *flag.FlagSet) action {
 		var at target
@@ -43,6 +50,9 @@ allocated. It says what is not known, and explains the marks at the end.
 		var to output
 		which := flags.String("leak", "", "explain only the leak at this `address`, or the leaks with this fingerprint")
 		live := flags.Bool("live", false, "ask the kernel about the objects, which must be of this boot")
+		format := choice{"text", []string{"text", "mail"}}
+		flags.Var(&format, "format", format.usage())
+		allocinfo := flags.String("allocinfo", "", "`file` that was /proc/allocinfo when the report was read, to show how much is live; with -live it is read")
 		hz := flags.Int("hz", 0, "`ticks` per second of the kernel (CONFIG_HZ), to show times")
 		at.define(flags)
 		from.defineElsewhere(flags)
@@ -67,7 +77,11 @@ allocated. It says what is not known, and explains the marks at the end.
 			}
 			defer h.close()
 			*live = *live || h.remote()
-			options := leakfmt.Options{Symbolizer: s, Detail: leakfmt.Verbose, ObjectType: true}
+			options := leakfmt.Options{Symbolizer: s, Detail: leakfmt.Verbose, ObjectType: true, Allocinfo: *allocinfo}
+			if *live && !h.remote() {
+				options.Allocinfo = cmp.Or(*allocinfo, procAllocinfo)
+				s.Release = cmp.Or(s.Release, release())
+			}
 			var leaks []kmemleak.Leak
 			if *live && len(args) == 0 {
 				leaks, err = scanAndRead(ctx, std, &h.Detector, 0)
@@ -95,10 +109,16 @@ allocated. It says what is not known, and explains the marks at the end.
 			}
 			options.Err = err
 			var notLoaded error
+			if places := kmemleak.Groups(leaks); format.value == "mail" && len(places) != 1 {
+				return 0, errors.Join(err, severalPlaces(places))
+			}
 			options.Symbolizer, notLoaded = lookUp(ctx, std, s, leaks)
 			leaks = to.known.filter(leaks, options.Symbolizer, err)
 			defer to.known.tell(std.err, "explain")
 			return len(leaks), errors.Join(err, notLoaded, to.to(std, func(w io.Writer) error {
+				if format.value == "mail" {
+					return leakfmt.Mail(w, leaks, &options)
+				}
 				err := leakfmt.Text(w, leaks, &options)
 				if *live && err == nil {
 					err = writeObjects(w, &h.Detector, leaks)
@@ -107,6 +127,22 @@ allocated. It says what is not known, and explains the marks at the end.
 			}))
 		}
 	},
+}
+
+// severalPlaces returns the error for a mail about more than one place, or none.
+func severalPlaces(places []kmemleak.Group) error {
+	if len(places) == 0 {
+		return errors.New("there are no leaks to write of")
+	}
+	s := fmt.Sprintf("a mail is about one place, and there are %d; choose with -leak:", len(places))
+	for i, g := range places {
+		if i == maxComplaints {
+			s += fmt.Sprintf("\nand %d more", len(places)-i)
+			break
+		}
+		s += fmt.Sprintf("\n-leak %s, %s", g.Fingerprint, leakfmt.Owner(g.Example, nil))
+	}
+	return errors.New(s)
 }
 
 // pick returns the leaks with an address or a fingerprint.

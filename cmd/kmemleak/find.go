@@ -185,7 +185,7 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 		err = errors.Join(failed, err)
 	}
 	noteModules(std, found.Leaks, noModules)
-	n, err := s.to.report(ctx, std, found.Leaks, err, leakfmt.Options{Symbolizer: symbolizer, Doubts: found.Doubts, Time: time.Now(), Clock: h.clock(ctx), Windows: windows})
+	n, err := s.to.report(ctx, std, found.Leaks, err, leakfmt.Options{Symbolizer: symbolizer, Doubts: found.Doubts, Time: time.Now(), Clock: h.clock(ctx), Windows: windows, Scans: found.Scans, Allocinfo: h.allocinfo()})
 	s.to.known.tell(std.err, "find")
 	switch {
 	case failed == nil:

@@ -27,6 +27,9 @@ const (
 	modules  = "../../testdata/reports/hello_kernel-" + build + ".modules.json"
 	hello    = "../../testdata/modules/hello_kernel"
 	helloDir = hello + "/" + build
+
+	// allocinfo is of a kernel in which hello_kernel had leaked the same.
+	allocinfo = "../../internal/allocinfo/testdata/allocinfo-" + build + ".txt"
 )
 
 // Tests do not ask servers of the network for debugging information.
@@ -105,6 +108,11 @@ func TestRun(t *testing.T) {
 	if lines := strings.SplitAfter(asJSON, "\n"); os.WriteFile(one, []byte(lines[0]+lines[3]), 0o666) != nil {
 		t.Fatal(one)
 	}
+	tree := t.TempDir()
+	if err := errors.Join(os.CopyFS(filepath.Join(tree, "hello_kernel"), os.DirFS(hello)),
+		os.WriteFile(filepath.Join(tree, "MAINTAINERS"), []byte("HELLO\nM:\tAnn <ann@example.org>\nF:\thello_kernel/\n"), 0o666)); err != nil {
+		t.Fatal(err)
+	}
 	failed := `{"error":"find: kmemleak is switched off\u001b[31m"}` + "\n"
 	with := func(args ...string) []string {
 		return append([]string{args[0], "-release", "0", "-dir", helloDir, "-snapshot", modules}, args[1:]...)
@@ -153,6 +161,15 @@ func TestRun(t *testing.T) {
 
 		{"explain a leak", with("explain", "-leak", "0xffff95ff00a5ac00"), text, 1, "explain.txt", ""},
 		{"explain a place", with("explain", "-hz", "250", "-leak", "204e79c54e2fb69d"), text, 1, "explain-place.txt", ""},
+		{"explain how much is live", with("explain", "-allocinfo", allocinfo, "-leak", "0xffff95ff00a5ac00"), text, 1, "explain-live.txt", ""},
+		{"a mail", []string{"explain", "-release", "6.12.1", "-dir", helloDir, "-snapshot", modules, "-source", tree, "-format", "mail", "-leak", "0xffff95ff00a5ac00"},
+			text, 1, "mail.txt", ""},
+		{"a mail about several places", with("explain", "-format", "mail"), text, 2, "",
+			"kmemleak explain: a mail is about one place, and there are 3; choose with -leak:\n" +
+				"kmemleak explain: -leak 2a2b3f2db5b8094b, myfunc+0xa/0x20 [hello_kernel]\n" +
+				"kmemleak explain: -leak 204e79c54e2fb69d, 0xffffffffc01d3017\n" +
+				"kmemleak explain: -leak 22052d4a37622390, greet.constprop.0+0x19/0x60 [hello_kernel]\n"},
+		{"a mail about nothing", with("explain", "-empty", "-format", "mail"), "", 2, "", "kmemleak explain: there are no leaks to write of\n"},
 		{"explain what is not there", with("explain", "-leak", "0x1"), text, 2, "", "kmemleak explain: there is no leak \"0x1\"\n"},
 		{"explain nothing", with("explain"), "", 2, "", "kmemleak explain: standard input: " + noReport},
 

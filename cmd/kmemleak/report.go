@@ -66,7 +66,7 @@ kmemleak cannot be used, since then nothing means nothing.
 			defer h.close()
 			leaks, err = scanAndRead(ctx, std, &h.Detector, 0)
 			h.useLoaded(std, s, leaks)
-			options.Time, options.Clock = time.Now(), h.clock(ctx)
+			options.Time, options.Clock, options.Allocinfo = time.Now(), h.clock(ctx), h.allocinfo()
 			return to.report(ctx, std, leaks, err, options)
 		}
 	},

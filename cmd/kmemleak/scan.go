@@ -51,7 +51,7 @@ referenced after all.
 			leaks, err := scanAndRead(ctx, std, &h.Detector, *n)
 			h.useLoaded(std, s, leaks)
 			defer to.known.tell(std.err, "scan")
-			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: h.clock(ctx)})
+			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: h.clock(ctx), Allocinfo: h.allocinfo()})
 		}
 	},
 }

@@ -143,3 +143,15 @@ func readSnapshot(name string) (snapshot kmemleak.Snapshot, err error) {
 	}
 	return snapshot, nil
 }
+
+// procAllocinfo is where kernels say what is allocated.
+const procAllocinfo = "/proc/allocinfo"
+
+// release returns that of this machine's kernel, "" if it is not known.
+func release() string {
+	b, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(b))
+}

@@ -128,6 +128,15 @@ func (h *host) clock(ctx context.Context) kmemleak.Clock {
 	return c
 }
 
+// allocinfo returns the file in which the machine's kernel says what is allocated, "" if it
+// is not at hand.
+func (h *host) allocinfo() string {
+	if h.remote() {
+		return ""
+	}
+	return procAllocinfo
+}
+
 // useLoaded makes s know the modules that are loaded now.
 func (h *host) useLoaded(std stdio, s *kmemleak.Symbolizer, leaks []kmemleak.Leak) {
 	noteModules(std, leaks, h.prepare(s))

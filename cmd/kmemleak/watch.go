@@ -142,7 +142,7 @@ func (w *watcher) round(ctx context.Context) error {
 	}
 	defer s.Close()
 	w.host.useLoaded(w.std, s, leaks)
-	options := &leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: w.host.clock(ctx)}
+	options := &leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: w.host.clock(ctx), Allocinfo: w.host.allocinfo()}
 
 	options.Symbolizer, _ = lookUp(ctx, w.std, s, leaks) // a signal that ends it ends the program, too
 	leaks = w.known.filter(leaks, options.Symbolizer, err)

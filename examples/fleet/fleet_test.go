@@ -31,8 +31,8 @@ const testdata = "../../testdata"
 
 // The places of hello_kernel: see TestOpenMetrics of leakfmt.
 const (
-	myfunc = "7a2b3f2db5b8094b"
-	greet  = "72052d4a37622390"
+	myfunc = "2a2b3f2db5b8094b"
+	greet  = "22052d4a37622390"
 	hidden = "204e79c54e2fb69d" // myfunc, whose frame the kernel has lost
 )
 
