@@ -261,12 +261,6 @@ func (x *extractor) wrappedHeader(start headerStart) bool {
 	switch {
 	case startsBody(text):
 		x.beginDamaged(start)
-	case bytes.Contains(start.Text, []byte(" (size")):
-		if r := x.nearest(start.Carrier); r != nil {
-			r.damageAt(&start.Line, "the header of another record is cut")
-		} else {
-			x.orphan(&start.Line)
-		}
 	}
 	return false
 }

@@ -80,10 +80,6 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 		}
 		return b, false
 	}
-	if !l.Ended && len(rest) == 0 && isCut(f.frame, f.form) {
-		r.damageAt(l, "a frame is cut")
-		return nil, true
-	}
 	key := b
 	if len(rest) > 0 {
 		key = logtext.TrimRight(b[:len(b)-len(rest)])
@@ -185,10 +181,7 @@ func (r *record) push(i uint32, l *logtext.Line) {
 	if len(t.frames) == 0 {
 		t.form, t.indent = form, l.Indent
 	}
-	word := len(t.frames) == 1 && t.form == frameForm{} && form.offset
 	switch {
-	case word:
-		r.damageAt(&logtext.Line{Text: f.append(nil), Number: l.Number}, "the frame before it is a word alone")
 	case form.size && (f.Size|f.Offset)>>63 != 0:
 		r.damageAt(&logtext.Line{Text: f.append(nil), Number: l.Number}, "no function is that large")
 	case form.size && f.beyond():
@@ -255,9 +248,6 @@ func (r *record) takeTail(l *logtext.Line, first bool) (rest []byte, used bool) 
 		if err != nil || !next.bracket && !(next.offset && next.size) && !next.file {
 			return b, false
 		}
-	}
-	if r.left && first {
-		r.damageAt(l, "text is between a frame and its end")
 	}
 	key := append(last.frame.append(nil), '\n')
 	key = append(key, b[:len(b)-len(rest)]...)

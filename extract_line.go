@@ -21,10 +21,6 @@ func (r *record) line(l *logtext.Line) verdict {
 	}
 	if l.Carrier.Timed && (!r.carrier.Timed || r.carrier.Tagged && !l.Carrier.Tagged) {
 		// The kernel's log between the lines of a report.
-		l.Text = logtext.Trim(l.Text)
-		if r.part == partBacktrace && len(r.trace.frames) == 0 && r.lastLine == l.Number-1 && len(l.Text) > 0 && isBracketFrame(l.Text) {
-			r.damageAt(l, "a frame has not the mark of the other lines")
-		}
 		return passed
 	}
 	if l.Carrier.Quotes < r.carrier.Quotes && r.part == partBacktrace && len(r.trace.frames) > 0 && !l.Carrier.Timed {
@@ -179,9 +175,6 @@ func (r *record) other(l *logtext.Line) verdict {
 		r.lastLine = l.Number
 		t.gap = t.gap || len(t.frames) > 0
 	case r.doubtRest(l, b):
-	case r.part == partComm && isHexRow(b):
-		r.damageAt(l, "the line before the hex dump is missing")
-		r.lastLine = l.Number
 	case inTrace && !t.gap && isHexRow(b):
 		r.damageAt(l, "a second hex dump")
 		r.lastLine, r.mixed = l.Number, true
@@ -194,7 +187,7 @@ func (r *record) other(l *logtext.Line) verdict {
 		return complete
 	case direct && (bytes.HasPrefix(b, []byte("BUG: memory leak")) || string(b) == "---"): // what syzkaller puts before and behind
 		t.gap = len(t.frames) > 0
-	case direct && (hasFrame(b) || l.Indent >= frameIndent && l.Indent > r.base && (l.Indent == t.indent || len(t.frames) == 0)):
+	case direct && (l.Indent >= frameIndent && l.Indent > r.base && (l.Indent == t.indent || len(t.frames) == 0)):
 		r.damageAt(l, "a line of the backtrace is not a frame")
 		t.gap = len(t.frames) > 0
 	case len(t.frames) > 0 && !r.mixed:

@@ -209,12 +209,6 @@ func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
 		return b, false
 	}
 	if limit := min(rowLen-inRow, d.want-have); got > limit {
-		if inRow > 0 && got == rowLen { // a whole row after a part of one
-			r.damageAt(l, "a row of the hex dump is cut")
-			d.want = 0
-			d.data = d.data[:have]
-			return nil, true
-		}
 		row, rest = parseHexRow(d.data[:have], b, limit)
 		if got = limit; !isChars(rest, row[have:]) {
 			r.damageAt(l, "the hex dump is too long")

@@ -101,17 +101,6 @@ func parseFrame(b []byte) (f Frame, form frameForm, rest []byte, err error) {
 	}
 	b = logtext.TrimLeft(bytes.TrimPrefix(b, []byte("? ")))
 
-	// An ARM oops puts the symbol in parentheses.
-	if len(b) > 1 && b[0] == '(' && isNameByte[b[1]] {
-		if i := bytes.IndexByte(b, ')'); i > 0 {
-			inner, innerForm, rest, err := parseFrame(b[1:i])
-			if err == nil && len(rest) == 0 && innerForm.offset {
-				inner.Addr = bracket
-				innerForm.bracket = form.bracket
-				return inner, innerForm, logtext.TrimLeft(b[i+1:]), nil
-			}
-		}
-	}
 	if len(b) > 0 && b[0] == '<' {
 		if i := bytes.IndexByte(b[:min(len(b), 5)], '>'); i > 0 && logtext.IsDecimal(b[1:i]) {
 			return Frame{}, form, b, errNoFrame // a log level, no type of Rust or C++
