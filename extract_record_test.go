@@ -32,7 +32,7 @@ func TestExtractDamage(t *testing.T) {
 		{"size lost", "unreferenced object 0xffff888101a2b3c0\n" + without(0), 1, "the size of the object is missing"},
 		{"no comm", without(1), 2, "the comm line is missing"},
 		{"comm cut", lines[0] + "  comm \"Web Con\n" + without(0, 1), 2, "a line is cut"},
-		{"no hex header", without(2), 3, "the line before the hex dump is missing"},
+		{"no hex header", without(2), 3, "what follows it is in no record"},
 		{"a row less", without(4), 5, "the hex dump is cut"},
 		{"no backtrace line", without(5), 6, "the line before the backtrace is missing"},
 		{"ends after comm", strings.Join(lines[:2], ""), 2, "the backtrace is missing"},
@@ -52,7 +52,7 @@ func TestExtractDamage(t *testing.T) {
 		{"size negative", strings.Replace(without(), "(size 64)", "(size -1)", 1), 1, "the size of the object is missing"},
 		{"size misspelt", strings.Replace(without(), "(size 64)", "(sise 64)", 1), 1, "the size of the object is missing"},
 		{"size without its word", strings.Replace(without(), " (size 64)", "", 1), 1, "the size of the object is missing"},
-		{"a word before the frames", strings.Join(lines[:6], "") + "random\n" + strings.Join(lines[6:], ""), 8, "the frames are not of one form"},
+		{"a word before the frames", strings.Join(lines[:6], "") + "random\n" + strings.Join(lines[6:], ""), 11, "the frames are not of one form"},
 		{"second comm", strings.Join(lines, "") + lines[1], 11, "a second comm line"},
 		{"second backtrace", strings.Join(lines, "") + lines[5], 11, "a second backtrace"},
 	}

@@ -36,8 +36,6 @@ var frameTests = []struct {
 	{"f+0xa/0x1e [m 0123456789abcdef0123456789abcdef01234567]", Frame{Func: "f", Offset: 0xa, Size: 0x1e, Module: "m", BuildID: "0123456789abcdef0123456789abcdef01234567"}},
 	{"f+0xa/0x1e [m 0123456789abcdef0123456789abcdef01234567] (P)", Frame{Func: "f", Offset: 0xa, Size: 0x1e, Module: "m", BuildID: "0123456789abcdef0123456789abcdef01234567"}},
 	{"f+0xa/0x1e [m] (drivers/foo/bar.c:123)", Frame{Func: "f", Offset: 0xa, Size: 0x1e, Module: "m", File: "drivers/foo/bar.c", Line: 123}},
-	{"(f+0x0/0x1 [bar])", Frame{Func: "f", Size: 0x1, Module: "bar"}},
-	{"[<c11a934c>] (f+0x0/0x1)", Frame{Addr: 0xc11a934c, Func: "f", Size: 0x1}},
 	{"f+0x10", Frame{Func: "f", Offset: 0x10}},
 	{"f", Frame{Func: "f"}},
 	{".of_unittest+0x1f4/0x379c", Frame{Func: ".of_unittest", Offset: 0x1f4, Size: 0x379c}},

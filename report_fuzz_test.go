@@ -143,6 +143,23 @@ func checkLaws(t *testing.T, text []byte) {
 	}
 }
 
+// checkHeaders fails if a report has another number of leaks after a line of it was cut in two,
+// without a word.
+func checkHeaders(t *testing.T, lines []string, at, cut int) {
+	want := len(plainHeader.FindAll([]byte(strings.Join(lines, "")), -1))
+	lines[at] = lines[at][:cut] + "\n" + lines[at][cut:]
+	text, got := strings.Join(lines, ""), 0
+	for _, err := range Extract(strings.NewReader(text)) {
+		if err != nil {
+			return
+		}
+		got++
+	}
+	if got != want {
+		t.Fatalf("%d leaks without an error, want %d\n%s", got, want, text)
+	}
+}
+
 // A line of a text is lost, cut, repeated, indented, quoted or wrapped, or two texts are
 // mixed.
 func TestExtractLaws(t *testing.T) {
@@ -165,6 +182,7 @@ func TestExtractLaws(t *testing.T) {
 		case 4:
 			lines[at] = "> " + line
 		case 5:
+			checkHeaders(t, slices.Clone(lines), at, cut)
 			lines[at] = line[:cut] + "\n" + line[cut:]
 		case 6:
 			other := strings.SplitAfter(texts[r.IntN(2)], "\n")
