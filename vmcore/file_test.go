@@ -39,8 +39,8 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestShrunk cuts a file off that is in use. Reading it is an error then, no fault.
-func TestShrunk(t *testing.T) {
+// TestTruncatedInUse cuts a file off that is in use. Reading it is an error then, no fault.
+func TestTruncatedInUse(t *testing.T) {
 	d, _ := realDump(t, "6.1-x86_64-qemu", 4096)
 	for name, b := range map[string][]byte{"ELF": d.elf(), "kdump": d.kdump(packings["plain"])} {
 		t.Run(name, func(t *testing.T) {
