@@ -31,9 +31,8 @@ type elfCore struct {
 	wide  bool // ELFCLASS64
 	arch  elf.Machine
 	notes []note
-	phys  []segment // sorted by phys
-	virt  []segment // sorted by virt; those that have virtual addresses
-	parts []Range   // all of phys that is in the file
+	phys  []segment // sorted by phys, without overlaps
+	parts []Range   // all of phys
 }
 
 // maxSegments is the largest number of program headers that is read. A kernel has one for
@@ -114,17 +113,34 @@ func (c *elfCore) readSegments(phoff, entry, count uint64) error {
 			return err
 		}
 	}
-	byPhys := func(a, b segment) int { return compare(a.phys, b.phys) }
-	byVirt := func(a, b segment) int { return compare(a.virt, b.virt) }
-	slices.SortStableFunc(c.phys, byPhys)
-	slices.SortStableFunc(c.virt, byVirt)
+	c.trim()
 	for _, s := range c.phys {
-		if s.filed > 0 {
-			c.parts = append(c.parts, Range{s.phys, s.filed})
-		}
+		c.parts = append(c.parts, Range{s.phys, s.filed})
 	}
 	c.parts = joinRanges(c.parts)
 	return nil
+}
+
+// trim sorts segments and takes away what they have twice: /proc/vmcore and /proc/kcore
+// have the kernel's image twice.
+func (c *elfCore) trim() {
+	slices.SortStableFunc(c.phys, func(a, b segment) int { return compare(a.phys, b.phys) })
+	trimmed := c.phys[:0]
+	next := uint64(0) // the first address that is in none so far
+	for _, s := range c.phys {
+		if s.filed == 0 || s.phys+s.filed-1 < next {
+			continue
+		}
+		if s.phys < next {
+			cut := next - s.phys
+			s = segment{s.virt + cut, next, s.size - cut, s.offset + int64(cut), s.filed - cut}
+		}
+		trimmed = append(trimmed, s)
+		if next = s.phys + s.filed; next == 0 {
+			break // the end of all memory
+		}
+	}
+	c.phys = trimmed
 }
 
 // apart returns an error if two segments have the same bytes of the file, which no writer
@@ -196,9 +212,6 @@ func (c *elfCore) take(h []byte) error {
 		if phys != noPhys && phys+size-1 >= phys {
 			c.phys = append(c.phys, s)
 		}
-		if virt+size-1 >= virt {
-			c.virt = append(c.virt, s)
-		}
 	}
 	return nil
 }
@@ -227,17 +240,13 @@ func (c *elfCore) readBy(read func(p []byte, offset int64) error, p []byte, addr
 	return nil
 }
 
-// findPhys returns the segment whose bytes in the file have a physical address. Segments
-// may overlap: /proc/vmcore has the kernel's image twice.
+// findPhys returns the segment that has a physical address.
 func findPhys(all []segment, addr uint64) (segment, bool) {
 	i := sort.Search(len(all), func(i int) bool { return all[i].phys > addr })
-	for tried := 0; i > 0 && tried < 64; tried++ {
-		i--
-		if s := all[i]; addr-s.phys < s.filed {
-			return s, true
-		}
+	if i == 0 || addr-all[i-1].phys >= all[i-1].filed {
+		return segment{}, false
 	}
-	return segment{}, false
+	return all[i-1], true
 }
 
 func (c *elfCore) ranges() iter.Seq[Range] { return slices.Values(c.parts) }

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestTruncated cuts off the end of dumps: none is opened as if it were whole, except where
@@ -37,8 +39,8 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestShrunk cuts a file off that is in use. Reading it is an error then, no fault.
-func TestShrunk(t *testing.T) {
+// TestTruncatedInUse cuts a file off that is in use. Reading it is an error then, no fault.
+func TestTruncatedInUse(t *testing.T) {
 	d, _ := realDump(t, "6.1-x86_64-qemu", 4096)
 	for name, b := range map[string][]byte{"ELF": d.elf(), "kdump": d.kdump(packings["plain"])} {
 		t.Run(name, func(t *testing.T) {
@@ -61,6 +63,51 @@ func TestShrunk(t *testing.T) {
 			}
 			if err := m.Scan(context.Background(), func(uint64, []byte) {}); !errors.Is(err, ErrTruncated) {
 				t.Errorf("Scan: %v", err)
+			}
+		})
+	}
+}
+
+// TestUnmapped reads files by system calls, as on systems that cannot map them.
+func TestUnmapped(t *testing.T) {
+	d, symbols := realDump(t, "6.1-x86_64-qemu", smallestPage)
+	for name, b := range map[string][]byte{
+		"ELF":                    d.elf(),
+		"kdump":                  d.kdump(packings["zlib"]),
+		"flattened":              flatten(d.kdump(packings["zlib"]), 5000),
+		"flattened, small parts": flatten(d.elf(), 100),
+	} {
+		t.Run(name, func(t *testing.T) {
+			mapped, err := openBytes(t, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := facts(mapped, symbols)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(t.TempDir(), "dump")
+			if err := os.WriteFile(path, b, 0o666); err != nil {
+				t.Fatal(err)
+			}
+			f, err := os.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m, err := open(&file{f: f, name: path, size: int64(len(b))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			got, err := facts(m, symbols)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if diff := cmp.Diff(scanAll(t, mapped), scanAll(t, m)); diff != "" {
+				t.Errorf("pages (-want +got)\n%s", diff)
 			}
 		})
 	}

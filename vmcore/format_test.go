@@ -158,7 +158,7 @@ func TestMutated(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, 2))
 			refused, same := 0, 0
-			for i := range 500 {
+			for i := range 250 {
 				at := random.IntN(len(c.b))
 				if i%2 == 0 {
 					at = random.IntN(min(len(c.b), 9000)) // the headers

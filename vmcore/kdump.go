@@ -263,8 +263,8 @@ func (d *kdump) has(page uint64) bool { return d.dumped[page/8]>>(page%8)&1 != 0
 // descSize is the size of a page descriptor, in bytes.
 const descSize = 24
 
-// unpackPage fills b with a page.
-func (d *kdump) unpackPage(b []byte, page uint64) error {
+// unpackPage fills b with a page. read reads the file.
+func (d *kdump) unpackPage(b []byte, page uint64, read func(p []byte, offset int64) error) error {
 	absent := func(cause string) error {
 		return &AbsentError{Addr: page * d.block, Physical: true, Cause: cause}
 	}
@@ -277,7 +277,7 @@ func (d *kdump) unpackPage(b []byte, page uint64) error {
 		return absent("in another file of the split dump")
 	}
 	var desc [descSize]byte
-	if err := d.file.readAt(desc[:], d.descs+int64((d.rank(page)-d.skip)*descSize)); err != nil {
+	if err := read(desc[:], d.descs+int64((d.rank(page)-d.skip)*descSize)); err != nil {
 		return err
 	}
 	offset, size, flags := d.order.Uint64(desc[:]), d.order.Uint32(desc[8:]), d.order.Uint32(desc[12:])
@@ -291,12 +291,12 @@ func (d *kdump) unpackPage(b []byte, page uint64) error {
 		if uint64(size) != d.block {
 			return fmt.Errorf("%w: page %#x has %d bytes", ErrFormat, page*d.block, size)
 		}
-		return d.file.readAt(b, int64(offset))
+		return read(b, int64(offset))
 	}
 	u := unpackers.Get().(*unpacker)
 	defer unpackers.Put(u)
 	packed := u.buffer(int(size))
-	if err := d.file.readAt(packed, int64(offset)); err != nil {
+	if err := read(packed, int64(offset)); err != nil {
 		return err
 	}
 	if err := u.unpack(b, packed, flags); err != nil {
@@ -311,7 +311,7 @@ func (d *kdump) read(p []byte, addr uint64) error {
 		b := d.cache.get(page)
 		if b == nil {
 			b = make([]byte, d.block)
-			if err := d.unpackPage(b, page); err != nil {
+			if err := d.unpackPage(b, page, d.file.readAt); err != nil {
 				var absent *AbsentError
 				if errors.As(err, &absent) {
 					absent.Addr = addr
@@ -334,7 +334,7 @@ func (d *kdump) load(p []byte, addr uint64) error {
 			if err := d.read(p[:n], addr); err != nil {
 				return err
 			}
-		} else if err := d.unpackPage(p[:n], page); err != nil {
+		} else if err := d.unpackPage(p[:n], page, d.file.fetch); err != nil {
 			return err
 		}
 		p, addr = p[n:], addr+n
