@@ -75,6 +75,30 @@ func (d dumped) checkRefs(t *testing.T) {
 	}
 }
 
+// TestDumpHeld has an object that only another object points to: what holds that is named.
+func TestDumpHeld(t *testing.T) {
+	d := openDump(t)
+	objects, err := d.kernel.Objects(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	labelled := d.labelled(t, objects)
+	found, err := d.kernel.Refs(t.Context(), labelled["field"].Addr, labelled["global"].Addr)
+	if err != nil || len(found) != 2 {
+		t.Fatal(found, err)
+	}
+	p := found[0].Held
+	if p == nil {
+		t.Fatal("nothing holds it")
+	}
+	if got := p.Ref.Holder.String(); got != "held_owner in [held] .bss" || p.Length != 2 || p.Ref.Target != labelled["owner"].Addr {
+		t.Errorf("%s, %d objects, to %#x", got, p.Length, p.Ref.Target)
+	}
+	if found[1].Held != nil {
+		t.Errorf("a variable points to it: %+v", found[1].Held)
+	}
+}
+
 // TestDumpRoots has a leaked list: it begins with its head, whichever node is asked for.
 func TestDumpRoots(t *testing.T) { openDump(t).checkRoots(t) }
 
