@@ -94,6 +94,9 @@ func open(f *file) (*Image, error) {
 		return nil, err
 	}
 	m.info.Format += suffix
+	if m.table != nil {
+		m.table.remember()
+	}
 	return m, nil
 }
 

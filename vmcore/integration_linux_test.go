@@ -141,6 +141,11 @@ func findOwnPage(t *testing.T, m *Image) {
 	}
 	took := time.Since(start)
 	start = time.Now()
+	if err := m.Scan(context.Background(), func(uint64, []byte) {}); err != nil {
+		t.Error(err)
+	}
+	scan := time.Since(start)
+	start = time.Now()
 	plain := 0
 	buffer := make([]byte, scanChunk)
 	for _, s := range m.memory.(*kcore).core.phys {
@@ -152,7 +157,7 @@ func findOwnPage(t *testing.T, m *Image) {
 			plain += n
 		}
 	}
-	t.Logf("scanned %d bytes in %v; reading %d without looking took %v", total, took, plain, time.Since(start))
+	t.Logf("searched %d bytes in %v, scanned them in %v, read %d in %v", total, took, scan, plain, time.Since(start))
 	if len(found) == 0 {
 		t.Error("a page of this process was not found")
 	}

@@ -18,7 +18,7 @@ import (
 
 // TestIntegrationMemory reads kmemleak's objects out of the memory of the running kernel,
 // and looks for who points to them. It leaves what the kernel reported for the tests of
-// the dump that is made when it has ended (TestDumpLeaks and those beside it).
+// the dump that is made when it has ended (TestMemoryLeaks and those beside it).
 func TestIntegrationMemory(t *testing.T) {
 	need.Kernel(t, "memory")
 	ctx := t.Context()

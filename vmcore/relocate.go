@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 	"sync"
 )
@@ -41,11 +42,15 @@ func (m *Image) kernelTable() (*table, error) {
 		if !ok {
 			return nil, fmt.Errorf("%w: VMCOREINFO has no kimage_voffset", ErrTranslation)
 		}
-		bits, ok := v.number("VA_BITS")
-		if !ok || bits < 36 || bits > 48 {
-			return nil, fmt.Errorf("%w: virtual addresses of %d bits", ErrTranslation, bits)
+		addrBits, ok := v.number("VA_BITS")
+		if t1sz, known := v.number("TCR_EL1_T1SZ"); known {
+			addrBits, ok = 64-t1sz, true // what the processor can do
 		}
-		candidates = append(candidates, aarch64Table(root-offset, 12, uint(bits)))
+		shift := bits.TrailingZeros64(m.info.PageSize)
+		if !ok || addrBits < 36 || addrBits > 48 || shift < 12 || shift > 16 {
+			return nil, fmt.Errorf("%w: virtual addresses of %d bits with pages of %d bytes", ErrTranslation, addrBits, m.info.PageSize)
+		}
+		candidates = append(candidates, aarch64Table(root-offset, uint(shift), uint(addrBits)))
 	case "386":
 		for _, start := range []uint64{0xc0000000, 0xb0000000, 0x80000000, 0x78000000, 0x40000000} {
 			if v["CONFIG_X86_PAE"] == "y" {
@@ -59,14 +64,13 @@ func (m *Image) kernelTable() (*table, error) {
 	err := error(nil)
 	for _, t := range candidates {
 		phys, _, walkErr := t.walk(root, m.memory.read)
-		if walkErr == nil && phys == t.root {
+		switch {
+		case walkErr == nil && phys == t.root:
 			return t, nil
-		}
-		if err == nil {
-			err = fmt.Errorf("%w: swapper_pg_dir at %#x leads to %#x and not to itself: %w", ErrTranslation, t.root, phys, walkErr)
-			if walkErr == nil {
-				err = fmt.Errorf("%w: swapper_pg_dir at %#x leads to %#x and not to itself", ErrTranslation, t.root, phys)
-			}
+		case walkErr != nil && err == nil:
+			err = fmt.Errorf("%w: swapper_pg_dir at %#x: %w", ErrTranslation, t.root, walkErr)
+		case err == nil:
+			err = fmt.Errorf("%w: swapper_pg_dir at %#x leads to %#x and not to itself", ErrTranslation, t.root, phys)
 		}
 	}
 	return nil, err
@@ -129,6 +133,9 @@ func (m *Image) relocateBy(tables []*table, banner uint64, symbols func(string) 
 			}
 			if want := m.info.Release; want != "" && want != release {
 				return fmt.Errorf("%w: its linux_banner is of %s, VMCOREINFO of %s", ErrRelocate, release, want)
+			}
+			if !m.info.Live {
+				t.remember()
 			}
 			m.table, m.untranslate = t, nil
 			m.info.Release, m.info.Offset, m.info.Relocated = release, offset, true
@@ -224,7 +231,7 @@ func (m *Image) tablesOfRegisters() []*table {
 				tables = append(tables, x86Table(root, r.cr4&cr4LA57 != 0, 0))
 			}
 		case m.info.GOARCH == "386" && r.cr4&cr4PAE != 0:
-			tables = append(tables, paeTable(r.cr3))
+			tables = append(tables, paeTable(r.cr3&^(1<<12)), paeTable(r.cr3))
 		case m.info.GOARCH == "386":
 			tables = append(tables, i386Table(r.cr3))
 		}

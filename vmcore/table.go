@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync/atomic"
 )
 
 // smallestPage is the smallest page that kernels have, in bytes.
@@ -19,6 +20,7 @@ type table struct {
 	size  uint64 // of an entry, in bytes
 	steps []step // from the root
 	valid func(addr uint64) bool
+	seen  *translations // nil if the memory changes
 	// next returns where an entry leads: to another table, or to a page of as many bytes
 	// as the step's entries are for.
 	next func(entry uint64, s step) (phys uint64, leaf, present bool)
@@ -30,9 +32,40 @@ type step struct {
 	leaves      bool // whether an entry may be a page
 }
 
-// walk returns the physical address that a virtual one leads to, and the size of the page
-// that it lies in.
+// translations are pages whose place was found before, each in the one slot where it may
+// be.
+type translations [2048]atomic.Pointer[translation]
+
+type translation struct{ virt, phys uint64 }
+
+// remember makes walk remember what it finds. The page tables of a dump do not change.
+func (t *table) remember() {
+	if t.seen == nil {
+		t.seen = new(translations)
+	}
+}
+
+// walk returns the physical address that a virtual one leads to, and how large a piece of
+// memory around it is in one piece.
 func (t *table) walk(addr uint64, read func(p []byte, phys uint64) error) (phys, size uint64, err error) {
+	if t.seen == nil {
+		return t.walkTables(addr, read)
+	}
+	page, offset := addr&^(smallestPage-1), addr&(smallestPage-1)
+	slot := &t.seen[page/smallestPage%uint64(len(t.seen))]
+	if p := slot.Load(); p != nil && p.virt == page {
+		return p.phys + offset, smallestPage, nil
+	}
+	if phys, _, err = t.walkTables(addr, read); err != nil {
+		return 0, 0, err
+	}
+	slot.Store(&translation{page, phys - offset})
+	return phys, smallestPage, nil
+}
+
+// walkTables returns the physical address that a virtual one leads to, and the size of the
+// page that it lies in.
+func (t *table) walkTables(addr uint64, read func(p []byte, phys uint64) error) (phys, size uint64, err error) {
 	if !t.valid(addr) {
 		return 0, 0, &AbsentError{Addr: addr, Cause: "no address of the kernel"}
 	}

@@ -11,7 +11,7 @@ const (
 )
 
 // aarch64Table returns the page tables of arm64 for the kernel's half of the addresses, which
-// has addrBits bits. pageShift is 12, 14 or 16.
+// has addrBits bits, at most 48. Pages have 4, 16 or 64 KiB: pageShift is 12, 14 or 16.
 func aarch64Table(root uint64, pageShift, addrBits uint) *table {
 	per := pageShift - 3
 	var steps []step
@@ -30,6 +30,9 @@ func aarch64Table(root uint64, pageShift, addrBits uint) *table {
 				return 0, false, false
 			}
 			phys = entry & mask
+			if pageShift == 16 {
+				phys |= entry >> 12 & 15 << 48 // of addresses of 52 bits
+			}
 			switch {
 			case s.shift == pageShift:
 				return phys, true, entry&armNext != 0

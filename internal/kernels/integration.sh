@@ -71,8 +71,21 @@ memory() {
 		-exec "$PWD/bin/vmexec -timeout 26m -memory 1G -kernel $folder/image -init $PWD/bin/init-$goarch -dump elf=$dump/core \
 			-file $folder/vmlinux=/vmlinux -file $PWD/testdata/modules/held/$kernel/held.ko=/held.ko -file $PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko \
 			-env KMEMLEAK=require -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=memory -out $dump" ./vmcore | tee -a "$logs/$kernel"
-	KMEMLEAK_KERNEL=$kernel KMEMLEAK_DUMP=$dump KMEMLEAK_IMAGE=$folder go test -count=1 -v -run '^TestDump' ./vmcore
+	KMEMLEAK_KERNEL=$kernel KMEMLEAK_MEMORY=$dump KMEMLEAK_IMAGE=$folder go test -count=1 -v -run '^TestMemory' ./vmcore
 	rm -rf "$dump"
+}
+
+# dump KERNEL: dumps of the kernel's memory, and what the host reads in them.
+dump() {
+	local goarch folder dumps=$logs/dump-$1
+	goarch=$(goarch_of "$1")
+	folder=$("$kernels" kernel "$1")
+	mkdir "$dumps"
+	echo "=== dump"
+	CGO_ENABLED=0 GOARCH=$goarch go test -count=1 -run '^TestIntegrationLive$' \
+		-exec "$PWD/bin/vmexec -memory 256M -kernel $folder/image -init $PWD/bin/init-$goarch -env KMEMLEAK_KERNEL=$1 \
+			-dump elf=$dumps/elf -dump kdump-zlib=$dumps/kdump" ./vmcore &&
+		KMEMLEAK_DUMP=$dumps KMEMLEAK_IMAGE=$folder KMEMLEAK=require go test -count=1 -v -run '^TestDump$' ./vmcore
 }
 
 # all_boots KERNEL: all that is tested on one of our kernels.
@@ -94,6 +107,7 @@ all_boots() {
 		[[ $kernel != *-x86_64 && $test == TestIntegrationRemote* || $kernel == *-i386 && $test == TestIntegrationMemory ]] ||
 			grep -q -- "^--- PASS: $test " "$logs/$kernel" "$logs/debian-x86_64" || { echo "$test did not run" >&2; return 1; }
 	done
+	dump "$kernel"
 	tensteps "$kernel"
 	KMEMLEAK_REPORT=$capture/hello_kernel-$kernel.txt KMEMLEAK_IMAGE=$("$kernels" kernel "$kernel") go test -count=1 -run '^TestImage$' .
 }

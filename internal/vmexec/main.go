@@ -19,6 +19,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -103,6 +104,8 @@ func run(o options, test string, args []string) (int, error) {
 	}
 	var console tail
 	var files bytes.Buffer
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	output := endWatcher{StatusFilter: &guest.StatusFilter{W: os.Stdout}}
 	dumped := make(chan error, 1)
 	if len(dumps) > 0 {
@@ -111,11 +114,21 @@ func run(o options, test string, args []string) (int, error) {
 		if o.vmcoreinfo {
 			m.args = append(m.args, "-device", "vmcoreinfo")
 		}
-		output.end = func() { go func() { dumped <- dumpBy(socket, dumps) }() }
+		output.end = func() {
+			go func() {
+				err := dumpBy(socket, dumps)
+				if err != nil {
+					cancel() // the guest does not power off by itself
+				}
+				dumped <- err
+			}()
+		}
 	}
-	err = boot(m, o, archive, &console, &output, &files)
-	if err == nil && output.Ended && len(dumps) > 0 {
-		err = <-dumped
+	err = boot(ctx, m, o, archive, &console, &output, &files)
+	if output.Ended && len(dumps) > 0 {
+		if dumpErr := <-dumped; dumpErr != nil {
+			err = dumpErr
+		}
 	}
 	if o.console {
 		os.Stderr.Write(console.bytes)
@@ -134,9 +147,9 @@ func run(o options, test string, args []string) (int, error) {
 	return output.Status, nil
 }
 
-// boot runs QEMU until the guest powers off, and copies its three serial ports.
-func boot(m machine, o options, archive string, ports ...io.Writer) error {
-	qemu := exec.Command(m.program, m.args...)
+// boot runs QEMU until the guest powers off or ctx ends, and copies its three serial ports.
+func boot(ctx context.Context, m machine, o options, archive string, ports ...io.Writer) error {
+	qemu := exec.CommandContext(ctx, m.program, m.args...)
 	qemu.Args = append(qemu.Args, "-accel", "tcg", "-smp", strconv.Itoa(o.processors), "-m", o.memory,
 		"-nodefaults", "-display", "none", "-monitor", "none", "-no-reboot",
 		"-kernel", o.kernel, "-initrd", archive,

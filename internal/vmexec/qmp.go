@@ -38,7 +38,11 @@ func newMonitor(conn io.ReadWriter) (*monitor, error) {
 
 // do gives a command and waits for its end.
 func (m *monitor) do(command string, arguments map[string]any) error {
-	if err := json.NewEncoder(m.w).Encode(map[string]any{"execute": command, "arguments": arguments}); err != nil {
+	message := map[string]any{"execute": command}
+	if arguments != nil { // QEMU takes no null
+		message["arguments"] = arguments
+	}
+	if err := json.NewEncoder(m.w).Encode(message); err != nil {
 		return err
 	}
 	for {

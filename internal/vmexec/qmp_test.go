@@ -49,12 +49,21 @@ func TestDump(t *testing.T) {
 				for d := json.NewDecoder(conn); ; {
 					var command struct {
 						Execute   string
-						Arguments struct{ Protocol, Format string }
+						Arguments *struct{ Protocol, Format string }
 					}
-					if d.Decode(&command) != nil {
+					message := json.RawMessage{}
+					if d.Decode(&message) != nil || json.Unmarshal(message, &command) != nil {
 						return
 					}
-					got = append(got, strings.TrimSpace(command.Execute+" "+command.Arguments.Format+" "+strings.TrimPrefix(command.Arguments.Protocol, "file:")))
+					if strings.Contains(string(message), "null") {
+						io.WriteString(conn, `{"error": {"desc": "QMP input member 'arguments' must be an object"}}`+"\n")
+						continue
+					}
+					said := command.Execute
+					if command.Arguments != nil {
+						said += " " + command.Arguments.Format + " " + strings.TrimPrefix(command.Arguments.Protocol, "file:")
+					}
+					got = append(got, said)
 					if command.Execute == c.refused {
 						io.WriteString(conn, `{"error": {"class": "GenericError", "desc": "not available"}}`+"\n")
 						continue

@@ -1,0 +1,156 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package vmcore
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// benchFile writes a dump of size bytes, of which a third are zeros and a third can be packed
+// well.
+func benchFile(b *testing.B, size int, format string) string {
+	b.Helper()
+	random := rand.New(rand.NewPCG(1, 2))
+	pages := make([][]byte, 64)
+	for i := range pages {
+		pages[i] = make([]byte, smallestPage)
+		for at := 0; at < len(pages[i]) && i%3 != 0; at++ {
+			if i%3 == 1 || at%16 < 4 {
+				pages[i][at] = byte(random.Uint32())
+			}
+		}
+	}
+	d := &dump{machine: 62, uname: "x86_64", block: smallestPage, pages: make(map[uint64][]byte)}
+	d.notes = rawNotes([]note{{"CORE", 1, make([]byte, 336)}})
+	for at := 0; at < size; at += smallestPage {
+		d.pages[uint64(at)] = pages[random.IntN(len(pages))]
+	}
+	var data []byte
+	if format == "elf" {
+		data = d.elf()
+	} else {
+		data = d.kdump(packings[format])
+	}
+	name := filepath.Join(b.TempDir(), format)
+	if err := os.WriteFile(name, data, 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return name
+}
+
+// BenchmarkScan reads all of a dump, in each format. Beside it: reading the file without
+// looking at it, by one and by all processors.
+func BenchmarkScan(b *testing.B) {
+	const size = 512 << 20
+	for _, format := range []string{"elf", "zlib", "snappy", "zstd"} {
+		small := size
+		if format != "elf" {
+			small = size / 8
+		}
+		name := benchFile(b, small, format)
+		m, err := Open(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer m.Close()
+		b.Run(format+"/scan", func(b *testing.B) {
+			b.SetBytes(int64(small))
+			for b.Loop() {
+				var n atomic.Int64
+				if err := m.Scan(context.Background(), func(addr uint64, p []byte) { n.Add(int64(len(p))) }); err != nil || n.Load() != int64(small) {
+					b.Fatal(n.Load(), err)
+				}
+			}
+		})
+		b.Run(format+"/search", func(b *testing.B) {
+			// What a search for pointers does: each word is compared.
+			b.SetBytes(int64(small))
+			for b.Loop() {
+				var hits atomic.Int64
+				if err := m.Scan(context.Background(), func(addr uint64, p []byte) {
+					n := int64(0)
+					for ; len(p) >= 8; p = p[8:] {
+						if uint64(p[0])|uint64(p[1])<<8|uint64(p[2])<<16|uint64(p[3])<<24|uint64(p[4])<<32|uint64(p[5])<<40|uint64(p[6])<<48|uint64(p[7])<<56-0xffff888000000000 < 1<<12 {
+							n++
+						}
+					}
+					hits.Add(n)
+				}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		if format != "elf" {
+			continue
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer f.Close()
+		for _, c := range []struct {
+			name    string
+			readers int
+		}{{"/plain-1", 1}, {"/plain-all", runtime.GOMAXPROCS(0)}} {
+			b.Run(format+c.name, func(b *testing.B) {
+				b.SetBytes(int64(small))
+				for b.Loop() {
+					var wg sync.WaitGroup
+					for i := range c.readers {
+						wg.Go(func() {
+							buffer := make([]byte, scanChunk)
+							part := int64(small / c.readers)
+							for at := part * int64(i); at < part*int64(i+1); at += scanChunk {
+								if _, err := f.ReadAt(buffer, at); err != nil && err != io.EOF {
+									b.Error(err)
+								}
+							}
+						})
+					}
+					wg.Wait()
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkReadAt reads words at random virtual addresses.
+func BenchmarkReadAt(b *testing.B) {
+	for _, format := range []string{"ELF", "zlib"} {
+		d, symbols := realDump(b, "6.1-x86_64-qemu", smallestPage)
+		data := d.elf()
+		if format != "ELF" {
+			data = d.kdump(packings["zlib"])
+		}
+		name := filepath.Join(b.TempDir(), format)
+		if err := os.WriteFile(name, data, 0o600); err != nil {
+			b.Fatal(err)
+		}
+		m, err := Open(name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer m.Close()
+		if _, err := facts(m, symbols); err != nil {
+			b.Fatal(err)
+		}
+		addr := symbols["linux_banner"] + m.Info().Offset
+		b.Run(format, func(b *testing.B) {
+			var p [8]byte
+			for b.Loop() {
+				if err := m.ReadAt(p[:], addr); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
