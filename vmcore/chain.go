@@ -112,15 +112,21 @@ func reach(edges [][]int32, from ...int32) []int32 {
 	return all
 }
 
-// roots returns where the structures begin that an object is part of. It is the object
-// itself if no other leaked object points to it.
-func (g *graph) roots(i int) []Root {
+// back returns which objects point to each.
+func (g *graph) back() [][]int32 {
 	back := make([][]int32, len(g.to))
 	for from, list := range g.to {
 		for _, to := range list {
 			back[to] = append(back[to], int32(from))
 		}
 	}
+	return back
+}
+
+// roots returns where the structures begin that an object is part of. It is the object
+// itself if no other leaked object points to it.
+func (g *graph) roots(i int) []Root {
+	back := g.back()
 	above := reach(back, int32(i))
 	inside := make(map[int32]bool, len(above))
 	for _, j := range above {

@@ -4,125 +4,252 @@
 package vmcore
 
 import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
-	"github.com/kmemleak/kmemleak"
+	"github.com/google/go-cmp/cmp"
+	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
-// dumped is the memory of a test kernel that had loaded the module held and, with the
-// module leaky, lost 40 objects, and what its file of kmemleak said then.
-type dumped struct {
-	image   *Image
-	kernel  *Kernel
-	vmlinux string
-	report  []kmemleak.Leak
-}
+// TestDump reads whole dumps of a test kernel, and compares them with each other, with the
+// kernel's file, and with what makedumpfile and drgn read. make integration runs it on the
+// host, with KMEMLEAK_IMAGE set to the kernel's folder and KMEMLEAK_DUMP to one with the
+// same memory in the files elf and kdump, as QEMU writes them.
+func TestDump(t *testing.T) {
+	folder, dumps := os.Getenv("KMEMLEAK_IMAGE"), os.Getenv("KMEMLEAK_DUMP")
+	if folder == "" || dumps == "" {
+		t.Skip("needs the vmlinux of a test kernel (try: make integration)")
+	}
+	vmlinux := filepath.Join(folder, "vmlinux")
+	symbols := readSymbols(t, vmlinux)
+	core := filepath.Join(dumps, "elf")
+	image, want := openDump(t, core, symbols)
+	pages := hashPages(t, image)
+	t.Logf("%d pages, %+v", len(pages), want)
+	if got := buildIDOf(t, vmlinux); got != want.BuildID || got == "" {
+		t.Errorf("build ID %s, the vmlinux has %s", want.BuildID, got)
+	}
+	compareSections(t, image, vmlinux)
 
-// openDump opens the dump that make integration made, in the folder KMEMLEAK_DUMP; the
-// kernel's folder is KMEMLEAK_IMAGE.
-func openDump(t *testing.T) dumped {
-	t.Helper()
-	folder := os.Getenv("KMEMLEAK_DUMP")
-	if folder == "" {
-		t.Skip("needs the dump of a test kernel (try: make integration)")
+	packed, got := openDump(t, filepath.Join(dumps, "kdump"), symbols)
+	want.Format = got.Format
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the compressed format (-want +got)\n%s", diff)
 	}
-	image, err := Open(filepath.Join(folder, "core"))
-	if err != nil {
-		t.Fatal(err)
+	if diff := cmp.Diff(pages, hashPages(t, packed)); diff != "" {
+		t.Errorf("the compressed format has other pages (-want +got)\n%s", diff)
 	}
-	name := os.Getenv("KMEMLEAK_KERNEL")
-	return newDumped(t, image, filepath.Join(os.Getenv("KMEMLEAK_IMAGE"), "vmlinux"), filepath.Join(folder, "report"),
-		"../testdata/modules/held/"+name, "../testdata/modules/leaky/"+name)
-}
-
-// newDumped reads the kernel in an image, which it closes at the end of the test.
-func newDumped(t *testing.T, image *Image, vmlinux, report string, dirs ...string) dumped {
-	t.Helper()
-	t.Cleanup(func() { image.Close() })
-	d := dumped{image: image, vmlinux: vmlinux}
-	var err error
-	if d.kernel, err = NewKernel(t.Context(), image, Files{Vmlinux: vmlinux, Dirs: dirs}); err != nil {
-		t.Fatal(err)
+	if image.Info().GOARCH != "amd64" {
+		return // makedumpfile reads dumps of the machine that it runs on
 	}
-	t.Cleanup(func() { d.kernel.Close() })
-	file, err := os.Open(report)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-	if d.report, err = kmemleak.Parse(file); err != nil {
-		t.Fatal(err)
-	}
-	if len(d.report) < 40 {
-		t.Fatalf("the kernel reported %d leaks", len(d.report))
-	}
-	return d
-}
-
-// labelled returns the objects of the module held by their labels.
-func (d dumped) labelled(t *testing.T, objects []Object) map[string]*Object {
-	t.Helper()
-	const label = 32
-	found := make(map[string]*Object)
-	for i := range objects {
-		o := &objects[i]
-		switch {
-		case hasFunc(o.Backtrace, "labelled"):
-			text, err := d.kernel.cString(o.Addr+label, 32)
-			if err != nil {
-				t.Fatal(err)
+	need.Tools(t, "makedumpfile python3-drgn", "makedumpfile", "drgn")
+	for _, way := range []string{"-c", "-l", "-E", "-F -c", "-F -E"} {
+		t.Run("makedumpfile "+way, func(t *testing.T) {
+			name := filepath.Join(t.TempDir(), "filtered")
+			makedumpfile(t, adjacentHeaders(t, core), name, strings.Fields(way))
+			m, got := openDump(t, name, symbols)
+			want.Format = got.Format
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
 			}
-			found[text] = o
-		case hasFunc(o.Backtrace, "lose_queue") && o.Size <= 32:
-			// Stale pointers may hide some of the lists, but rarely all.
-			if q := found["queue"]; q == nil || !q.Reported {
-				found["queue"] = o
+			some := hashPages(t, m)
+			t.Logf("%s: %d pages", got.Format, len(some))
+			if len(some) == 0 || len(some) >= len(pages) {
+				t.Errorf("%d pages of %d", len(some), len(pages))
 			}
-		}
+			page := make([]byte, smallestPage)
+			for addr, hash := range pages {
+				err := m.ReadPhys(page, addr)
+				switch found, ok := some[addr]; {
+				case !ok && !errors.Is(err, ErrAbsent):
+					t.Errorf("%#x is left out: %v", addr, err)
+				case ok && (err != nil || found != hash || sha256.Sum256(page) != hash):
+					t.Errorf("%#x is another page: %v", addr, err)
+				}
+			}
+			if way == "-l" {
+				compareDrgn(t, m, name, vmlinux)
+			}
+		})
 	}
-	first, err := d.kernel.long(found["queue"].Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range objects {
-		if o := &objects[i]; first-o.Addr < o.Size {
-			found["node"] = o
-		}
-	}
-	return found
 }
 
-func hasFunc(frames []kmemleak.Frame, name string) bool {
-	for _, f := range frames {
-		if f.Func == name && f.Module == "held" {
-			return true
-		}
-	}
-	return false
-}
-
-// otherBuild copies a vmlinux and changes its build ID.
-func otherBuild(t *testing.T, d dumped) string {
+// openDump opens a dump and finds out what it has.
+func openDump(t *testing.T, name string, symbols map[string]uint64) (*Image, fact) {
 	t.Helper()
-	b, err := os.ReadFile(d.vmlinux)
+	m, err := Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	notes := d.kernel.file.Section(".notes")
-	if notes == nil {
-		t.Fatal("no .notes")
+	t.Cleanup(func() { m.Close() })
+	got, err := facts(m, symbols)
+	if err != nil {
+		t.Fatal(err)
 	}
-	at := strings.Index(string(b[notes.Offset:notes.Offset+notes.Size]), "GNU\x00")
-	if at < 0 {
-		t.Fatal("no note of GNU")
+	return m, got
+}
+
+// hashPages returns the hashes of all pages.
+func hashPages(t *testing.T, m *Image) map[uint64][32]byte {
+	t.Helper()
+	var mu sync.Mutex
+	pages := make(map[uint64][32]byte)
+	if err := m.Scan(context.Background(), func(addr uint64, b []byte) {
+		for at := 0; at < len(b); at += smallestPage {
+			hash := sha256.Sum256(b[at:min(len(b), at+smallestPage)])
+			mu.Lock()
+			pages[addr+uint64(at)] = hash
+			mu.Unlock()
+		}
+	}); err != nil {
+		t.Error(err)
 	}
-	b[notes.Offset+uint64(at)+4] ^= 0xff
-	name := filepath.Join(t.TempDir(), "vmlinux")
+	return pages
+}
+
+func buildIDOf(t *testing.T, vmlinux string) string {
+	t.Helper()
+	f, err := kobj.Open(vmlinux)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	return f.BuildID()
+}
+
+// compareSections compares memory with sections that the kernel does not change.
+func compareSections(t *testing.T, m *Image, vmlinux string) {
+	t.Helper()
+	f, err := elf.Open(vmlinux)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, name := range []string{"__ksymtab_strings", ".notes"} {
+		s := f.Section(name)
+		if s == nil {
+			t.Errorf("%s has no %s", vmlinux, name)
+			continue
+		}
+		want, err := s.Data()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(want))
+		if err := m.ReadAt(got, s.Addr+m.Info().Offset); err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if !bytes.Equal(got, want) {
+			t.Errorf("%s is not as in %s", name, vmlinux)
+		}
+	}
+}
+
+// adjacentHeaders copies a core so that its program headers follow the ELF header, without
+// which makedumpfile 1.7.2 reads none.
+func adjacentHeaders(t *testing.T, core string) string {
+	t.Helper()
+	b, err := os.ReadFile(core)
+	if err != nil {
+		t.Fatal(err)
+	}
+	le := binary.LittleEndian
+	at, n := le.Uint64(b[32:]), uint64(le.Uint16(b[56:]))*56
+	copy(b[64:], bytes.Clone(b[at:at+n]))
+	le.PutUint64(b[32:], 64)
+	clear(b[40:48]) // no sections
+	clear(b[58:64])
+	name := filepath.Join(t.TempDir(), "core")
 	if err := os.WriteFile(name, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return name
+}
+
+// makedumpfile writes a dump without free pages, pages of users, caches and zeros.
+func makedumpfile(t *testing.T, core, name string, flags []string) {
+	t.Helper()
+	out, err := os.Create(name + ".flat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	args := append(slices.Clone(flags), "-d", "31", core)
+	if flags[0] != "-F" {
+		args = append(args, name)
+	}
+	cmd := exec.Command("makedumpfile", args...)
+	cmd.Stdout = out
+	var messages bytes.Buffer
+	cmd.Stderr = &messages
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, &messages)
+	}
+	if flags[0] == "-F" {
+		if err := os.Rename(out.Name(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// drgnScript prints the address and the contents of the stacks of all tasks, which are in the
+// vmalloc area, of the kernel's data, and of modules' names.
+const drgnScript = `
+from drgn.helpers.linux.pid import for_each_task
+from drgn.helpers.linux.list import list_for_each_entry
+def show(what, addr, size):
+    print(what, hex(addr), prog.read(addr, size).hex())
+for task in for_each_task(prog):
+    show("stack", task.stack.value_(), 16384)
+    show("task", task.value_(), 256)
+for name in ("init_task", "jiffies_64", "_stext", "linux_banner"):
+    show(name, prog.symbol(name).address, 256)
+`
+
+// compareDrgn reads what drgn has read.
+func compareDrgn(t *testing.T, m *Image, name, vmlinux string) {
+	t.Helper()
+	script := filepath.Join(t.TempDir(), "read.py")
+	if err := os.WriteFile(script, []byte(drgnScript), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var messages bytes.Buffer
+	cmd := exec.Command("drgn", "-q", "-c", name, "-s", vmlinux, script)
+	cmd.Stderr = &messages
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, &messages)
+	}
+	compared := make(map[string]int)
+	for line := range strings.Lines(string(out)) {
+		var what, text string
+		var addr uint64
+		if _, err := fmt.Sscanf(line, "%s 0x%x %s", &what, &addr, &text); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(text)/2)
+		if err := m.ReadAt(got, addr); err != nil {
+			t.Errorf("%s at %#x: %v", what, addr, err)
+		} else if fmt.Sprintf("%x", got) != text {
+			t.Errorf("%s at %#x is not what drgn reads", what, addr)
+		}
+		compared[what]++
+	}
+	t.Logf("drgn read the same: %v", compared)
+	if len(compared) != 6 || compared["stack"] < 10 {
+		t.Errorf("compared %v", slices.Sorted(maps.Keys(compared)))
+	}
 }

@@ -4,6 +4,7 @@
 package vmcore
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -17,7 +18,7 @@ import (
 
 // TestIntegrationMemory reads kmemleak's objects out of the memory of the running kernel,
 // and looks for who points to them. It leaves what the kernel reported for the tests of
-// the dump that is made when it has ended (TestDumpLeaks and those beside it).
+// the dump that is made when it has ended (TestMemoryLeaks and those beside it).
 func TestIntegrationMemory(t *testing.T) {
 	need.Kernel(t, "memory")
 	ctx := t.Context()
@@ -44,10 +45,7 @@ func TestIntegrationMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	report, err := os.ReadFile("/sys/kernel/debug/kmemleak")
-	if err != nil {
-		t.Fatal(err)
-	}
+	report := readReport(t)
 	name := filepath.Join("/out", "report")
 	if err := os.WriteFile(name, report, 0o600); err != nil {
 		t.Fatal(err)
@@ -69,6 +67,30 @@ func TestIntegrationMemory(t *testing.T) {
 	live.checkRefs(t)
 	live.checkRoots(t)
 	checkOwn(t, live)
+}
+
+// readReport reads the kernel's file until a reading has as many leaks as any: where objects
+// are freed meanwhile, the kernel skips others.
+func readReport(t *testing.T) []byte {
+	t.Helper()
+	var best []byte
+	most, same := 0, 0
+	for range 20 {
+		b, err := os.ReadFile("/sys/kernel/debug/kmemleak")
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch n := bytes.Count(b, []byte("unreferenced object")); {
+		case n > most:
+			best, most, same = b, n, 0
+		case n == most:
+			if same++; same == 3 {
+				return best
+			}
+		}
+	}
+	t.Fatalf("readings never agree; the largest has %d leaks", most)
+	return nil
 }
 
 // checkOwn searches for an object by an address that this process has many times.

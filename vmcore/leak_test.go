@@ -13,9 +13,9 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
-// TestDumpLeaks compares with what the kernel itself reported at the same moment.
-func TestDumpLeaks(t *testing.T) {
-	d := openDump(t)
+// TestMemoryLeaks compares with what the kernel itself reported at the same moment.
+func TestMemoryLeaks(t *testing.T) {
+	d := openMemory(t)
 	leaks, err := d.kernel.Leaks(t.Context())
 	if err != nil {
 		t.Error(err)
@@ -25,9 +25,9 @@ func TestDumpLeaks(t *testing.T) {
 	}
 }
 
-// TestDumpOtherBuild has a vmlinux of another build: there are no answers.
-func TestDumpOtherBuild(t *testing.T) {
-	d := openDump(t)
+// TestMemoryOtherBuild has a vmlinux of another build: there are no answers.
+func TestMemoryOtherBuild(t *testing.T) {
+	d := openMemory(t)
 	k, err := NewKernel(t.Context(), d.image, Files{Vmlinux: otherBuild(t, d)})
 	if !errors.Is(err, ErrContradicted) {
 		t.Errorf("%v", err)
@@ -61,7 +61,7 @@ func (s damagedSpace) ReadAt(p []byte, addr uint64) error {
 func (d dumped) damaged(t *testing.T, s damagedSpace) *Kernel {
 	t.Helper()
 	s.Image = d.image
-	file := openDump(t).kernel.file
+	file := openMemory(t).kernel.file
 	k, err := openKernel(s, file, d.kernel.slide, d.kernel.finder)
 	if err != nil {
 		return nil
@@ -69,10 +69,10 @@ func (d dumped) damaged(t *testing.T, s damagedSpace) *Kernel {
 	return k
 }
 
-// TestDumpMissingPages takes pages away. What is still said is right, and there is an
+// TestMemoryMissingPages takes pages away. What is still said is right, and there is an
 // error whenever something is not said.
-func TestDumpMissingPages(t *testing.T) {
-	d := openDump(t)
+func TestMemoryMissingPages(t *testing.T) {
+	d := openMemory(t)
 	byAddr := make(map[uint64]kmemleak.Leak)
 	for _, l := range d.report {
 		byAddr[l.Addr] = l
@@ -121,10 +121,10 @@ func TestDumpMissingPages(t *testing.T) {
 	t.Logf("complete %d, refused %d", complete, refused)
 }
 
-// TestDumpMutated changes words of the kernel's data: nothing hangs or panics, and no
+// TestMemoryMutated changes words of the kernel's data: nothing hangs or panics, and no
 // object is there twice.
-func TestDumpMutated(t *testing.T) {
-	d := openDump(t)
+func TestMemoryMutated(t *testing.T) {
+	d := openMemory(t)
 	objects, err := d.kernel.Objects(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -34,6 +34,10 @@ type Referrers struct {
 	// not leaked.
 	Roots []Root
 
+	// Held is what holds the object through other objects, if only these point to it and it
+	// is not leaked; nil if that is not so, or if nothing was found.
+	Held *Path
+
 	// More is the number of references that were left out, because there are more than
 	// MaxRefs.
 	More int
@@ -75,6 +79,7 @@ func (k *Kernel) Refs(ctx context.Context, addrs ...uint64) ([]Referrers, error)
 	}
 	bad.add(s.place(ctx))
 	bad.add(s.roots(ctx))
+	bad.add(s.follow(ctx))
 	var found []Referrers
 	for _, addr := range addrs {
 		for _, t := range s.targets {
@@ -140,7 +145,8 @@ func (s *search) run(ctx context.Context) error {
 			if v-first >= span {
 				continue
 			}
-			if t := s.targetOf(v); t != nil {
+			// What this process had before would be more than is kept.
+			if t := s.targetOf(v); t != nil && !s.own.pages[(phys+uint64(i))>>pageShift] {
 				s.add(hit{phys + uint64(i), v, t})
 			}
 		}
@@ -179,21 +185,10 @@ func (s *search) place(ctx context.Context) error {
 		if err := checkContext(ctx, i); err != nil {
 			return err
 		}
-		addr := s.a.linear(h.phys)
-		if page, ok := pages[h.phys>>pageShift]; ok {
-			addr = page | h.phys&(1<<pageShift-1)
-		}
-		if s.a.ownRecord(addr) || s.own.pages[h.phys>>pageShift] {
-			continue
-		}
-		r := Ref{Addr: addr, Value: h.value, Target: h.t.addr, Offset: h.value - h.t.addr}
-		r.Holder, err = s.a.holder(ctx, addr)
+		r, ok, err := s.ref(ctx, h, pages)
 		bad.add(err)
-		if r.Holder.Kind == HolderStack && s.own.threads[r.Holder.Task.PID] {
+		if !ok {
 			continue
-		}
-		if s.own.pages != nil {
-			r.Changed = s.changed(addr, h.value)
 		}
 		if len(h.t.found.Refs) >= MaxRefs {
 			h.t.found.More++
@@ -208,6 +203,26 @@ func (s *search) place(ctx context.Context) error {
 		})
 	}
 	return bad.err()
+}
+
+// ref tells what a place is. It is not ok if the place is kmemleak's own or ours.
+func (s *search) ref(ctx context.Context, h hit, pages map[uint64]uint64) (r Ref, ok bool, err error) {
+	addr := s.a.linear(h.phys)
+	if page, ok := pages[h.phys>>pageShift]; ok {
+		addr = page | h.phys&(1<<pageShift-1)
+	}
+	if s.a.ownRecord(addr) || s.own.pages[h.phys>>pageShift] {
+		return Ref{}, false, nil
+	}
+	r = Ref{Addr: addr, Value: h.value, Target: h.t.addr, Offset: h.value - h.t.addr}
+	r.Holder, err = s.a.holder(ctx, addr)
+	if r.Holder.Kind == HolderStack && s.own.threads[r.Holder.Task.PID] {
+		return Ref{}, false, err
+	}
+	if s.own.pages != nil {
+		r.Changed = s.changed(addr, h.value)
+	}
+	return r, true, err
 }
 
 // changed reads a place of a running kernel again, and something else first: the kernel

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestDumpRefs has objects in each of the places where a pointer can hide a leak.
-func TestDumpRefs(t *testing.T) { openDump(t).checkRefs(t) }
+// TestMemoryRefs has objects in each of the places where a pointer can hide a leak.
+func TestMemoryRefs(t *testing.T) { openMemory(t).checkRefs(t) }
 
 func (d dumped) checkRefs(t *testing.T) {
 	t.Helper()
@@ -75,8 +75,32 @@ func (d dumped) checkRefs(t *testing.T) {
 	}
 }
 
-// TestDumpRoots has a leaked list: it begins with its head, whichever node is asked for.
-func TestDumpRoots(t *testing.T) { openDump(t).checkRoots(t) }
+// TestMemoryHeld has an object that only another object points to: what holds that is named.
+func TestMemoryHeld(t *testing.T) {
+	d := openMemory(t)
+	objects, err := d.kernel.Objects(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	labelled := d.labelled(t, objects)
+	found, err := d.kernel.Refs(t.Context(), labelled["field"].Addr, labelled["global"].Addr)
+	if err != nil || len(found) != 2 {
+		t.Fatal(found, err)
+	}
+	p := found[0].Held
+	if p == nil {
+		t.Fatal("nothing holds it")
+	}
+	if got := p.Ref.Holder.String(); got != "held_owner in [held] .bss" || p.Length != 2 || p.Ref.Target != labelled["owner"].Addr {
+		t.Errorf("%s, %d objects, to %#x", got, p.Length, p.Ref.Target)
+	}
+	if found[1].Held != nil {
+		t.Errorf("a variable points to it: %+v", found[1].Held)
+	}
+}
+
+// TestMemoryRoots has a leaked list: it begins with its head, whichever node is asked for.
+func TestMemoryRoots(t *testing.T) { openMemory(t).checkRoots(t) }
 
 func (d dumped) checkRoots(t *testing.T) {
 	t.Helper()
@@ -103,9 +127,9 @@ func (d dumped) checkRoots(t *testing.T) {
 	}
 }
 
-// TestDumpNoTarget asks for addresses at which there is nothing.
-func TestDumpNoTarget(t *testing.T) {
-	d := openDump(t)
+// TestMemoryNoTarget asks for addresses at which there is nothing.
+func TestMemoryNoTarget(t *testing.T) {
+	d := openMemory(t)
 	found, err := d.kernel.Refs(t.Context(), 0x1234567890abcdef)
 	if err != nil || len(found) != 1 || found[0].Object.Size != 0 || len(found[0].Refs) != 0 {
 		t.Errorf("%v, %v", found, err)
@@ -116,9 +140,9 @@ func TestDumpNoTarget(t *testing.T) {
 	}
 }
 
-// TestDumpTasks compares with what every kernel has.
-func TestDumpTasks(t *testing.T) {
-	d := openDump(t)
+// TestMemoryTasks compares with what every kernel has.
+func TestMemoryTasks(t *testing.T) {
+	d := openMemory(t)
 	tasks, err := d.kernel.Tasks(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -30,7 +30,8 @@ its field, the stack of a thread, another object. Marked with * is what kmemleak
 looks at as well: such a pointer is why an object is not reported.
 
 Of a leaked object, it shows where the structure begins that it is part of, and
-how much hangs on that.
+how much hangs on that. Of one that only other objects point to, it shows what
+holds these.
 
     kmemleak refs -core /var/crash/vmcore 0xffff95ff00a5ac00
 
@@ -114,6 +115,9 @@ func writeRefs(w io.Writer, found []vmcore.Referrers, most int) error {
 		}
 		for _, root := range r.Roots {
 			fmt.Fprintf(&b, "  the leaked structure begins with %v\n", root)
+		}
+		if p := r.Held; p != nil {
+			fmt.Fprintf(&b, "  held through %d objects by %v at 0x%x, which points to 0x%x\n", p.Length-1, p.Ref.Holder, p.Ref.Addr, p.Ref.Value)
 		}
 		if len(r.Refs) == 0 {
 			b.WriteString("  nothing in this memory points to it\n")

@@ -73,7 +73,7 @@ memory() {
 		-exec "$PWD/bin/vmexec -timeout 26m -memory 1G -kernel $folder/image -init $PWD/bin/init-$goarch -dump elf=$dump/core \
 			-file $folder/vmlinux=/vmlinux -file $PWD/testdata/modules/held/$kernel/held.ko=/held.ko -file $PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko \
 			-env KMEMLEAK=require -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=memory -out $dump" ./vmcore | tee -a "$logs/$kernel"
-	KMEMLEAK_KERNEL=$kernel KMEMLEAK_DUMP=$dump KMEMLEAK_IMAGE=$folder go test -count=1 -v -run '^TestDump' ./vmcore
+	KMEMLEAK_KERNEL=$kernel KMEMLEAK_MEMORY=$dump KMEMLEAK_IMAGE=$folder go test -count=1 -v -run '^TestMemory' ./vmcore
 	rm -rf "$dump"
 }
 
@@ -87,7 +87,7 @@ dump() {
 	CGO_ENABLED=0 GOARCH=$goarch go test -count=1 -run '^TestIntegrationLive$' \
 		-exec "$PWD/bin/vmexec -memory 256M -kernel $folder/image -init $PWD/bin/init-$goarch -env KMEMLEAK_KERNEL=$1 \
 			-dump elf=$dumps/elf -dump kdump-zlib=$dumps/kdump" ./vmcore &&
-		KMEMLEAK_DUMP=$dumps KMEMLEAK_IMAGE=$folder KMEMLEAK=require go test -count=1 -v -run '^TestWholeDump$' ./vmcore
+		KMEMLEAK_DUMP=$dumps KMEMLEAK_IMAGE=$folder KMEMLEAK=require go test -count=1 -v -run '^TestDump$' ./vmcore
 }
 
 # all_boots KERNEL: all that is tested on one of our kernels.
