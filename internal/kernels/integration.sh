@@ -78,7 +78,7 @@ all_boots() {
 			grep -q -- "^--- PASS: $test " "$logs/$kernel" "$logs/debian-x86_64" || { echo "$test did not run" >&2; return 1; }
 	done
 	tensteps "$kernel"
-	[ "$kernel" != 6.12-x86_64 ] || internal/kernels/bisect.sh "$kernel"
+	[ "$kernel" != 6.12-x86_64 ] || { internal/kernels/bisect.sh "$kernel" && internal/kernels/remote.sh "$kernel"; }
 	KMEMLEAK_REPORT=$capture/hello_kernel-$kernel.txt KMEMLEAK_IMAGE=$("$kernels" kernel "$kernel") go test -count=1 -run '^TestImage$' .
 }
 
