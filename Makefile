@@ -16,7 +16,7 @@ unexport DEBUGINFOD_URLS
 # Folders with a go.mod of their own.
 MODULES = . internal/vmexec bench
 
-PACKAGES = qemu-system-x86 qemu-system-arm busybox-static qemu-user-static linux-source-6.1 linux-source-6.12 gcc make flex bison bc \
+PACKAGES = qemu-system-x86 qemu-system-arm busybox-static dropbear-bin git qemu-user-static linux-source-6.1 linux-source-6.12 gcc make flex bison bc \
 	libelf-dev libssl-dev cpio kmod xz-utils rsync python3 binutils elfutils debuginfod zstd \
 	makedumpfile python3-drgn prometheus prometheus-node-exporter python3-jsonschema python3-prometheus-client \
 	groff-base zsh fish clang-14 llvm-14 dwz rustc gcc-aarch64-linux-gnu gcc-arm-linux-gnueabi gcc-riscv64-linux-gnu \

@@ -36,26 +36,59 @@ func Serial(ctx context.Context, device string) (*Shell, error) {
 // quiet runs scripts that come over a terminal in a shell that prints no prompts and edits
 // no lines. Its end, a Ctrl-D, leads back to the shell that was there. The file is that with the
 // levels of the kernel's messages.
-const quiet = `stty -echo 2>/dev/null; k=$(cat %[1]s 2>/dev/null); (echo 1 >%[1]s) 2>/dev/null; cat | sh; ` +
+const quiet = `stty -echo 2>/dev/null; echo kmemleak'-'%[2]s; k=$(cat %[1]s 2>/dev/null); (echo 1 >%[1]s) 2>/dev/null; sh /proc/self/fd/0; ` +
 	`[ -z "$k" ] || echo "$k" >%[1]s; stty echo 2>/dev/null`
 
 // onTerminal returns a Shell behind the shell at the other end of a terminal.
 func onTerminal(ctx context.Context, line io.ReadWriteCloser, printk string) (*Shell, error) {
 	end := func() error { return nil }
 	s := start(terminal{line}, line, end, func() string { return "" })
-	// The first newline ends what somebody has typed.
-	if _, err := io.WriteString(line, "\n"+fmt.Sprintf(quiet, printk)+"\n"); err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	// The first newline ends what somebody has typed. A shell that edits lines may drop what
+	// comes before its next prompt, so each step waits for the one before.
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	if err := s.Run(ctx, ":", io.Discard); err != nil {
-		if ctx.Err() != nil {
-			err = fmt.Errorf("no shell answers (log in as root on it first, and see to it that nothing else reads it)")
+	ready := "kmemleak-" + s.token + "-ready"
+	_, err := io.WriteString(line, "\n")
+	if err == nil && s.silent(ctx) {
+		_, err = fmt.Fprintf(line, quiet+"\n", printk, s.token+"-ready")
+	}
+	var said string
+	for err == nil && strings.TrimSpace(said) != ready {
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("no shell answers (log in as root on it first, and see to it that nothing else reads it); it said %q", clip(said))
+		case more, ok := <-s.lines:
+			if said = more; !ok {
+				err = io.ErrUnexpectedEOF
+			}
 		}
+	}
+	if err == nil {
+		err = s.Run(ctx, ":", io.Discard)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// silent waits until nothing has been printed for a while. It reports false if ctx ends.
+func (s *Shell) silent(ctx context.Context) bool {
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-s.lines:
+		case <-time.After(500 * time.Millisecond):
+			return true
+		}
+	}
+}
+
+// clip returns text for an error, cut if it is long.
+func clip(text string) string {
+	const longest = 80
+	return text[:min(len(text), longest)]
 }
 
 // terminal is the input of a shell on a terminal.

@@ -57,6 +57,12 @@ func TestOnTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	// While nobody has it open, its other end could not be read.
+	kept, err := os.OpenFile(lineName, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kept.Close()
 	go io.Copy(console, line)
 	go io.Copy(line, console)
 

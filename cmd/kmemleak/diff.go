@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"github.com/kmemleak/kmemleak"
@@ -48,7 +49,14 @@ line of a function whose code has not changed.
 			}
 			defer s.Close()
 			before, err1 := in.read(std, args[:1])
+			// Without the one file, all of the other would be news.
+			if errors.As(err1, new(*os.PathError)) {
+				return 0, err1
+			}
 			after, err2 := in.read(std, args[1:])
+			if errors.As(err2, new(*os.PathError)) {
+				return 0, err2
+			}
 			err = errors.Join(err1, err2)
 			if len(to.known.list) > 0 { // with the names that lines of code have
 				_, _ = lookUp(ctx, std, s, slices.Concat(before, after))

@@ -187,6 +187,8 @@ func TestRun(t *testing.T) {
 		{"diff with no leaks", with("diff", "-empty", first, "-"), "", 0, "0 new, 3 gone\n", ""},
 		{"diff with a look that failed", with("diff", first, "-"), failed, 2, "",
 			`kmemleak diff: standard input: line 1: it says "find: kmemleak is switched off\x1b[31m"` + "\n"},
+		{"diff with a file that is not there", with("diff", "missing", "-"), text, 2, "", "kmemleak diff: open missing: no such file or directory\n"},
+		{"a folder for the output that is not there", []string{"find", "-o", "/missing/x"}, "", 2, "", "kmemleak find: -o /missing/x: no such file or directory\n"},
 		{"diff of one", []string{"diff", "a"}, "", 2, "",
 			"kmemleak diff: two files are compared\nusage: kmemleak diff [flags] before after (try: kmemleak help diff)\n"},
 
@@ -197,6 +199,7 @@ func TestRun(t *testing.T) {
 		{"-h of a command", []string{"find", "-h"}, "", 0, "help-find.txt", ""},
 		{"help of none", []string{"help", "fnid"}, "", 2, "",
 			"kmemleak help: there is no command \"fnid\": did you mean find?\nusage: kmemleak help [flags] [command | topic] (try: kmemleak help help)\n"},
+		{"no command, as other programs call it", []string{"--versoin"}, "", 2, "", "kmemleak: there is no command \"--versoin\": did you mean version? (try: kmemleak help)\n"},
 		{"no such command", []string{"fnid"}, "", 2, "", "kmemleak: there is no command \"fnid\": did you mean find? (try: kmemleak help)\n"},
 		{"no such flag", []string{"scan", "-m"}, "", 2, "",
 			"kmemleak scan: there is no flag -m\nusage: kmemleak scan [flags] (try: kmemleak help scan)\n"},

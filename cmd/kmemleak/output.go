@@ -9,6 +9,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -64,6 +66,11 @@ func (o *output) says() bool { return o.format.value == "text" && o.file == "" }
 func (o *output) check(std stdio) error {
 	if o.format.value == "pprof" && o.file == "" && terminal.Is(std.out) {
 		return usageError{"a profile is not for terminals (try: -o leaks.pb.gz)"}
+	}
+	if o.file != "" { // before a search that takes its time
+		if _, err := os.Stat(filepath.Dir(o.file)); err != nil {
+			return fmt.Errorf("-o %s: %w", o.file, errors.Unwrap(err))
+		}
 	}
 	return o.known.load()
 }

@@ -21,6 +21,9 @@ var symbolize = command{
     dmesg -w | kmemleak symbolize
     kmemleak symbolize -dir hello-kernel.ko -snapshot snapshot.json report.txt
 
+The exit status is 1 if there are leaks, as for the commands that look for them:
+under set -e, that ends a script.
+
 From a pipe that stays open, leaks are written whenever it has been silent for
 a second.
 

@@ -16,12 +16,13 @@ reports works anywhere.
 
 On the machine that leaks, as root:
 
+    kmemleak status                     # can leaks be looked for here?
     kmemleak find                       # what is leaked now
     kmemleak find -- make -C tests run  # what the tests leak
 
 With reports that were saved:
 
-    kmemleak symbolize < dmesg
+    dmesg | kmemleak symbolize
     kmemleak diff monday.jsonl tuesday.jsonl`
 
 	statusText = `0 if there are no leaks, or for diff no new ones; 1 if there are; 2 if it

@@ -111,8 +111,12 @@ all_boots() {
 	done
 	dump "$kernel"
 	tensteps "$kernel"
-	[ "$kernel" != 6.12-x86_64 ] || { echo "=== docs/getting-started.md" && internal/readme/started.sh "$("$kernels" kernel "$kernel")"; }
-	[ "$kernel" != 6.12-x86_64 ] || internal/kernels/bisect.sh "$kernel"
+	if [ "$kernel" = 6.12-x86_64 ]; then
+		echo "=== docs/getting-started.md"
+		internal/readme/started.sh "$("$kernels" kernel "$kernel")"
+		internal/kernels/bisect.sh "$kernel"
+		internal/kernels/remote.sh "$kernel"
+	fi
 	KMEMLEAK_REPORT=$capture/hello_kernel-$kernel.txt KMEMLEAK_IMAGE=$("$kernels" kernel "$kernel") go test -count=1 -run '^TestImage$' .
 }
 

@@ -11,7 +11,8 @@
 // initramfs. It boots that on a machine that INIT is for, copies the test's output and
 // exits as the test did. If a guest ends in another way, vmexec exits with 125 and shows the end of the console.
 //
-// The test runs as root, with all of proc, sysfs and devtmpfs, and no network. It finds
+// The test runs as root, with all of proc, sysfs and devtmpfs, and no network but for
+// -forward: then the guest, at 10.0.2.15, is reached from the host at that port. It finds
 // the files at the given paths. Files that it leaves in the folder /out are copied to
 // the folder that -out names. When it has ended, -dump writes the guest's memory to a file,
 // as the test left it.
@@ -44,6 +45,7 @@ func (l *list) Set(s string) error { *l = append(*l, s); return nil }
 type options struct {
 	kernel, init, parameters, memory, out string
 	debugfs, console                      bool
+	forward, line                         string
 	processors                            int
 	timeout                               time.Duration
 	files, env, dumps                     list
@@ -56,6 +58,8 @@ func main() {
 	flag.StringVar(&o.init, "init", "", "the `program` init, built for the guest")
 	flag.StringVar(&o.parameters, "append", "", "`words` to append to the kernel command line, separated by commas or blanks")
 	flag.StringVar(&o.memory, "memory", "512M", "`size` of the guest's memory")
+	flag.StringVar(&o.forward, "forward", "", "give the guest a network, and pass `host:guest`, two ports of TCP, on to it")
+	flag.StringVar(&o.line, "line", "", "make `name` a link to a terminal that is the guest's fourth serial port")
 	flag.IntVar(&o.processors, "processors", 2, "`number` of processors of the guest")
 	flag.StringVar(&o.out, "out", "", "copy what the test leaves in /out to this `folder`")
 	flag.BoolVar(&o.debugfs, "debugfs", true, "mount debugfs before the test")
@@ -170,8 +174,22 @@ func boot(ctx context.Context, m machine, o options, archive string, ports ...io
 			copied <- err
 		}()
 	}
+	if o.forward != "" {
+		host, port, ok := strings.Cut(o.forward, ":")
+		if !ok {
+			return fmt.Errorf("-forward %s is not host:guest", o.forward)
+		}
+		qemu.Args = append(qemu.Args, "-netdev", fmt.Sprintf("user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:%s-:%s", host, port),
+			"-device", "virtio-net-pci,netdev=net,romfile=")
+	}
 	var complaints bytes.Buffer
 	qemu.Stderr = &complaints
+	if o.line != "" {
+		qemu.Args = append(qemu.Args, "-chardev", "pty,id=line")
+		qemu.Args = append(qemu.Args, "-device", "pci-serial,chardev=line") // the fourth port of ISA would share an interrupt
+		qemu.Stdout = &linker{name: o.line}
+		defer os.Remove(o.line)
+	}
 	if err := qemu.Start(); err != nil {
 		return fmt.Errorf("%w (try: apt-get install %s)", err, m.pkg)
 	}
