@@ -79,7 +79,11 @@ all_boots() {
 			grep -q -- "^--- PASS: $test " "$logs/$kernel" "$logs/debian-x86_64" || { echo "$test did not run" >&2; return 1; }
 	done
 	tensteps "$kernel"
-	[ "$kernel" != 6.12-x86_64 ] || { echo "=== docs/getting-started.md" && internal/readme/started.sh "$("$kernels" kernel "$kernel")"; }
+	if [ "$kernel" = 6.12-x86_64 ]; then
+		echo "=== docs/getting-started.md and examples/ci"
+		internal/readme/started.sh "$("$kernels" kernel "$kernel")"
+		internal/readme/ci.sh "$("$kernels" kernel "$kernel")"
+	fi
 	KMEMLEAK_REPORT=$capture/hello_kernel-$kernel.txt KMEMLEAK_IMAGE=$("$kernels" kernel "$kernel") go test -count=1 -run '^TestImage$' .
 }
 
