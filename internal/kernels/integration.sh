@@ -84,6 +84,7 @@ all_boots() {
 		internal/readme/started.sh "$("$kernels" kernel "$kernel")"
 		internal/readme/ci.sh "$("$kernels" kernel "$kernel")"
 	fi
+	[ "$kernel" != 6.12-x86_64 ] || internal/kernels/bisect.sh "$kernel"
 	KMEMLEAK_REPORT=$capture/hello_kernel-$kernel.txt KMEMLEAK_IMAGE=$("$kernels" kernel "$kernel") go test -count=1 -run '^TestImage$' .
 }
 

@@ -37,8 +37,8 @@ func pack(name string, o options, test string, config guest.Config) error {
 	}
 	for _, f := range o.files {
 		host, target, ok := strings.Cut(f, "=")
-		if !ok {
-			return fmt.Errorf("-file %s is not host=guest", f)
+		if !ok || !path.IsAbs(target) {
+			return fmt.Errorf("-file %s is not host=/guest", f)
 		}
 		a.file(target, host, 0o755) // it may be a program
 	}

@@ -9,7 +9,7 @@
 // test binary, that folder's testdata, the files given with -file and INIT (this
 // module's program init, built for the architecture of the test binary) into an
 // initramfs. It boots that on a machine that INIT is for, copies the test's output and
-// exits as the test did. If a guest ends in another way, vmexec fails and shows the end of the console.
+// exits as the test did. If a guest ends in another way, vmexec exits with 125 and shows the end of the console.
 //
 // The test runs as root, with all of proc, sysfs and devtmpfs, and no network. It finds
 // the files at the given paths. Files that it leaves in the folder /out are copied to
@@ -69,7 +69,7 @@ func main() {
 	status, err := run(o, flag.Arg(0), flag.Args()[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "vmexec:", err)
-		os.Exit(1)
+		os.Exit(125) // 1 is what a test exits with
 	}
 	os.Exit(status)
 }
