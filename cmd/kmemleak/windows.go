@@ -43,9 +43,6 @@ func (m *moments) define(flags *flag.FlagSet) {
 	flags.StringVar(&m.windows, "windows", "", "assign leaks to the tests in this `file`: a line is a name, a beginning and an end")
 }
 
-// any reports whether there is anything to do.
-func (m *moments) any() bool { return m.since != "" || m.windows != "" }
-
 // sinceCursor returns the options for -since, and where modules were at that time.
 func (m *moments) sinceCursor(ctx context.Context, h *host) ([]kmemleak.Option, []kmemleak.Module, error) {
 	if m.since == "" {
