@@ -41,7 +41,7 @@ lint:
 		(cd $$m && $(GO) vet ./... && $(GO) mod tidy -diff && $(GO) run $(STATICCHECK) ./...) || exit 1; \
 	done
 	$(GO) vet -tags nonet ./internal/debugfile ./cmd/kmemleak
-	$(GO) run $(ACTIONLINT) .github/workflows/*.yml
+	$(GO) run $(ACTIONLINT) .github/workflows/*.yml examples/ci/github.yml
 	internal/release/vuln.sh
 	internal/release/api.sh
 

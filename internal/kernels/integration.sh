@@ -112,8 +112,9 @@ all_boots() {
 	dump "$kernel"
 	tensteps "$kernel"
 	if [ "$kernel" = 6.12-x86_64 ]; then
-		echo "=== docs/getting-started.md"
+		echo "=== docs/getting-started.md and examples/ci"
 		internal/readme/started.sh "$("$kernels" kernel "$kernel")"
+		internal/readme/ci.sh "$("$kernels" kernel "$kernel")"
 		internal/kernels/bisect.sh "$kernel"
 		internal/kernels/remote.sh "$kernel"
 	fi

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs docs/getting-started.md as its reader would, with a test kernel in place of the one
 # that he builds: the page's commands, one after the other, have to print what the page
-# shows. The options that it sets have to be in that kernel's configuration.
+# shows. The options that it and examples/ci/github.yml set have to be in that kernel's
+# configuration.
 #
 #   started.sh FOLDER    as of kernels.sh kernel 6.12-x86_64
 set -euo pipefail
@@ -21,7 +22,7 @@ while read -r state option; do
 	options=$((options + 1))
 	config=$(grep -E "^(# )?CONFIG_${option}[ =]" "$kernel/build/.config") || fail "no option CONFIG_$option"
 	[ "$state" = -d ] || [ "$config" = "CONFIG_$option=y" ] || fail "the test kernel has $config"
-done < <(grep -oE -- '-[ed] [A-Z_0-9]+' "$page")
+done < <(grep -ohE -- '-[ed] [A-Z_0-9]+' "$page" examples/ci/github.yml)
 [ "$options" -ge 10 ] || fail "only $options options found"
 
 # What is indented is a command, or, further in, what is printed. The kernel is built

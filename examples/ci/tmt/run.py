@@ -12,6 +12,7 @@ tmt itself is not part of this: it is not in Debian 12. The kernel boots in QEMU
 which are the outcomes before and after.
 """
 
+import base64
 import pathlib
 import subprocess
 import sys
@@ -28,10 +29,10 @@ mount -t devtmpfs dev /dev
 mount -t debugfs debugfs /sys/kernel/debug
 insmod /leaky.ko
 stty -F /dev/ttyS0 -echo
-echo ready
+echo guest-ready
 while read -r script; do
     sh -c "$script" >/out 2>/err </dev/null
-    echo "status $? $(base64 /out | tr -d '\\n') - $(base64 /err | tr -d '\\n') end"
+    echo "guest-status $? $(base64 /out | tr -d '\\n') - $(base64 /err | tr -d '\\n') end"
 done </dev/ttyS0
 poweroff -f
 """
@@ -56,22 +57,20 @@ class Guest:
             ["qemu-system-x86_64", "-m", "512M", "-nographic", "-no-reboot", "-kernel", kernel, "-initrd", str(packed),
              "-append", f"console=ttyS0 loglevel=1 panic=-1 no_timer_check init_on_alloc=1 {parameters}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-        self._line("ready")
+        self._line("guest-ready")
 
     def _line(self, word: str) -> str:
         seen = []
         for line in self.qemu.stdout:
             seen.append(line)
-            if line.rstrip().startswith(word):
-                return line
+            if word in line:  # behind what the firmware leaves on the screen
+                return line[line.index(word) :]
         raise RuntimeError("the guest has ended: " + "".join(seen[-20:]))
 
     def execute(self, script: str) -> tuple[int, str, str]:
-        import base64
-
         self.qemu.stdin.write(script + "\n")
         self.qemu.stdin.flush()
-        words = self._line("status ").split()
+        words = self._line("guest-status ").split()
         out, err = " ".join(words[2:-1]).split("-")
         return int(words[1]), *(base64.b64decode(text).decode(errors="replace") for text in (out, err))
 
