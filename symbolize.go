@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kmemleak/kmemleak/internal/blame"
 	"github.com/kmemleak/kmemleak/internal/resolve"
 )
 
@@ -352,7 +353,8 @@ type ObjectField struct {
 }
 
 // ObjectType guesses what a leaked object is. It looks at the pointers of the
-// function that allocated it, and of those that this function was inlined into: at
+// function that allocated it, and of those that this function was inlined into or handed
+// it to, up to the owner: at
 // the pointer that the allocation was assigned to, if the compiler recorded where
 // variables are, and at pointers to types of a size for which the kernel allocates as
 // much as the object has. The likeliest guesses come first. They stay guesses: an
@@ -362,19 +364,15 @@ type ObjectField struct {
 // not be looked into; it matches [io/fs.ErrNotExist] if there is no file.
 func (s *Symbolizer) ObjectType(l Leak) ([]ObjectGuess, error) {
 	for _, c := range s.Backtrace(l.Backtrace) {
-		name := c.Frame.Func
-		if len(c.Pos) > 0 {
-			name = c.Pos[len(c.Pos)-1].Func
-		}
-		if isAllocator(name) {
+		f, _ := c.code()
+		passed := blame.Pass(f).Maker // its caller has the object, too
+		unsure := c.Kind == KindElided || c.Confidence < Assumed
+		if blame.Allocator(f.Name) || c.Frame.Func != "" && c.Frame.Inlined || unsure && passed {
 			continue
 		}
-		if c.Kind == KindElided || c.Confidence < Assumed {
+		if unsure {
 			// It is not certain what allocated it. The functions below did not.
 			return nil, cmp.Or(c.Err, errors.New("the function that allocated the object is not known"))
-		}
-		if c.Frame.Func != "" && c.Frame.Inlined {
-			continue
 		}
 		found, err := s.resolver().Types(resolvable(l.Backtrace), resolve.Frame(c.Frame), l.Size, l.Data)
 		var guesses []ObjectGuess
@@ -385,7 +383,9 @@ func (s *Symbolizer) ObjectType(l Leak) ([]ObjectGuess, error) {
 			}
 			guesses = append(guesses, guess)
 		}
-		return guesses, err
+		if len(guesses) > 0 || !passed {
+			return guesses, err
+		}
 	}
 	return nil, errors.New("no function but those of the allocator is known")
 }

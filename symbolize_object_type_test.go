@@ -5,6 +5,7 @@ package kmemleak
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,7 +37,7 @@ func TestObjectType(t *testing.T) {
 				for _, tt := range []struct {
 					name string
 					leak Leak
-				}{{"loaded", leaks[i]}, {"unloaded", gone[i]}} {
+				}{{"loaded", leaks[i]}, {"unloaded", gone[i]}, {"behind a maker", behind(leaks[i])}} {
 					s := &Symbolizer{Release: "0", Dirs: []string{filepath.Join(helloModules, build)}}
 					got, err := s.ObjectType(tt.leak)
 					if i == 2 && err == nil && !leavesNoJump(build) {
@@ -55,4 +56,11 @@ func TestObjectType(t *testing.T) {
 			}
 		})
 	}
+}
+
+// behind returns a leak whose object was made by a function without a file, and handed on.
+func behind(l Leak) Leak {
+	i := slices.IndexFunc(l.Backtrace, func(f Frame) bool { return !isAllocator(f.Func) })
+	l.Backtrace = slices.Insert(slices.Clone(l.Backtrace), i, Frame{Func: "thing_alloc", Offset: 1, Size: 2, Module: "thing"})
+	return l
 }

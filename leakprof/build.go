@@ -156,8 +156,8 @@ func (b *builder) newStack(l kmemleak.Leak) stack {
 // maxDropped is the maximum number of functions that are hidden.
 const maxDropped = 256
 
-// drop makes pprof hide functions that allocate, as it does in heap profiles. The bytes
-// are then those of the leak's owner.
+// drop makes pprof hide what is above owners: functions that allocate, as in heap profiles,
+// and those that are passed. The bytes are then those of the leak's owner.
 func (b *builder) drop() {
 	var names []string
 	for name := range b.above {
