@@ -43,9 +43,9 @@ func TestGroupText(t *testing.T) {
 		{"lines that a tool found", []kmemleak.Leak{leak("lose+0x14/0x90 m/a.c:10"), leak("lose+0x8/0x90 m/a.c:7"), leak("lose+0x14/0x90 m/a.c:10")},
 			[]string{"lose at m/a.c:7 ×1, :10 ×2"}},
 		{"inlined functions", []kmemleak.Leak{
-			leak("get m/a.h:3 [inline]", "lose+0x14/0x90 m/a.c:10"), leak("get m/a.h:5 [inline]", "lose+0x24/0x90 m/a.c:12"),
+			leak("fill m/a.h:3 [inline]", "lose+0x14/0x90 m/a.c:10"), leak("fill m/a.h:5 [inline]", "lose+0x24/0x90 m/a.c:12"),
 			leak("lose+0x34/0x90 m/a.c:14"), leak("put m/b.h:3 [inline]", "lose+0x44/0x90 m/a.c:16"),
-		}, []string{"get at m/a.h:3 ×1, :5 ×1, inlined into lose, lose at m/a.c:14 ×1, put at m/b.h:3 ×1, inlined into lose"}},
+		}, []string{"fill at m/a.h:3 ×1, :5 ×1, inlined into lose, lose at m/a.c:14 ×1, put at m/b.h:3 ×1, inlined into lose"}},
 		{"some without a line", []kmemleak.Leak{leak("lose+0x14/0x90 m/a.c:10"), leak("lose+0x8/0x90")},
 			[]string{"lose+0x8/0x90 ×1, at m/a.c:10 ×1"}},
 		{"too many", many, []string{"lose+0x1/0x100 [m] ×1, +0x11/0x100 ×1, +0x21/0x100 ×1, +0x31/0x100 ×1, +0x41/0x100 ×1, +0x51/0x100 ×1, " +

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/mail"
+	"mime"
 	"os"
 	slashpath "path"
 	"slices"
@@ -18,11 +18,11 @@ import (
 )
 
 // suspects returns the code that a leak may belong to, the likeliest first.
-func suspects(calls []kmemleak.Call) []kmemleak.Owner {
-	if o := kmemleak.OwnerOf(calls); o.Call != nil {
-		return []kmemleak.Owner{o}
+func suspects(calls []kmemleak.Call) (owners []kmemleak.Owner) {
+	for _, c := range kmemleak.CandidatesOf(calls) {
+		owners = append(owners, c.Owner)
 	}
-	return nil
+	return owners
 }
 
 // A tree is the source of a kernel with its MAINTAINERS.
@@ -146,8 +146,10 @@ func headerAddress(name, address string) string {
 	switch {
 	case name == "":
 		return address
-	case !strings.ContainsFunc(name, func(r rune) bool { return r > '~' || strings.ContainsRune(`()<>[]:;@\,."`, r) }):
-		return name + " <" + address + ">"
+	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }):
+		name = mime.BEncoding.Encode("utf-8", name)
+	case strings.ContainsAny(name, `()<>[]:;@\,."`):
+		name = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
 	}
-	return (&mail.Address{Name: name, Address: address}).String()
+	return name + " <" + address + ">"
 }

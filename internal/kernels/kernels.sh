@@ -170,7 +170,9 @@ kernel() {
 	if [ ! -e "$dir/complete" ]; then
 		mkdir -p "$cache"
 		echo "building the test kernel $1 (about five minutes on two cores)" >&2
-		own_kernel "$1" "$dir" >"$dir.log" 2>&1 || { tail -n 30 "$dir.log" >&2; die "$1 did not build: $dir.log"; }
+		# Left of ||, the shell would go on after a command that failed.
+		(set -e; own_kernel "$1" "$dir") >"$dir.log" 2>&1 &
+		wait $! || { tail -n 30 "$dir.log" >&2; die "$1 did not build: $dir.log"; }
 		touch "$dir/complete"
 	fi
 	echo "$dir"
