@@ -93,7 +93,7 @@ dump() {
 # all_boots KERNEL: all that is tested on one of our kernels.
 all_boots() {
 	local kernel=$1 test
-	boot "$kernel" "" ". ./kmemleaktest ./cmd/... ./examples/... ./vmcore"
+	boot "$kernel" "" "$tested"
 	boot "$kernel" find .
 	# One kernel after the other: it takes all that the processors can do.
 	(flock 9 && boot "$kernel" many .) 9>"$logs/many"
@@ -104,7 +104,8 @@ all_boots() {
 	[[ $kernel == *-i386 ]] || memory "$kernel" # which is not read
 	boot "$kernel" expendable ". ./cmd/kmemleak"
 	boot "$kernel" disabled-meanwhile .
-	for test in $(go test -list '^TestIntegration' . ./kmemleaktest ./cmd/... ./examples/... ./vmcore | grep '^TestIntegration'); do
+	# shellcheck disable=SC2086 # packages are words
+	for test in $(go test -list '^TestIntegration' $tested | grep '^TestIntegration'); do
 		# The shell of the other machine is busybox, of the host's architecture.
 		[[ $kernel != *-x86_64 && $test == TestIntegration@(Remote|Shell)* || $kernel == *-i386 && $test == TestIntegrationMemory ]] ||
 			grep -q -- "^--- PASS: $test " "$logs/$kernel" "$logs/debian-x86_64" || { echo "$test did not run" >&2; return 1; }
@@ -120,6 +121,9 @@ all_boots() {
 	fi
 	KMEMLEAK_REPORT=$capture/hello_kernel-$kernel.txt KMEMLEAK_IMAGE=$("$kernels" kernel "$kernel") go test -count=1 -run '^TestImage$' .
 }
+
+# The packages that have something to test on a kernel: each is a boot.
+tested=$(grep -rl --include='*_test.go' '^func TestIntegration' . | xargs -n 1 dirname | sort -u | tr '\n' ' ')
 
 ours=("$@")
 if [ $# -eq 0 ]; then
