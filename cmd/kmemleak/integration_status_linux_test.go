@@ -84,7 +84,7 @@ func TestIntegrationCommandDump(t *testing.T) {
 			return fmt.Sprintf("%+v", got)
 		}
 		got = runWith(t, "", "dump", "-dir", modulePath, fmt.Sprintf("%#x", one.Addr))
-		if got.Status != statusNone || got.Err != "" || !strings.Contains(got.Out, "lose_one [leaky]") || !strings.HasPrefix(got.Out, fmt.Sprintf("object %#x, 64 bytes: the last scan found 0 references", one.Addr)) {
+		if got.Status != statusNone || got.Err != "" || !strings.Contains(got.Out, "lose_one [leaky]") || !strings.HasPrefix(got.Out, fmt.Sprintf("object %#x, %d bytes: the last scan found 0 references", one.Addr, one.Size)) {
 			t.Errorf("%+v", got)
 		}
 		return ""

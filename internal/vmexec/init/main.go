@@ -127,7 +127,13 @@ func openPort(name string) (*os.File, error) {
 }
 
 // drain waits until all bytes that were written to the port have left it.
-func drain(port *os.File) error { return unix.IoctlSetInt(int(port.Fd()), unix.TCSBRK, 1) }
+func drain(port *os.File) error {
+	for {
+		if err := unix.IoctlSetInt(int(port.Fd()), unix.TCSBRK, 1); err != unix.EINTR {
+			return err
+		}
+	}
+}
 
 func sendFiles(name string) error {
 	port, err := openPort(name)
