@@ -7,7 +7,7 @@
 #	guest.sh KERNEL COMMAND [FILE...]
 #
 # COMMAND is for the shell of busybox, in the folder / where the FILEs are. The first of
-# them that is a module gives source lines. KMEMLEAK is the program, a static one, BUSYBOX
+# them that is a module gives source lines. PROGRAM is kmemleak, a static one, BUSYBOX
 # a static busybox, and QEMU the command that boots x86 kernels, with its flags.
 set -eu
 kernel=$1 command=$2
@@ -16,7 +16,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work/guest/bin" "$work/guest/dev" "$work/guest/proc" "$work/guest/sys" "$work/guest/tmp"
 cp "${BUSYBOX:-/bin/busybox}" "$work/guest/bin/busybox"
-cp "${KMEMLEAK:-$(command -v kmemleak)}" "$work/guest/bin/kmemleak"
+cp "${PROGRAM:-$(command -v kmemleak)}" "$work/guest/bin/kmemleak"
 [ $# -eq 0 ] || cp "$@" "$work/guest/"
 printf '%s\n' "$command" >"$work/guest/command"
 cat >"$work/guest/init" <<'END'
