@@ -202,7 +202,7 @@ func TestIntegrationContainer(t *testing.T) {
 	for _, c := range containers {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := os.Stat("/proc/self/ns/user"); err != nil && c.flags != 0 {
-				t.Skip("this kernel has no namespaces")
+				t.Skip("this kernel has no namespaces (try: 6.12-arm64)")
 			}
 			var out clearer
 			child := exec.CommandContext(inTime(t), "/proc/self/exe")

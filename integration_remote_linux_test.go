@@ -35,7 +35,7 @@ func (shell) Run(ctx context.Context, script string, stdout io.Writer) error {
 func installBusybox(t *testing.T) {
 	t.Helper()
 	if runtime.GOARCH != "amd64" {
-		t.Skip("busybox is of the host's architecture")
+		t.Skip("busybox is of the host's architecture (try: a kernel for x86_64)")
 	}
 	for _, name := range []string{"sh", "cat", "sed", "dmesg", "insmod", "rmmod"} {
 		if err := os.Symlink(busybox, filepath.Join("/bin", name)); err != nil && !errors.Is(err, fs.ErrExist) {

@@ -54,7 +54,7 @@ func TestTruncatedInUse(t *testing.T) {
 			}
 			defer m.Close()
 			if err := os.Truncate(path, 4096); err != nil {
-				t.Skip("files are not mapped here")
+				t.Skip("files are not mapped here (try: on Linux)")
 			}
 			addrs := d.addrs()
 			last := addrs[len(addrs)-1]

@@ -34,7 +34,7 @@ const busybox = "/bin/busybox" // put there by make integration, as kmemleak and
 func guest(t *testing.T) string {
 	t.Helper()
 	if runtime.GOARCH != "amd64" {
-		t.Skip("busybox is of the host's architecture")
+		t.Skip("busybox is of the host's architecture (try: a kernel for x86_64)")
 	}
 	if out, err := exec.Command(busybox, "--install", "-s", "/bin").CombinedOutput(); err != nil {
 		t.Logf("busybox --install: %v: %s", err, out) // some are there already

@@ -319,7 +319,7 @@ func (c *site) linked(addr uint64) Call {
 	if s, off := c.f.SectionAt(addr); c.f.Linked() && s != nil && s.executable() {
 		entries := []uint64{0}
 		if c.f.Machine == elf.EM_PPC64 {
-			entries = []uint64{0, 8, 4, 16} // behind the setting of r2 (local entry point in the ELFv2 ABI)
+			entries = []uint64{0, 8, 4, 16, 32, 64} // behind the setting of r2 (local entry point in the ELFv2 ABI)
 		}
 		for _, skip := range entries {
 			if skip > off {

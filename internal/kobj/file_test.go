@@ -340,7 +340,7 @@ func TestOpenTruncated(t *testing.T) {
 	}
 	defer f.Close()
 	if f.release == nil {
-		t.Skip("files are not mapped here")
+		t.Skip("files are not mapped here (try: on Linux)")
 	}
 	d, err := f.Debug("str")
 	if err != nil {

@@ -18,20 +18,18 @@ import (
 // skipped are the reasons for which tests skip themselves although nothing is missing, or
 // with another way to run them. What is missing is for Skip of this package.
 var skipped = map[string]bool{
-	"reads 150 MB; run without -short":                           true,
-	"builds all fixtures; not with -short":                       true,
-	"needs another boot: %q":                                     true, // each test has one
-	"this kernel has no namespaces":                              true, // 6.12-arm64 has
-	"busybox is of the host's architecture":                      true,
-	"needs the vmlinux of a test kernel (try: make integration)": true, // which runs it on the host
-	"needs the dump of a test kernel (try: make integration)":    true, // the same
-	"is run by others":                                           true,
+	"reads 150 MB; run without -short":                                                                true,
+	"builds all fixtures; not with -short":                                                            true,
+	"needs another boot: %q":                                                                          true, // each test has one
+	"this kernel has no namespaces (try: 6.12-arm64)":                                                 true,
+	"busybox is of the host's architecture (try: a kernel for x86_64)":                                true,
+	"needs the vmlinux of a test kernel (try: make integration)":                                      true, // which runs it on the host
+	"needs the dump of a test kernel (try: make integration)":                                         true, // the same
+	"is run by others":                                                                                true,
 	"this program cannot run itself: it is under an emulator (try: on a machine of its architecture)": true,
-	"this compiler has no -fpatchable-function-entry":                                                 true,
-	"files are not mapped here": true, // on systems without mmap
-	"no marks in this file":     true,
-	"set KMEMLEAK_CORPUS to a folder of published reports with their INDEX.tsv":                     true, // others' text
-	"no vmlinux: build the test kernels, or set KMEMLEAK_VMLINUX to one with debugging information": true, // a benchmark
+	"files are not mapped here (try: on Linux)":                                                       true,
+	"set KMEMLEAK_CORPUS to a folder of published reports with their INDEX.tsv":                       true, // others' text
+	"no vmlinux: build the test kernels, or set KMEMLEAK_VMLINUX to one with debugging information":   true, // a benchmark
 }
 
 // TestSkips sees that no test is skipped in silence: where something is missing, Skip of
