@@ -6,12 +6,14 @@ package leakwindow
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,7 +84,7 @@ func Parse(r io.Reader) ([]Span, error) {
 		last := len(fields) - 1
 		from, err1 := ParseMoment(fields[last-1])
 		to, err2 := ParseMoment(fields[last])
-		if err := firstError(err1, err2); err != nil {
+		if err := cmp.Or(err1, err2); err != nil {
 			return fail(text, err)
 		}
 		if from.Uptime < 0 {
@@ -100,18 +102,12 @@ func Parse(r io.Reader) ([]Span, error) {
 	return spans, nil
 }
 
-func firstError(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
-}
-
 // A Boot is one boot of a kernel with its clocks, which turn a [Moment] into ticks.
 type Boot struct {
 	ID    string
 	clock kmemleak.Clock
-	err   error // why it is not known how seconds are to be turned into ticks
+	apart time.Duration // how far /proc/uptime and the clock differ
+	err   error         // why it is not known how seconds are to be turned into ticks
 }
 
 // Read reads the clocks of d's kernel. It needs root.
@@ -136,9 +132,12 @@ func Read(ctx context.Context, d *kmemleak.Detector) (*Boot, error) {
 	}
 	text, _, _ := strings.Cut(uptime, " ")
 	// It counts the time for which the machine was suspended, and ticks do not.
-	if up, err := strconv.ParseFloat(text, 64); b.err == nil && (err != nil || math.Abs(up-b.clock.Uptime.Seconds()) > 1) {
-		b.err = fmt.Errorf("the machine was suspended: /proc/uptime says %s s, and it ran for %.2f s", text, b.clock.Uptime.Seconds())
+	up, err := strconv.ParseFloat(text, 64)
+	apart := math.Abs(up - b.clock.Uptime.Seconds())
+	if b.err == nil && (err != nil || apart > 1) {
+		b.err = fmt.Errorf("the machine was suspended, or answers slowly: /proc/uptime says %s s, and it ran for %.2f s", text, b.clock.Uptime.Seconds())
 	}
+	b.apart = time.Duration(apart * float64(time.Second))
 	return b, nil
 }
 
@@ -149,7 +148,7 @@ func (b *Boot) Clock() kmemleak.Clock { return b.clock }
 // Windows returns the windows of tests, and the modules that their cursors name and that
 // loaded does not have. Windows from cursors are exact to a tick: one cursor can be the
 // end of a test and the beginning of the next. Windows from seconds reach 10 ms and a tick
-// beyond both ends, as far as /proc/uptime is exact.
+// beyond both ends, or more by what /proc/uptime and the clock differ.
 //
 // The error names the line, and matches [ErrOtherBoot] for the cursor of another boot.
 func (b *Boot) Windows(spans []Span, loaded []kmemleak.Module) ([]kmemleak.Window, []kmemleak.Module, error) {
@@ -160,7 +159,7 @@ func (b *Boot) Windows(spans []Span, loaded []kmemleak.Module) ([]kmemleak.Windo
 		var err1, err2 error
 		w.From, err1 = b.tick(s.From, false)
 		w.To, err2 = b.tick(s.To, true)
-		if err := firstError(err1, err2); err != nil {
+		if err := cmp.Or(err1, err2); err != nil {
 			return nil, nil, fmt.Errorf("line %d: test %s: %w", s.Line, clip(s.Name), err)
 		}
 		switch ticks := int64(w.To - w.From); {
@@ -193,12 +192,11 @@ func (b *Boot) tick(m Moment, last bool) (uint64, error) {
 	case m.Uptime > b.clock.Uptime+time.Second:
 		return 0, fmt.Errorf("%w: %v after boot is in the future: this boot is %v old", ErrOtherBoot, m.Uptime, b.clock.Uptime.Round(time.Second))
 	}
-	// /proc/uptime is exact to 10 ms, and the clock to a tick.
-	const exact = 10 * time.Millisecond
+	exact := max(10*time.Millisecond, b.apart).Seconds() // /proc/uptime counts hundredths
 	ago := (b.clock.Uptime - m.Uptime).Seconds()
-	back := math.Ceil((ago+exact.Seconds())*float64(b.clock.HZ)) + 1
+	back := math.Ceil((ago+exact)*float64(b.clock.HZ)) + 1
 	if last {
-		back = math.Floor((ago-exact.Seconds())*float64(b.clock.HZ)) - 1
+		back = math.Floor((ago-exact)*float64(b.clock.HZ)) - 1
 	}
 	tick := b.clock.Jiffies - uint64(max(back, 0)) // nothing is after the reading
 	if b.clock.Jiffies <= math.MaxUint32 {
@@ -210,11 +208,15 @@ func (b *Boot) tick(m Moment, last bool) (uint64, error) {
 // Merge returns modules and those of others that have no module of their name and place.
 func Merge(modules, others []kmemleak.Module) []kmemleak.Module {
 	for _, o := range others {
-		known := false
-		for _, m := range modules {
-			known = known || m.Name == o.Name
+		same := func(m kmemleak.Module) bool {
+			for name, addr := range m.Sections {
+				if other, ok := o.Sections[name]; ok && other != addr { // cursors have some sections only
+					return false
+				}
+			}
+			return m.Name == o.Name
 		}
-		if !known {
+		if !slices.ContainsFunc(modules, same) {
 			modules = append(modules[:len(modules):len(modules)], o)
 		}
 	}

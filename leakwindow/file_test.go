@@ -60,6 +60,14 @@ func TestParse(t *testing.T) {
 
 func TestWindows(t *testing.T) {
 	// 100 ticks a second, 1000 s after boot.
+	apart := &Boot{ID: boot, clock: kmemleak.Clock{HZ: 100, Jiffies: 1 << 33, Uptime: 1000 * time.Second}, apart: 400 * time.Millisecond}
+	spans, err := Parse(strings.NewReader("a 990 995.5"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _, err := apart.Windows(spans, nil); err != nil || got[0].From != 1<<33-1041 || got[0].To != 1<<33-408 {
+		t.Errorf("clocks that differ: %v, %v", got, err)
+	}
 	b := &Boot{ID: boot, clock: kmemleak.Clock{HZ: 100, Jiffies: 1 << 33, Uptime: 1000 * time.Second}}
 	for _, tt := range []struct {
 		line string
@@ -148,7 +156,7 @@ func TestMerge(t *testing.T) {
 		return kmemleak.Module{Name: name, Sections: map[string]uint64{".text": addr}}
 	}
 	got := Merge([]kmemleak.Module{at("kept", 1), at("moved", 3)}, []kmemleak.Module{at("kept", 1), at("moved", 2), at("gone", 4)})
-	if diff := cmp.Diff([]kmemleak.Module{at("kept", 1), at("moved", 3), at("gone", 4)}, got); diff != "" {
+	if diff := cmp.Diff([]kmemleak.Module{at("kept", 1), at("moved", 3), at("moved", 2), at("gone", 4)}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -72,13 +72,17 @@ func onTerminal(ctx context.Context, line io.ReadWriteCloser, printk string) (*S
 	return s, nil
 }
 
-// silent waits until nothing has been printed for a while. It reports false if ctx ends.
+// silent waits until nothing has been printed for a while. It reports false if ctx or the
+// line ends.
 func (s *Shell) silent(ctx context.Context) bool {
 	for {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-s.lines:
+		case _, ok := <-s.lines:
+			if !ok {
+				return false
+			}
 		case <-time.After(500 * time.Millisecond):
 			return true
 		}

@@ -63,8 +63,8 @@ func defineStatus(flags *flag.FlagSet) {
 	flags.Var(&choice{"default", []string{"default", "bisect", "kselftest"}}, "status", "exit as `default|bisect|kselftest` wants it; see help statuses")
 }
 
-// conventionOf returns the convention that a command line asks for, though the rest of it
-// may be wrong: a bisection takes most statuses for bad.
+// conventionOf returns the convention that a command line asks for, though it is wrong: a
+// bisection takes most statuses for bad.
 func conventionOf(args []string) func(status, leaks int) int {
 	name := "default"
 	for i, arg := range args {

@@ -47,6 +47,8 @@ func TestRunStatus(t *testing.T) {
 		{[]string{"find", "-status", "bisect", "-suppress", "missing"}, "", 125},
 		{[]string{"symbolize", "-status", "kselftest"}, "", 4},
 		{[]string{"symbolize", "-status", "kselftest", "-", "missing"}, text, 1},
+		{[]string{"symbolise", "-status", "bisect"}, text, 255},
+		{[]string{"find", "./missing", "-status", "kselftest"}, "", 2}, // the flag is the command's
 	} {
 		if got := runWith(t, tt.stdin, tt.args...); got.Status != tt.want {
 			t.Errorf("%v: %+v, want status %d", tt.args, got, tt.want)

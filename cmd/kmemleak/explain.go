@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"strings"
 
@@ -65,6 +66,11 @@ after the owner's file: MAINTAINERS says who they are.
 			}
 			if err := to.known.load(); err != nil {
 				return 0, err
+			}
+			if *allocinfo != "" {
+				if _, err := os.Stat(*allocinfo); err != nil {
+					return 0, err
+				}
 			}
 			s, err := from.symbolizer(std)
 			if err != nil {

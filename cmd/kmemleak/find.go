@@ -151,9 +151,8 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 		found, err = h.During(ctx, func() {
 			std.progress.clear() // the terminal is the command's
 			failed = runCommand(ctx, std, args)
-			var now []kmemleak.Module
-			now, noModules = h.modules()
-			symbolizer.Modules = leakwindow.Merge(now, before)
+			noModules = h.prepare(symbolizer)
+			symbolizer.Modules = leakwindow.Merge(symbolizer.Modules, before)
 			windows, symbolizer.Modules, noTests = s.moments.tests(ctx, h, symbolizer.Modules)
 			ran = true
 		}, options...)
@@ -173,10 +172,7 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 	if s.nameless && len(found.Leaks) == 0 && err == nil {
 		err = errors.New("among the other leaks are some whose owner has no name, only an address that differs from build to build: nobody knows whether one of them is the leak that -leak asks for")
 	}
-	for _, g := range kmemleak.Groups(found.Suspects) {
-		if rest, _ := s.to.known.list.Filter([]kmemleak.Leak{g.Example}, time.Now()); len(rest) == 0 {
-			continue
-		}
+	for _, g := range kmemleak.Groups(s.to.known.filter(found.Suspects, symbolizer, err)) {
 		fmt.Fprintf(std.err, "kmemleak find: suspect, not counted: %d bytes in %d objects that only kernel stacks point to, of %s\n",
 			g.Bytes, g.Count, leakfmt.Owner(g.Example, &leakfmt.Options{Symbolizer: symbolizer}))
 	}

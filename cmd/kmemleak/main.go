@@ -36,6 +36,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 		return statusError
 	}
 	name, args := args[0], args[1:]
+	exit := func(status, leaks int) int { return conventionOf(args)(status, leaks) }
 	if slices.Contains([]string{"-h", "-help", "--help"}, name) {
 		name = "help"
 	}
@@ -45,18 +46,20 @@ func run(ctx context.Context, args []string, std stdio) int {
 	c, ok := lookup(name)
 	if !ok {
 		fmt.Fprintf(std.err, "kmemleak: %s (try: kmemleak help)\n", noCommand(name, commandNames()))
-		return statusError
+		return exit(statusUsage, 0)
 	}
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // errors are reported below, with all others
 	do := c.define(flags)
-	exit := conventionOf(args)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		writeHelp(std.out, c)
 		return statusNone
 	case err != nil:
 		return exit(c.fail(std, usageError{flagProblem(err, flags)}), 0)
+	}
+	if f := flags.Lookup("status"); f != nil {
+		exit = conventions[f.Value.String()]
 	}
 	std.progress = startProgress(std.err)
 	leaks, err := do(ctx, std, flags.Args())

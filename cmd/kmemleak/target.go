@@ -69,7 +69,8 @@ func (t *target) open(ctx context.Context) (*host, error) {
 func startShell(line string) (*shell.Shell, error) {
 	if runtime.GOOS != "windows" {
 		if _, err := exec.LookPath("sh"); err == nil {
-			return shell.Command("sh", "-c", "exec "+line)
+			// A terminal's signals are for kmemleak, which has settings to restore there.
+			return shell.Command("sh", "-c", "trap '' INT QUIT HUP; exec "+line)
 		}
 	}
 	words := strings.Fields(line)
@@ -98,7 +99,8 @@ func (h *host) prepare(s *kmemleak.Symbolizer) (err error) {
 		return err
 	}
 	snapshot, err := h.Snapshot()
-	s.Modules, s.Release = snapshot.Modules, cmp.Or(s.Release, snapshot.Release)
+	// Nothing of this machine's kernel is that of a machine that does not answer.
+	s.Modules, s.Release = snapshot.Modules, cmp.Or(s.Release, snapshot.Release, "unknown")
 	return err
 }
 

@@ -145,6 +145,7 @@ func (w *watcher) round(ctx context.Context) error {
 	options := &leakfmt.Options{Symbolizer: s, Time: time.Now(), Clock: w.host.clock(ctx), Allocinfo: w.host.allocinfo()}
 
 	options.Symbolizer, _ = lookUp(ctx, w.std, s, leaks) // a signal that ends it ends the program, too
+	w.known.uses, w.known.count = nil, 0                 // each round sees all leaks again
 	leaks = w.known.filter(leaks, options.Symbolizer, err)
 	added, _ := kmemleak.Diff(w.seen, leaks)
 	w.seen = append(w.seen, added...)

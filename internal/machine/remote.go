@@ -308,7 +308,11 @@ func (r remote) Dump(ctx context.Context, addr uint64) ([]LogRecord, error) {
 	if err != nil {
 		return nil, controlError(err)
 	}
-	text = text[strings.LastIndex(text, mark)+len(mark):]
+	at := strings.LastIndex(text, mark)
+	if at < 0 {
+		return nil, errors.New("the kernel's log there does not show what it was asked for: printk.devkmsg=off, or newer lines have overwritten it")
+	}
+	text = text[at+len(mark):]
 	var records []LogRecord
 	for line := range strings.Lines(text) {
 		records = append(records, LogRecord{Text: trimStamps(strings.TrimSuffix(line, "\n"))})

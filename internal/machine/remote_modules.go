@@ -15,9 +15,9 @@ import (
 // modulesScript prints the files of modules as lines of a path, a colon and the content:
 // that of sections as text, build IDs in hex. One process reads all files of a module, for
 // there are thousands. The names of sections begin with a dot, mostly.
-const modulesScript = `sed 's/^/proc\/modules:/' /proc/modules && cd /sys/module && ` +
+const modulesScript = `sed 's/^/proc\/modules:/' /proc/modules && cd /sys/module && { ` +
 	`for m in */sections; do grep '' /dev/null "$m"/.[!.]* "$m"/[!.]* 2>/dev/null; done; ` +
-	`for n in */notes/.note.gnu.build-id; do [ ! -e "$n" ] || echo "$n:"$(od -An -v -tx1 "$n" 2>/dev/null); done`
+	`for n in */notes/.note.gnu.build-id; do [ ! -e "$n" ] || echo "$n:"$(od -An -v -tx1 "$n" 2>/dev/null); done; }`
 
 func (r remote) Modules(ctx context.Context) (fs.FS, error) {
 	text, err := r.output(ctx, modulesScript)

@@ -180,6 +180,21 @@ func TestRemoteReadOnly(t *testing.T) {
 	}
 }
 
+// silentLog is a machine whose log does not take what is written to it.
+type silentLog struct{}
+
+func (silentLog) Run(_ context.Context, _ string, stdout io.Writer) error {
+	_, err := io.WriteString(stdout, "|[    1.0] another message\n|= 0\n")
+	return err
+}
+
+func TestRemoteDumpWithoutLog(t *testing.T) {
+	records, err := Remote(silentLog{}, "/d/kmemleak").Dump(t.Context(), 0x1000)
+	if records != nil || err == nil || !strings.Contains(err.Error(), "printk.devkmsg=off") {
+		t.Errorf("%v, %v", records, err)
+	}
+}
+
 func TestTrimStamps(t *testing.T) {
 	for line, want := range map[string]string{
 		"[   12.345678] kmemleak: x":           "kmemleak: x",
