@@ -67,6 +67,8 @@ func (k *Kernel) newGraph(ctx context.Context, objects []*Object) (*graph, error
 				g.link(i, from, buffer, k.word)
 			}
 		}
+		slices.Sort(g.to[i])
+		g.to[i] = slices.Compact(g.to[i])
 	}
 	return g, bad.err()
 }
@@ -78,7 +80,7 @@ func (g *graph) link(i int, from uint64, b []byte, size int) {
 		return
 	}
 	for b = b[skip:]; len(b) >= size; b = b[size:] {
-		if j := g.find(number(b[:size])); j >= 0 && j != i && !slices.Contains(g.to[i], int32(j)) {
+		if j := g.find(number(b[:size])); j >= 0 && j != i {
 			g.to[i] = append(g.to[i], int32(j))
 		}
 	}

@@ -74,13 +74,13 @@ func (d *depot) load() error {
 	if !ok {
 		return fmt.Errorf("struct stack_record: %w: no entries", errors.ErrUnsupported)
 	}
-	d.entries = entries.Offset
-
+	if d.entries = entries.Offset; d.entries > record.Size || d.handle.off+4 > d.entries {
+		return fmt.Errorf("struct stack_record: %w: entries at %d, in %d bytes", errors.ErrUnsupported, d.entries, record.Size)
+	}
 	parts, err := d.k.types.Struct("handle_parts", source)
 	if err != nil {
 		return err
 	}
-	d.handle.size = parts.Size
 	for _, name := range []string{"pool_index_plus_1", "pool_index", "slabindex"} {
 		if d.index = fieldOf(parts, name); d.index.ok {
 			d.plusOne = name == "pool_index_plus_1"

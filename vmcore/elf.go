@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -31,6 +32,7 @@ type elfCore struct {
 	wide  bool // ELFCLASS64
 	arch  elf.Machine
 	notes []note
+	noted uint64    // bytes of them
 	phys  []segment // sorted by phys, without overlaps
 	parts []Range   // all of phys
 }
@@ -85,7 +87,7 @@ func readELF(f *file) (*elfCore, error) {
 	if c.wide {
 		least = 56
 	}
-	if count == 0 || entry < least {
+	if count == 0 || entry < least || entry > 4096 {
 		return nil, fmt.Errorf("%w: no memory in its ELF header", ErrFormat)
 	}
 	if count > maxSegments {
@@ -96,6 +98,9 @@ func readELF(f *file) (*elfCore, error) {
 
 func (c *elfCore) readSegments(phoff, entry, count uint64) error {
 	const chunk = 4096
+	if err := c.file.holds(phoff, count*entry); err != nil {
+		return err
+	}
 	b := make([]byte, min(count, chunk)*entry)
 	for i := uint64(0); i < count; i++ {
 		if i%chunk == 0 {
@@ -183,10 +188,11 @@ func (c *elfCore) take(h []byte) error {
 	}
 	switch kind {
 	case elf.PT_NOTE:
-		if filed > maxNotes {
-			return fmt.Errorf("%w: %d bytes of notes", ErrFormat, filed)
+		if c.noted += min(filed, maxNotes+1); c.noted > maxNotes {
+			return fmt.Errorf("%w: %d bytes of notes", ErrFormat, c.noted)
 		}
-		if err := c.file.holds(offset, filed); err != nil {
+		// All together, too: several headers may name the same bytes.
+		if err := errors.Join(c.file.holds(offset, filed), c.file.holds(0, c.noted)); err != nil {
 			return err
 		}
 		b := make([]byte, filed)

@@ -5,6 +5,7 @@ package vmcore
 
 import (
 	"bytes"
+	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -92,5 +93,28 @@ func TestBigEndian(t *testing.T) {
 	b[5] = 2
 	if m, err := openBytes(t, b); !errors.Is(err, ErrFormat) {
 		t.Errorf("%v, %v", m, err)
+	}
+}
+
+// TestManyNotes has headers that all name the same bytes, and headers that are not there.
+func TestManyNotes(t *testing.T) {
+	const count = 2000
+	b := make([]byte, 64+56*count)
+	copy(b, "\x7fELF\x02\x01\x01")
+	le := binary.LittleEndian
+	le.PutUint16(b[16:], uint16(elf.ET_CORE))
+	le.PutUint16(b[18:], uint16(elf.EM_X86_64))
+	le.PutUint64(b[32:], 64)
+	le.PutUint16(b[54:], 56)
+	le.PutUint16(b[56:], count)
+	for i := range count {
+		h := b[64+56*i:]
+		le.PutUint32(h, uint32(elf.PT_NOTE))
+		le.PutUint64(h[32:], uint64(len(b)))
+	}
+	for _, size := range []int{len(b), 64} {
+		if _, err := openBytes(t, b[:size]); !errors.Is(err, ErrTruncated) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
 	}
 }

@@ -5,6 +5,7 @@ package vmcore
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 
 	"github.com/kmemleak/kmemleak"
@@ -16,8 +17,12 @@ func (k *Kernel) backtrace(ctx context.Context, stack []uint64) ([]kmemleak.Fram
 	if len(stack) == 0 {
 		return nil, nil
 	}
+	key := make([]byte, 0, 16*8)
+	for _, addr := range stack {
+		key = binary.LittleEndian.AppendUint64(key, addr)
+	}
 	k.frameMu.Lock()
-	frames, ok := k.backtraces[&stack[0]]
+	frames, ok := k.backtraces[string(key)]
 	k.frameMu.Unlock()
 	if ok {
 		return frames, nil
@@ -34,9 +39,9 @@ func (k *Kernel) backtrace(ctx context.Context, stack []uint64) ([]kmemleak.Fram
 	k.frameMu.Lock()
 	defer k.frameMu.Unlock()
 	if k.backtraces == nil {
-		k.backtraces = make(map[*uint64][]kmemleak.Frame)
+		k.backtraces = make(map[string][]kmemleak.Frame)
 	}
-	k.backtraces[&stack[0]] = frames
+	k.backtraces[string(key)] = frames
 	return frames, nil
 }
 

@@ -184,6 +184,9 @@ func (d *kdump) readBitmap(start, blocks uint64) error {
 		}
 		rank += uint64(bits.OnesCount8(b))
 	}
+	if d.pages == 0 {
+		return fmt.Errorf("%w: a dump of no pages", ErrFormat)
+	}
 	d.end = min(d.end, d.pages)
 	if d.first > 0 {
 		d.skip = d.rank(min(d.first, d.pages))

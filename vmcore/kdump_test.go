@@ -114,3 +114,19 @@ func TestSplit(t *testing.T) {
 		}
 	}
 }
+
+// TestNoPages has a part of a split dump, from page 1 on, of a machine without memory.
+func TestNoPages(t *testing.T) {
+	d := &dump{machine: 62, uname: "x86_64", block: 4096, pages: map[uint64][]byte{0: make([]byte, 4096)}}
+	b := d.kdump(packings["zlib"])
+	le := binary.LittleEndian
+	le.PutUint32(b[kdumpHeader64+4*4:], 0)
+	sub := b[4096:]
+	le.PutUint64(sub[96:], 0)
+	le.PutUint32(sub[12:], 1)
+	le.PutUint64(sub[16:], 1)
+	le.PutUint64(sub[80:], 1)
+	if _, err := openBytes(t, b); !errors.Is(err, ErrFormat) {
+		t.Error(err)
+	}
+}

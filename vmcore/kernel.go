@@ -58,13 +58,14 @@ type Kernel struct {
 	symbols     symbolTable
 	symbolsErr  error
 
-	modulesOnce sync.Once
+	modulesMu   sync.Mutex
+	modulesRead bool
 	modules     []*module
 	modulesErr  error
 
 	frameMu    sync.Mutex
 	frames     map[uint64]kmemleak.Frame
-	backtraces map[*uint64][]kmemleak.Frame // by the first address, of those that the depot shares
+	backtraces map[string][]kmemleak.Frame // by their addresses
 
 	depotOnce sync.Once
 	depot     depot
@@ -274,6 +275,9 @@ func fieldOf(t *dwarf.Layout, path string) field {
 	}
 	if f.bits > 0 {
 		f.size = uint64(f.start+f.bits+7) / 8
+	}
+	if f.off > t.Size || f.size > t.Size-f.off || f.bits > 0 && f.size > 8 {
+		return field{} // damaged debugging information
 	}
 	return f
 }

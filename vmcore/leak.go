@@ -27,7 +27,12 @@ import (
 func (k *Kernel) Leaks(ctx context.Context) ([]kmemleak.Leak, error) {
 	var leaks []kmemleak.Leak
 	d := k.dialect()
-	now, _ := k.now()
+	var now uint64
+	var noAge error
+	if d.age {
+		now, noAge = k.now()
+		d.age = noAge == nil
+	}
 	err := k.settle(ctx, func() error {
 		leaks = nil
 		var bad problems
@@ -42,7 +47,7 @@ func (k *Kernel) Leaks(ctx context.Context) ([]kmemleak.Leak, error) {
 	if errors.Is(err, kmemleak.ErrUnavailable) {
 		return nil, err
 	}
-	err = errors.Join(err, k.enabled())
+	err = errors.Join(err, noAge, k.enabled())
 	if len(leaks) == 0 && err == nil {
 		if last, scanErr := k.value("jiffies_last_scan", kmemleakSource); scanErr != nil || last == 0 {
 			err = errors.Join(ErrNotScanned, scanErr)

@@ -7,13 +7,14 @@ import (
 	"bytes"
 	"errors"
 	"iter"
+	"sync/atomic"
 )
 
 // kcore is the memory that /proc/kcore shows. The kernel puts zeros where it cannot read
 // (fs/proc/kcore.c), so that zeros are believed only if the kernel maps the memory.
 type kcore struct {
 	core  *elfCore
-	table *table // the kernel's page tables, nil if they are not known
+	table atomic.Pointer[table] // the kernel's page tables, nil if they are not known
 }
 
 func (k *kcore) read(p []byte, addr uint64) error {
@@ -33,7 +34,8 @@ func (k *kcore) close() error { return k.core.close() }
 // checkZeros returns an AbsentError for pages that are zeros and that the kernel does not
 // map.
 func (k *kcore) checkZeros(p []byte, addr uint64) error {
-	if k.table == nil {
+	table := k.table.Load()
+	if table == nil {
 		return nil
 	}
 	var mapped Range // what is known to be mapped, by virtual address
@@ -43,7 +45,7 @@ func (k *kcore) checkZeros(p []byte, addr uint64) error {
 			s, ok := findPhys(k.core.phys, addr)
 			virt := s.virt + addr - s.phys
 			if ok && virt-mapped.Addr >= mapped.Size {
-				_, size, err := k.table.walk(virt, k.core.read)
+				_, size, err := table.walk(virt, k.core.read)
 				if err != nil {
 					if errors.Is(err, ErrAbsent) {
 						err = &AbsentError{Addr: addr, Physical: true, Cause: "the kernel does not map it"}

@@ -46,7 +46,9 @@ func Live() (*Image, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", kcorePath, err), f.Close())
 	}
 	m.info.Format, m.info.Live = "/proc/kcore", true
-	m.memory = &kcore{m.memory.(*elfCore), m.table}
+	live := &kcore{core: m.memory.(*elfCore)}
+	live.table.Store(m.table)
+	m.memory = live
 	return m, nil
 }
 

@@ -31,7 +31,8 @@ func TestZeros(t *testing.T) {
 		file: &file{raw: raw, size: int64(size)},
 		phys: []segment{{virt: start, phys: 0, size: size, filed: size}},
 	}
-	k := &kcore{core, x86Table(4*smallestPage, false, 0)}
+	k := &kcore{core: core}
+	k.table.Store(x86Table(4*smallestPage, false, 0))
 	for page, want := range []bool{false, true, false, true} {
 		for _, at := range []uint64{0, 8, 2048} {
 			p := make([]byte, 8)
@@ -48,7 +49,7 @@ func TestZeros(t *testing.T) {
 	if err := k.load(make([]byte, 2*smallestPage), smallestPage); !errors.Is(err, ErrAbsent) {
 		t.Errorf("two pages of which one is mapped: %v", err)
 	}
-	k.table = nil
+	k.table.Store(nil)
 	if err := k.read(make([]byte, 8), 0); err != nil {
 		t.Errorf("without page tables: %v", err)
 	}

@@ -4,6 +4,7 @@
 package vmcore
 
 import (
+	"bytes"
 	"context"
 	"debug/elf"
 	"encoding/hex"
@@ -68,7 +69,15 @@ func (m *module) holds(addr uint64) (modulePart, bool) {
 
 // loaded returns the modules, which are read once.
 func (k *Kernel) loaded(ctx context.Context) ([]*module, error) {
-	k.modulesOnce.Do(func() { k.modules, k.modulesErr = k.readModules(ctx) })
+	k.modulesMu.Lock()
+	defer k.modulesMu.Unlock()
+	if !k.modulesRead {
+		k.modulesErr = k.settle(ctx, func() (err error) {
+			k.modules, err = k.readModules(ctx)
+			return err
+		})
+		k.modulesRead = ctx.Err() == nil
+	}
 	return k.modules, k.modulesErr
 }
 
@@ -152,7 +161,7 @@ func (k *Kernel) readModules(ctx context.Context) ([]*module, error) {
 		}
 		m := &module{name: l.name.text(b), perCPU: Range{l.perCPU.in(b), l.perCPUSize.in(b)}}
 		if f := l.id; f.ok && f.off+f.size <= uint64(len(b)) {
-			if id := b[f.off : f.off+f.size]; !allZero(id) {
+			if id := b[f.off : f.off+f.size]; len(bytes.Trim(id, "\x00")) > 0 {
 				m.id = hex.EncodeToString(id)
 			}
 		}

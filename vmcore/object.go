@@ -89,9 +89,13 @@ func (k *Kernel) objectLayout() (l objectLayout, err error) {
 	}
 	// Kernels that have no tree for a kind of objects have no such objects.
 	_, err = k.types.Variable("object_percpu_tree_root", kmemleakSource)
-	l.perCPU = err == nil
+	if l.perCPU = err == nil; err != nil && !errors.Is(err, dwarf.ErrNotFound) {
+		return l, err
+	}
 	_, err = k.types.Variable("object_phys_tree_root", kmemleakSource)
-	l.phys = err == nil
+	if l.phys = err == nil; err != nil && !errors.Is(err, dwarf.ErrNotFound) {
+		return l, err
+	}
 	if l.minAge, err = k.value("jiffies_min_age", kmemleakSource); err != nil {
 		return l, err
 	}
@@ -162,7 +166,7 @@ func (l *objectLayout) object(b []byte, at uint64) (Object, error) {
 	if l.unref.ok {
 		o.Unreferenced = int(l.unref.in(b))
 	}
-	if o.Addr+o.Size < o.Addr || o.Size > 1<<48 {
+	if o.Addr+o.Size+smallestPage < o.Addr || o.Size > 1<<42 {
 		return o, fmt.Errorf("object at %#x: %w: %d bytes from %#x on", at, ErrDamaged, o.Size, o.Addr)
 	}
 	// time_before_eq(jiffies + jiffies_min_age, jiffies_last_scan)

@@ -256,6 +256,9 @@ const pageShift = 12
 // maxPages bounds the pages that are not in the linear map alone: 64 GiB of them.
 const maxPages = 1 << 24
 
+// maxAbsent bounds the pages of one object that are looked for and not there: 4 GiB of them.
+const maxAbsent = 1 << 20
+
 // pages returns where pages are mapped that the kernel uses by another address than that
 // in the linear map: the image, modules, stacks and what vmalloc gave out.
 func (s *search) pages(ctx context.Context) (map[uint64]uint64, error) {
@@ -263,7 +266,12 @@ func (s *search) pages(ctx context.Context) (map[uint64]uint64, error) {
 	var bad problems
 	add := func(what string, from, size uint64) {
 		absent := 0
-		for addr := from &^ (1<<pageShift - 1); addr < from+size && len(pages) < maxPages; addr += 1 << pageShift {
+		first := from &^ (1<<pageShift - 1)
+		for i := range (from - first + size + 1<<pageShift - 1) >> pageShift {
+			if len(pages) >= maxPages || absent > maxAbsent || checkContext(ctx, int(i)) != nil {
+				break
+			}
+			addr := first + i<<pageShift
 			phys, err := s.k.mem.Translate(addr)
 			if err != nil {
 				absent++

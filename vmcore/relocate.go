@@ -138,6 +138,9 @@ func (m *Image) relocateBy(tables []*table, banner uint64, symbols func(string) 
 				t.remember()
 			}
 			m.table, m.untranslate = t, nil
+			if live, ok := m.memory.(*kcore); ok {
+				live.table.Store(t)
+			}
 			m.info.Release, m.info.Offset, m.info.Relocated = release, offset, true
 			m.linear, m.linearKnown = m.findLinear(t, symbols)
 			return m.complete(t, symbols)

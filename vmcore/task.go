@@ -22,6 +22,7 @@ type Task struct {
 type taskLayout struct {
 	tasks, signal, threadNode, pid, comm, stack field
 	sp, fp, pc                                  field // the last two of arm64
+	onCPU                                       field // it runs, so that these are old
 	threads                                     field // in struct signal_struct
 	size                                        uint64
 	stackSize                                   uint64
@@ -37,7 +38,7 @@ func (k *Kernel) taskLayout() (l taskLayout, err error) {
 	if err != nil {
 		return l, err
 	}
-	l.size = t.Size
+	l.size, l.onCPU = t.Size, fieldOf(t, "on_cpu")
 	if l.sp = fieldOf(t, "thread.sp"); !l.sp.ok {
 		l.sp, l.fp, l.pc = fieldOf(t, "thread.cpu_context.sp"), fieldOf(t, "thread.cpu_context.fp"), fieldOf(t, "thread.cpu_context.pc")
 	}
@@ -80,6 +81,9 @@ func (k *Kernel) Tasks(ctx context.Context) ([]Task, error) {
 			return 0
 		}
 		t := Task{PID: int(int64(l.pid.in(b))), Comm: l.comm.text(b), SP: l.sp.in(b), fp: l.fp.in(b), pc: l.pc.in(b)}
+		if l.onCPU.in(b) != 0 {
+			t.SP, t.fp, t.pc = 0, 0, 0
+		}
 		if addr := l.stack.in(b); addr != 0 {
 			t.Stack = Range{addr, l.stackSize}
 		}
