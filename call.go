@@ -3,9 +3,7 @@
 
 package kmemleak
 
-import (
-	"github.com/kmemleak/kmemleak/internal/resolve"
-)
+import "github.com/kmemleak/kmemleak/internal/resolve"
 
 // Pos is a place in source code.
 type Pos struct {

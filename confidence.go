@@ -112,16 +112,8 @@ var problemOf = map[resolve.Problem]Problem{
 func (p Problem) String() string { return name(int(p), problems...) }
 
 var problems = []string{
-	"none",
-	"no file",
-	"no debugging information",
-	"no such function",
-	"other build",
-	"no call ends there",
-	"calls another function",
-	"ambiguous",
-	"unknown module",
-	"other",
+	"none", "no file", "no debugging information", "no such function", "other build", "no call ends there",
+	"calls another function", "ambiguous", "unknown module", "other",
 }
 
 // MarshalText implements [encoding.TextMarshaler]. It returns the text of String.
@@ -312,9 +304,5 @@ func ambiguity(found *resolve.Call) error {
 
 // ruleFor returns the first rule that fits.
 func ruleFor(f *resolve.Facts) *rule {
-	i := 0
-	for !rules[i].when(f) {
-		i++
-	}
-	return &rules[i]
+	return &rules[slices.IndexFunc(rules, func(r rule) bool { return r.when(f) })]
 }

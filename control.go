@@ -68,6 +68,14 @@ func (d *Detector) command(word string) error {
 	return d.machine().Command(context.Background(), word)
 }
 
+// failed adds what was done to an error; nil stays nil.
+func failed(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
 // probe is Probe without a prefix to its error.
 func (d *Detector) probe() error { return machine.Probe(context.Background(), d.machine()) }
 
@@ -78,10 +86,7 @@ func (d *Detector) probe() error { return machine.Probe(context.Background(), d.
 // can be trusted only if a later Probe succeeds. [Detector.Scan] and [Detector.Leaks]
 // end with a Probe.
 func (d *Detector) Probe() error {
-	if err := d.probe(); err != nil {
-		return fmt.Errorf("probe: %w", err)
-	}
-	return nil
+	return failed("probe", d.probe())
 }
 
 // Scan searches all memory once for objects that nothing points to, and returns
@@ -104,10 +109,7 @@ func (d *Detector) Probe() error {
 // the cause within 0.1 s. Such a scan reports nothing. On another machine the scan
 // continues.
 func (d *Detector) Scan(ctx context.Context) error {
-	if err := d.machine().Scan(ctx); err != nil {
-		return fmt.Errorf("scan: %w", err)
-	}
-	return nil
+	return failed("scan", d.machine().Scan(ctx))
 }
 
 // Clear makes the kernel forget the leaks that it reports now: they are never
@@ -121,10 +123,7 @@ func (d *Detector) Clear() error {
 	if err == nil {
 		err = d.command("clear")
 	}
-	if err != nil {
-		return fmt.Errorf("clear: %w", err)
-	}
-	return nil
+	return failed("clear", err)
 }
 
 // Leaks returns the leaks in the current report, in the order of the allocations. It
@@ -187,10 +186,7 @@ func (d *Detector) SetStackScan(on bool) error {
 	if on {
 		command = "stack=on"
 	}
-	if err := d.command(command); err != nil {
-		return fmt.Errorf("set stack scan: %w", err)
-	}
-	return nil
+	return failed("set stack scan", d.command(command))
 }
 
 // Dump returns what the kernel knows about the object at addr, leaked or not. The
@@ -201,19 +197,13 @@ func (d *Detector) SetStackScan(on bool) error {
 // [io/fs.ErrNotExist].
 func (d *Detector) Dump(addr uint64) (Object, error) {
 	object, err := dumpObject(context.Background(), d.machine(), addr)
-	if err != nil {
-		return object, fmt.Errorf("dump 0x%x: %w", addr, err)
-	}
-	return object, nil
+	return object, failed(fmt.Sprintf("dump 0x%x", addr), err)
 }
 
 // Disable switches kmemleak off until the next boot. It cannot be switched on again.
 // The leaks reported so far may stay readable, with [ErrDisabled] after them.
 func (d *Detector) Disable() error {
-	if err := d.command("off"); err != nil {
-		return fmt.Errorf("disable: %w", err)
-	}
-	return nil
+	return failed("disable", d.command("off"))
 }
 
 // Jiffies reads the kernel's tick counter, with which [Leak.Jiffies] is to be

@@ -135,10 +135,7 @@ func (o *Object) parseField(line string) {
 		}
 		return
 	}
-	name, value, ok := strings.Cut(line, " = ")
-	if !ok {
-		return
-	}
+	name, value, _ := strings.Cut(line, " = ")
 	n, err := strconv.ParseInt(value, 0, 64)
 	if err != nil {
 		return

@@ -175,10 +175,9 @@ func (x *extractor) interrupted(b []byte) bool {
 	case lost:
 		gap := &logtext.Line{Text: b, Number: x.now.Number}
 		for _, r := range x.open {
-			if r.closed {
-				continue
+			if !r.closed {
+				r.damageAt(gap, "lines of the log are lost after it")
 			}
-			r.damageAt(gap, "lines of the log are lost after it")
 		}
 		return true
 	case subject.StartsBoot(b):
@@ -257,9 +256,7 @@ func (x *extractor) wrappedHeader(start headerStart) bool {
 		x.header = start
 		return true
 	}
-	// It is a record if its lines follow.
-	switch {
-	case startsBody(text):
+	if startsBody(text) {
 		x.beginDamaged(start)
 	}
 	return false

@@ -213,10 +213,7 @@ func (s *search) run(ctx context.Context) (err error) {
 	if err := machine.Probe(undo, m); err != nil {
 		return fmt.Errorf("kmemleak ended while it was used: %w", err)
 	}
-	if err := s.proof.check(); err != nil {
-		return err
-	}
-	return nil
+	return s.proof.check()
 }
 
 // automatic reports whether the kernel's scanning thread is to be stopped for the search

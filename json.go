@@ -85,11 +85,8 @@ func (l Leak) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what [Leak.MarshalJSON] returns. The value null changes nothing.
 func (l *Leak) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
-		return nil
-	}
-	var j jsonLeak
-	if err := json.Unmarshal(b, &j); err != nil {
+	var j *jsonLeak // nil for null
+	if err := json.Unmarshal(b, &j); err != nil || j == nil {
 		return err
 	}
 	if j.AgeMillis < 0 || j.AgeMillis > math.MaxInt64/int64(time.Millisecond) {
@@ -119,11 +116,8 @@ func (f Frame) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what [Frame.MarshalJSON] returns. The value null changes nothing.
 func (f *Frame) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
-		return nil
-	}
-	var j jsonFrame
-	if err := json.Unmarshal(b, &j); err != nil {
+	var j *jsonFrame // nil for null
+	if err := json.Unmarshal(b, &j); err != nil || j == nil {
 		return err
 	}
 	*f = Frame{
@@ -237,11 +231,8 @@ func (c Call) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads what [Call.MarshalJSON] returns. The value null changes nothing.
 func (c *Call) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
-		return nil
-	}
-	var j jsonCall
-	if err := json.Unmarshal(b, &j); err != nil {
+	var j *jsonCall // nil for null
+	if err := json.Unmarshal(b, &j); err != nil || j == nil {
 		return err
 	}
 	*c = Call{
@@ -260,13 +251,10 @@ func (p Pos) MarshalJSON() ([]byte, error) { return json.Marshal(jsonPos(p)) }
 
 // UnmarshalJSON reads what [Pos.MarshalJSON] returns. The value null changes nothing.
 func (p *Pos) UnmarshalJSON(b []byte) error {
-	if string(b) == "null" {
-		return nil
-	}
-	var j jsonPos
-	if err := json.Unmarshal(b, &j); err != nil {
+	var j *jsonPos // nil for null
+	if err := json.Unmarshal(b, &j); err != nil || j == nil {
 		return err
 	}
-	*p = Pos(j)
+	*p = Pos(*j)
 	return nil
 }

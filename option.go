@@ -28,6 +28,11 @@ type optionFunc func(*options) error
 func (f optionFunc) apply(o *options) error { return f(o) }
 func (optionFunc) TestOption()              {}
 
+// set is an option that cannot be wrong.
+func set(f func(*options)) Option {
+	return optionFunc(func(o *options) error { f(o); return nil })
+}
+
 type options struct {
 	ignore   []func(Leak) bool
 	windows  [][]Window // one of each
@@ -101,10 +106,7 @@ func IgnoreFunc(names ...string) Option {
 
 // Ignore ignores the leaks for which f returns true.
 func Ignore(f func(Leak) bool) Option {
-	return optionFunc(func(o *options) error {
-		o.ignore = append(o.ignore, f)
-		return nil
-	})
+	return set(func(o *options) { o.ignore = append(o.ignore, f) })
 }
 
 // InModule reports only leaks whose owner, see [Leak.Owner], is in one of these modules,
@@ -124,28 +126,19 @@ func InModule(names ...string) Option {
 
 // Within reports only what was allocated in one of these windows.
 func Within(windows ...Window) Option {
-	return optionFunc(func(o *options) error {
-		o.windows = append(o.windows, windows)
-		return nil
-	})
+	return set(func(o *options) { o.windows = append(o.windows, windows) })
 }
 
 // Since reports only what was allocated from the tick jiffies on, see [Detector.Mark],
 // up to the call.
 func Since(jiffies uint64) Option {
-	return optionFunc(func(o *options) error {
-		o.since = append(o.since, jiffies)
-		return nil
-	})
+	return set(func(o *options) { o.since = append(o.since, jiffies) })
 }
 
 // Suppress ignores the leaks that an entry of the list matches and that are not
 // expired, see [Finding.Suppressions].
 func Suppress(list Suppressions) Option {
-	return optionFunc(func(o *options) error {
-		o.suppress = append(o.suppress, list...)
-		return nil
-	})
+	return set(func(o *options) { o.suppress = append(o.suppress, list...) })
 }
 
 // SuppressFile is [Suppress] with a file, see [ParseSuppressions].
@@ -171,14 +164,13 @@ func SuppressFile(name string) Option {
 // A leak that a stale pointer hid from the earlier search, and that is found now, is
 // reported too. [Within] and [Since] go by the time of the allocation instead.
 func Baseline(leaks []Leak) Option {
-	return optionFunc(func(o *options) error {
+	return set(func(o *options) {
 		if o.baseline == nil {
 			o.baseline = make(map[identity]bool, len(leaks))
 		}
 		for _, l := range leaks {
 			o.baseline[identityOf(l)] = true
 		}
-		return nil
 	})
 }
 
@@ -198,11 +190,10 @@ func MinAge(age time.Duration) Option {
 // [Detector.Find]. Find then waits less for objects to be old enough. [Detector.During]
 // knows the time by itself.
 func Ended(t time.Time) Option {
-	return optionFunc(func(o *options) error {
+	return set(func(o *options) {
 		if o.ended.IsZero() || t.Before(o.ended) {
 			o.ended = t
 		}
-		return nil
 	})
 }
 
@@ -212,10 +203,7 @@ func Ended(t time.Time) Option {
 // which there are at least 2, and [Finding.Doubts] says that leaks may be missing. The
 // default stays if n is not positive.
 func Scans(n int) Option {
-	return optionFunc(func(o *options) error {
-		o.scans = n
-		return nil
-	})
+	return set(func(o *options) { o.scans = n })
 }
 
 // Thorough makes Find look for 10 s at least, and also find what only values on kernel
@@ -223,10 +211,7 @@ func Scans(n int) Option {
 // sees to it that the last ones do not. If the kernel has CONFIG_VMAP_STACK, scans look at
 // stacks in any case, and there are no Suspects. docs/guarantees.md has numbers.
 func Thorough() Option {
-	return optionFunc(func(o *options) error {
-		o.thorough = true
-		return nil
-	})
+	return set(func(o *options) { o.thorough = true })
 }
 
 // MaxLeaks limits the leaks that Find reads of the kernel's report to n, those that options
@@ -248,28 +233,19 @@ func MaxLeaks(n int) Option {
 // kernel's own kmemleak-test.ko serves (CONFIG_SAMPLE_KMEMLEAK, up to Linux 6.2
 // CONFIG_DEBUG_KMEMLEAK_TEST).
 func ProofOfLife(module string) Option {
-	return optionFunc(func(o *options) error {
-		o.proof = module
-		return nil
-	})
+	return set(func(o *options) { o.proof = module })
 }
 
 // WithSymbolizer sets [Leak.Calls] of the leaks to what [Symbolizer.Backtrace] returns.
 // Options that look at a leak's owner then know the names that the kernel had lost.
 func WithSymbolizer(s *Symbolizer) Option {
-	return optionFunc(func(o *options) error {
-		o.symbolizer = s
-		return nil
-	})
+	return set(func(o *options) { o.symbolizer = s })
 }
 
 // WithProgress calls f when Find enters a stage, about once a second in long ones, and at
 // every thousandth leak. Calls do not overlap.
 func WithProgress(f func(Progress)) Option {
-	return optionFunc(func(o *options) error {
-		o.progress = f
-		return nil
-	})
+	return set(func(o *options) { o.progress = f })
 }
 
 // inTime applies the options that look at the time of the allocation.

@@ -31,14 +31,11 @@ func (p *proof) make(ctx context.Context, m machine.Machine, o *options) (err er
 		ctx = context.WithoutCancel(ctx)
 		err = m.Load(ctx, p.file)
 	}
-	if err != nil {
-		return fmt.Errorf("make a proof of life: %w", err)
+	if err == nil {
+		o.ended = time.Now()
+		p.window.To, err = m.Jiffies(ctx)
 	}
-	o.ended = time.Now()
-	if p.window.To, err = m.Jiffies(ctx); err != nil {
-		return fmt.Errorf("make a proof of life: %w", err)
-	}
-	return nil
+	return failed("make a proof of life", err)
 }
 
 // is reports whether the leak is the one that was made.
@@ -50,9 +47,7 @@ func (p *proof) is(l Leak) bool {
 		// The module's init function is a bare address by now.
 		return f.Func == "do_init_module" || f.Module == machine.ModuleName(p.file)
 	})
-	if made {
-		p.found = true
-	}
+	p.found = p.found || made
 	return made
 }
 

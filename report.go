@@ -316,8 +316,8 @@ func (p *parser) isCut(l *Leak, i uint32) bool {
 	if form.file || f.Inlined {
 		return false
 	}
-	if isCut(f, form) || !form.offset {
-		return true
+	if !form.offset || !form.size || f.beyond() {
+		return true // the offset is always within the size
 	}
 	if f.Module != "" {
 		return false

@@ -82,6 +82,14 @@ var (
 	errCutFrame = formatErrorf("the frame is cut")
 )
 
+// noFrame returns the error for what is not a frame. cut says that it may be the start of one.
+func noFrame(cut bool) error {
+	if cut {
+		return errCutFrame
+	}
+	return errNoFrame
+}
+
 // parseFrame reads a frame from the start of b and returns the text after it,
 // without blanks at its ends.
 func parseFrame(b []byte) (f Frame, form frameForm, rest []byte, err error) {
@@ -157,10 +165,7 @@ func parseBracket(b []byte) (addr uint64, rest []byte, err error) {
 	s.Short = false
 	s.Blanks()
 	if inner && !s.Lit(">") || !s.Word("]") {
-		if s.Short || len(s.Rest) == 0 {
-			return 0, b, errCutFrame
-		}
-		return 0, b, errNoFrame
+		return 0, b, noFrame(s.Short || len(s.Rest) == 0)
 	}
 	return addr, s.Rest, nil
 }
@@ -177,11 +182,8 @@ func parseSymbol(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 	}
 	if s.Lit("0x") {
 		v, _, ok := s.Hex()
-		if !ok && s.Short {
-			return b, errCutFrame
-		}
 		if !ok || len(s.Rest) > 0 && isNameByte[s.Rest[0]] {
-			return b, errNoFrame
+			return b, noFrame(!ok && s.Short)
 		}
 		f.Addr, form.number = v, true
 		return s.Rest, nil
@@ -207,10 +209,7 @@ func parseSymbol(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 	}
 	var ok bool
 	if f.Offset, _, ok = s.Hex(); !ok {
-		if s.Short {
-			return b, errCutFrame
-		}
-		return b, errNoFrame
+		return b, noFrame(s.Short)
 	}
 	form.offset = true
 	s.Short = false
@@ -222,10 +221,7 @@ func parseSymbol(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 	}
 	s.Short = false
 	if f.Size, _, ok = s.Hex(); !ok {
-		if s.Short {
-			return b, errCutFrame
-		}
-		return b, errNoFrame
+		return b, noFrame(s.Short)
 	}
 	form.size = true
 	return s.Rest, nil
@@ -292,7 +288,8 @@ func parseTail(b []byte, f *Frame, form *frameForm) (rest []byte, err error) {
 			case string(inner) == "inline" || string(inner) == "inlined":
 				f.Inlined = true
 			case f.Module == "" && !form.number && isModule(inner):
-				setModule(f, inner)
+				name, id, _ := bytes.Cut(inner, []byte(" "))
+				f.Module, f.BuildID = string(name), string(id)
 			default:
 				return b, nil
 			}
@@ -412,10 +409,7 @@ func cutPosition(b []byte) (file string, line int, ok bool) {
 // isModule reports whether b is a module name, or one with a build ID.
 func isModule(b []byte) bool {
 	name, id, hasID := bytes.Cut(b, []byte(" "))
-	if len(name) == 0 || len(name) > 64 || name[0] == '.' || name[0] == '-' {
-		return false
-	}
-	if logtext.IsDecimal(name) { // a footnote
+	if len(name) == 0 || len(name) > 64 || name[0] == '.' || name[0] == '-' || logtext.IsDecimal(name) { // a footnote
 		return false
 	}
 	for _, c := range name {
@@ -423,26 +417,12 @@ func isModule(b []byte) bool {
 			return false
 		}
 	}
-	if !hasID {
-		return true
-	}
 	for _, c := range id {
 		if logtext.HexDigit(c) > 15 {
 			return false
 		}
 	}
-	return len(id) >= 8 && len(id) <= 64
-}
-
-func setModule(f *Frame, b []byte) {
-	name, id, _ := bytes.Cut(b, []byte(" "))
-	f.Module, f.BuildID = string(name), string(id)
-}
-
-// isCut reports whether a frame at the end of a text that does not end with a line
-// end cannot be whole: the offset is always within the size.
-func isCut(f Frame, form frameForm) bool {
-	return form.offset && (!form.size || f.beyond())
+	return !hasID || len(id) >= 8 && len(id) <= 64
 }
 
 // beyond reports whether the offset is beyond the size, which no kernel prints. A

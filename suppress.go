@@ -238,14 +238,10 @@ func (s Suppression) match(comm string, frames []Frame, first, owner int) bool {
 	if s.empty() || s.Comm != "" && !blame.Match(s.Comm, comm) {
 		return false
 	}
-	if s.Module != "" {
-		if owner < 0 || frames[owner].Func == "" {
-			return false
-		}
-		// The kernel prints '_' for the '-' of a file name.
-		if !blame.Match(strings.ReplaceAll(s.Module, "-", "_"), cmp.Or(frames[owner].Module, "vmlinux")) {
-			return false
-		}
+	// The kernel prints '_' for the '-' of a file name.
+	if s.Module != "" && (owner < 0 || frames[owner].Func == "" ||
+		!blame.Match(strings.ReplaceAll(s.Module, "-", "_"), cmp.Or(frames[owner].Module, "vmlinux"))) {
+		return false
 	}
 	if len(s.Frames) == 0 {
 		return true

@@ -119,14 +119,6 @@ func EnvironmentDebuginfod() *Debuginfod {
 	return &Debuginfod{URLs: d.URLs, MaxSize: d.MaxSize, MaxTime: d.MaxTime, Timeout: d.Timeout, Retries: d.Retries}
 }
 
-// client returns the client, nil if nothing is to be downloaded.
-func (d *Debuginfod) client() *resolve.Server {
-	if len(d.URLs) == 0 {
-		return nil
-	}
-	return &resolve.Server{URLs: d.URLs, MaxSize: d.MaxSize, MaxTime: d.MaxTime, Timeout: d.Timeout, Retries: d.Retries, Progress: d.Progress}
-}
-
 // Resolve returns the source position of the call that a frame returns to, and those
 // of the functions that it was inlined into: the innermost first, and the function
 // itself last.
@@ -235,12 +227,12 @@ func (s *Symbolizer) Close() error { return s.resolver().Close() }
 func (s *Symbolizer) resolver() *resolve.Resolver {
 	s.once.Do(func() {
 		files := &resolve.Finder{Root: s.root, Release: s.Release, Dirs: s.Dirs}
-		servers := s.Debuginfod
-		if servers == nil {
-			servers = EnvironmentDebuginfod()
+		d := s.Debuginfod
+		if d == nil {
+			d = EnvironmentDebuginfod()
 		}
-		if servers != nil {
-			files.Server = servers.client()
+		if d != nil && len(d.URLs) > 0 {
+			files.Server = &resolve.Server{URLs: d.URLs, MaxSize: d.MaxSize, MaxTime: d.MaxTime, Timeout: d.Timeout, Retries: d.Retries, Progress: d.Progress}
 		}
 		c := resolve.Config{
 			Files:     files,
