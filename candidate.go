@@ -47,17 +47,18 @@ func CandidatesOf(calls []Call) []Candidate {
 	for i := range calls {
 		c := &calls[i]
 		f, ok := c.code()
-		places := c.trusted()
-		if ok && len(places) == 0 {
-			functions, at = append(functions, f), append(at, Owner{Call: c})
+		if !ok {
+			continue
 		}
+		o, places := Owner{Call: c}, c.trusted()
 		for k := range places {
-			if ok {
-				f := places[k].code(c.Module)
-				f.Inlined = k < len(places)-1
-				functions, at = append(functions, f), append(at, Owner{c, &places[k]})
+			if o.Pos = &places[k]; k < len(places)-1 {
+				inner := o.Pos.code(c.Module)
+				inner.Inlined = true
+				functions, at = append(functions, inner), append(at, o)
 			}
 		}
+		functions, at = append(functions, f), append(at, o) // by the printed name, as OwnerOf has it
 	}
 	var list []Candidate
 	for _, c := range blame.Candidates(functions) {

@@ -192,8 +192,11 @@ func (x *extractor) interrupted(b []byte) bool {
 func (x *extractor) firstWord(b []byte) bool {
 	t := logtext.TrimRight(b)
 	end := max(0, len(t)-len(anchor)-1)
+	if bytes.IndexByte(t[end:], 'u') < 0 && bytes.IndexByte(t[end:], 'U') < 0 {
+		return false // nearly every line
+	}
 	at := end + bytes.LastIndexAny(t[end:], "uU")
-	if at < end || at+1 == len(t) || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
+	if at+1 == len(t) || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
 		return false
 	}
 	start := headerStart{Line: *x.now}
@@ -258,6 +261,13 @@ func (x *extractor) wrappedHeader(start headerStart) bool {
 	}
 	if startsBody(text) {
 		x.beginDamaged(start)
+	} else if r := x.nearest(start.Carrier); x.ledger.owed.lines > 0 { // what follows may be whole
+		x.ledger.owed = account{}
+		if r != nil {
+			r.damageAt(&start.Line, "the header of another record is cut")
+		} else {
+			x.orphan(&start.Line)
+		}
 	}
 	return false
 }
@@ -414,7 +424,7 @@ func (x *extractor) settle(b []byte, header bool) {
 	if bytes.HasPrefix(text, []byte("Object 0x")) {
 		x.ledger.object = x.now.Number
 	}
-	if r != nil && (x.ledger.object == x.now.Number || logtext.AnnouncesStack(b) || string(logtext.TrimRight(text)) == "backtrace:") {
+	if r != nil && len(text) > 0 && (x.ledger.object == x.now.Number || logtext.AnnouncesStack(b) || string(logtext.TrimRight(text)) == "backtrace:") {
 		r.elsewhere, r.announced = true, c
 	}
 	owed := items(text)

@@ -84,8 +84,12 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	f.Ignored = now.ignored + len(now.leaks) - len(f.Leaks)
 	suspects, _ = s.options.suppress.Filter(suspects, time.Now())
 	confirmed := now.ids()
-	for i, l := range suspects {
-		if !confirmed[identityOf(l)] && (i >= maxFates || s.fate(ctx, l) != FateFreed) {
+	asked := 0
+	for _, l := range suspects {
+		if confirmed[identityOf(l)] {
+			continue
+		}
+		if asked++; asked > maxFates || s.fate(ctx, l) != FateFreed {
 			f.Suspects = append(f.Suspects, l)
 		}
 	}

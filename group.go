@@ -94,7 +94,7 @@ func Groups(leaks []Leak) []Group {
 	known := make(map[stackkey.Key[Frame, Call]]int)
 	for n := range leaks {
 		l := &leaks[n]
-		key := stackkey.Of(l.Backtrace, l.Calls)
+		key := stackkey.Of[Frame, Call](l.Backtrace, nil) // Calls do not count
 		i, ok := known[key]
 		if !ok || key == (stackkey.Key[Frame, Call]{}) {
 			print := l.Fingerprint()
@@ -192,9 +192,13 @@ func moreIn(a, b []Group) (more []Leak) {
 
 // site returns name, offset and size of the owner's frame in the backtrace, or nothing.
 func (l Leak) site(known bool) Frame {
-	l.Calls = nil // the other report may have none
-	if o := l.Owner(); known && o.Call != nil {
-		return Frame{Func: o.Call.Frame.Func, Offset: o.Call.Frame.Offset, Size: o.Call.Frame.Size}
+	if !known {
+		return Frame{}
 	}
-	return Frame{}
+	_, owner := walkFrames(l.Backtrace, false) // as the fingerprint has it
+	if owner < 0 {
+		return Frame{}
+	}
+	f := l.Backtrace[owner]
+	return Frame{Func: f.Func, Offset: f.Offset, Size: f.Size}
 }

@@ -262,6 +262,7 @@ func TestDiffPlaces(t *testing.T) {
 		{"a record of as many objects", more(10, first), leaks(10, first), "", ""},
 		{"a bare address", leaks(1, "0xffffffffc0a01010"), leaks(2, "0xffffffffc0b02010"), "1 0xffffffffc0b02010", ""},
 		{"no owner", leaks(1), leaks(2), "1 ", ""},
+		{"a new line, and one report was decoded", leaks(1, "vhelper+0x9/0x40"), leaks(1, "vhelper+0x19/0x40 lib/x.c:1"), "1 vhelper+0x19/0x40 lib/x.c:1", "1 vhelper+0x9/0x40"},
 		{"one report was looked up", leaks(1, first), []Leak{{Backtrace: frames(first), Calls: []Call{{Frame: frames(first)[0], Kind: KindElided}}}}, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -355,8 +355,13 @@ type ObjectField struct {
 // If there is no guess, the result is empty. An error means that the function could
 // not be looked into; it matches [io/fs.ErrNotExist] if there is no file.
 func (s *Symbolizer) ObjectType(l Leak) ([]ObjectGuess, error) {
+	none := errors.New("no function but those of the allocator is known")
+	handed := false // the function above has handed the object on
 	for _, c := range s.Backtrace(l.Backtrace) {
 		f, _ := c.code()
+		if handed && blame.Entry(f.Name) {
+			break
+		}
 		passed := blame.Pass(f).Maker // its caller has the object, too
 		unsure := c.Kind == KindElided || c.Confidence < Assumed
 		if blame.Allocator(f.Name) || c.Frame.Func != "" && c.Frame.Inlined || unsure && passed {
@@ -378,6 +383,7 @@ func (s *Symbolizer) ObjectType(l Leak) ([]ObjectGuess, error) {
 		if len(guesses) > 0 || !passed {
 			return guesses, err
 		}
+		handed, none = true, err
 	}
-	return nil, errors.New("no function but those of the allocator is known")
+	return nil, none
 }

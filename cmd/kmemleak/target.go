@@ -28,7 +28,8 @@ const targetText = `The commands that ask a kernel take -via and -serial. With -
 runs root's shell there, such as 'ssh root@board sh' or 'adb shell su'; with
 -serial, that behind a serial line on which root is logged in. That machine
 needs a shell with cat, sed, grep, od and dmesg, as busybox has them, and no kmemleak
-program. It is not locked, and nobody notices who else drives it.`
+program. It is not locked, and nobody notices who else drives it. A command that
+find runs runs here, as ssh and the like do there; -proof names a file there.`
 
 func (t *target) define(flags *flag.FlagSet) {
 	flags.StringVar(&t.via, "via", "", "look at the machine whose shell this `command` runs, such as 'ssh root@board sh'; see help machines")

@@ -73,7 +73,8 @@ func Read(r io.Reader) (*Table, error) {
 		return nil, fmt.Errorf("allocinfo of version %.80q is not known", version)
 	}
 	t := &Table{live: make(map[place][]entry)}
-	for n := 0; in.Scan(); {
+	n := 0
+	for in.Scan() {
 		e, ok := parse(in.Text())
 		if !ok {
 			continue
@@ -84,6 +85,9 @@ func Read(r io.Reader) (*Table, error) {
 		t.counted = t.counted || e.live.Calls > 0
 		at := e.site.place()
 		t.live[at] = append(t.live[at], e)
+	}
+	if in.Err() == nil && n == 0 {
+		return nil, errors.New("allocinfo has no line that is understood")
 	}
 	return t, in.Err()
 }

@@ -98,7 +98,7 @@ func TestRead(t *testing.T) {
 		{"switched off", head + " 0 0 mm/a.c:7 func:f\n", Live{}, true, ""},
 		{"less than nothing", head + " -64 0 mm/a.c:7 func:f\n", Live{}, false, ""},
 		{"more behind it", head + " 64 2 mm/a.c:7 func:f new:1 \n", Live{64, 2}, true, ""},
-		{"damaged lines", head + "x\n 1 2 3 4\n 64 2 mm/a.c: func:f\n 64 2 mm/a.c:7\n 64 2 mm/a.c:7 []\n 64 2 mm/a.c:7 [m]\n", Live{}, false, ""},
+		{"damaged lines", head + "x\n 1 2 3 4\n 64 2 mm/a.c: func:f\n 64 2 mm/a.c:7\n 64 2 mm/a.c:7 []\n 64 2 mm/a.c:7 [m]\n", Live{}, false, "allocinfo has no line that is understood"},
 		{"empty", "", Live{}, false, "no allocinfo: it is empty"},
 		{"another file", "slabinfo - version: 2.1\n", Live{}, false, `no allocinfo: it begins with "slabinfo - version: 2.1"`},
 		{"a later version", "allocinfo - version: 3.0\n", Live{}, false, `allocinfo of version "3.0" is not known`},

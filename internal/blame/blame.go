@@ -121,8 +121,7 @@ func isTop(folder string) bool {
 	return false
 }
 
-// Dir returns the folder of a source file: from the root of the kernel's tree if the path
-// shows where that is, otherwise all of it. It is "" if the path has no folder.
+// Dir returns the folder of a source file, "" if the path has none.
 func Dir(file string) string {
 	i := strings.LastIndexByte(file, '/')
 	if i < 0 {

@@ -9,7 +9,7 @@ package blame
 // if it is not nil, is called with each frame that is passed.
 //
 // The owner is the last frame that is passed if an entry is below, or nothing. A function
-// that is passed for its name does not lead to a bare address, which may be anything.
+// that makes things does not lead to a bare address, which may be anything, or to a dispatcher.
 func Walk(n int, at func(int) (Function, bool), passed func(int, Reason)) (first, owner int) {
 	first, owner = -1, -1
 	var why Reason
@@ -20,7 +20,7 @@ func Walk(n int, at func(int) (Function, bool), passed func(int, Reason)) (first
 		}
 		if owner < 0 {
 			first = i
-		} else if why.Maker && f.Name == "" || Entry(f.Name) {
+		} else if why.Maker && (f.Name == "" || dispatchers.find(f.Name) >= 0) || Entry(f.Name) {
 			break
 		} else if passed != nil {
 			passed(owner, why)

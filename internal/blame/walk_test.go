@@ -37,6 +37,7 @@ func TestWalk(t *testing.T) {
 		{"only an entry", names("__kmalloc", "__do_sys_thing", "do_syscall_64"), 1, 1},
 		{"name above a bare address", names("__kmalloc", "thing_alloc", "-", "thing_open"), 1, 1},
 		{"service above a bare address", names("__kmalloc", "dev_set_name", "-", "thing_open"), 1, 2},
+		{"name above a dispatcher", names("__kmalloc", "thing_new_station", "genl_family_rcv_msg_doit", "genl_rcv"), 1, 1},
 		{"bare address", names("__kmalloc", "-", "thing_open"), 1, 1},
 	} {
 		first, owner := Walk(len(tt.functions), func(i int) (Function, bool) { return tt.functions[i], true }, nil)
