@@ -56,12 +56,7 @@ type Transport interface {
 }
 
 // machine returns the machine that d drives.
-func (d *Detector) machine() machine.Machine {
-	if d.Transport != nil {
-		return machine.Remote(d.Transport, d.Path)
-	}
-	return machine.Local(d.Path)
-}
+func (d *Detector) machine() machine.Machine { return machine.Of(d.Transport, d.Path) }
 
 // command sends the kernel one command. Commands without a context take no time.
 func (d *Detector) command(word string) error {

@@ -50,7 +50,6 @@ func JUnit(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 		suite.Cases = append([]junitCase{search}, junitTests(leaks, &options)...)
 	}
 	suite.Tests = len(suite.Cases)
-	suite.Errors = 0
 	for _, c := range suite.Cases {
 		switch {
 		case c.Failure != nil:

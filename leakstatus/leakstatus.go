@@ -7,7 +7,6 @@ package leakstatus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -50,7 +49,7 @@ type Setting struct {
 // Look returns the status of d's kernel. It takes the time of a probe, which waits for the
 // end of a scan, and about patience more, in which it watches who else drives kmemleak.
 func Look(ctx context.Context, d *kmemleak.Detector, patience time.Duration) *Status {
-	m := machineOf(d)
+	m := machine.Of(d.Transport, d.Path)
 	s := new(Status)
 	s.Release, _ = m.Setting(ctx, "/proc/sys/kernel/osrelease")
 	words, _ := m.Setting(ctx, "/proc/cmdline")
@@ -87,20 +86,11 @@ func Look(ctx context.Context, d *kmemleak.Detector, patience time.Duration) *St
 	return s
 }
 
-func machineOf(d *kmemleak.Detector) machine.Machine {
-	if d.Transport != nil {
-		return machine.Remote(d.Transport, d.Path)
-	}
-	return machine.Local(d.Path)
-}
-
 // settings reads the settings.
 func (s *Status) settings(ctx context.Context, m machine.Machine) {
 	add := func(name, value, note string) { s.Settings = append(s.Settings, Setting{name, value, note}) }
 	running, err := m.ScanThread(ctx)
 	switch {
-	case errors.Is(err, machine.ErrHidden):
-		add("automatic scan", "not known", err.Error())
 	case err != nil:
 		add("automatic scan", "not known", err.Error())
 	case running:

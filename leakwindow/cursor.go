@@ -70,7 +70,7 @@ func Take(ctx context.Context, d *kmemleak.Detector) (Cursor, error) {
 
 // BootID returns what distinguishes this boot of d's kernel from all others.
 func BootID(ctx context.Context, d *kmemleak.Detector) (string, error) {
-	id, err := machineOf(d).Setting(ctx, "/proc/sys/kernel/random/boot_id")
+	id, err := machine.Of(d.Transport, d.Path).Setting(ctx, "/proc/sys/kernel/random/boot_id")
 	if err == nil && !bootID.MatchString(id) {
 		err = fmt.Errorf("boot_id %q is none", id)
 	}
@@ -81,13 +81,6 @@ func BootID(ctx context.Context, d *kmemleak.Detector) (string, error) {
 }
 
 var bootID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-
-func machineOf(d *kmemleak.Detector) machine.Machine {
-	if d.Transport != nil {
-		return machine.Remote(d.Transport, d.Path)
-	}
-	return machine.Local(d.Path)
-}
 
 // prefix begins a cursor, with the version of its form.
 const prefix = "kmemleak1:"

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // A Moment is a time as a script writes it down: a [Cursor], a number of seconds since
@@ -116,7 +117,7 @@ func Read(ctx context.Context, d *kmemleak.Detector) (*Boot, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := machineOf(d)
+	m := machine.Of(d.Transport, d.Path)
 	list, err := m.Setting(ctx, "/proc/timer_list")
 	if err != nil {
 		return nil, fmt.Errorf("clock: %w (it is open to root only)", err)

@@ -22,8 +22,9 @@ and what is allocated after it has ended is behind it.
     ./test.sh
     kmemleak find -since "$before"
 
-It is good for this boot of this machine only. It takes a few milliseconds, and
-neither scans nor locks anything; two searches can use the same cursor. The
+It is good for this boot of this machine only. It takes a few milliseconds, or
+waits for the end of a scan that is at work; it neither scans nor locks
+anything, and two searches can use the same cursor. The
 exit status is 0, or 2 where kmemleak cannot be used.`,
 	define: func(flags *flag.FlagSet) action {
 		var at target

@@ -9,8 +9,11 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/kmemleak/kmemleak/leakstatus"
 )
@@ -87,12 +90,12 @@ func statusLines(s *leakstatus.Status) []byte {
 			row("reported now", "%d leaks, %d bytes, by the scans until now", s.Reported, s.Bytes)
 		}
 		switch {
-		case s.WatchErr != nil:
-			row("others", "not known: %v", s.WatchErr)
 		case len(s.Writers) > 0:
 			row("others", "%q wrote to the control file meanwhile", s.Writers)
 		case s.Searching:
 			row("others", "a search for leaks is at work")
+		case s.WatchErr != nil:
+			row("others", "not known: %v", s.WatchErr)
 		default:
 			row("others", "nobody wrote to the control file meanwhile")
 		}
@@ -107,10 +110,10 @@ func statusLines(s *leakstatus.Status) []byte {
 
 // clean replaces what a terminal may take for something else in text of a kernel.
 func clean(text string) string {
-	return string(bytes.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '\ufffd'
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return utf8.RuneError
 		}
 		return r
-	}, []byte(text)))
+	}, text)
 }

@@ -110,6 +110,15 @@ type Watcher interface {
 	Close()
 }
 
+// Of returns the machine behind a transport, or this one if t is nil. path is as for
+// [Local].
+func Of(t Transport, path string) Machine {
+	if t != nil {
+		return Remote(t, path)
+	}
+	return Local(path)
+}
+
 // Local returns the machine that this program runs on, or the one that was
 // registered for path. path names the control file; "" means to look for it in every
 // mounted debugfs.
