@@ -84,15 +84,6 @@ func startShell(line string) (*shell.Shell, error) {
 // remote reports whether it is another machine.
 func (h *host) remote() bool { return h.Transport != nil }
 
-// modules returns where modules are now.
-func (h *host) modules() ([]kmemleak.Module, error) {
-	if !h.remote() {
-		return kmemleak.LoadedModules()
-	}
-	s, err := h.Snapshot()
-	return s.Modules, err
-}
-
 // prepare makes s a Symbolizer of the machine's kernel.
 func (h *host) prepare(s *kmemleak.Symbolizer) (err error) {
 	if !h.remote() {
