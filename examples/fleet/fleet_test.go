@@ -159,6 +159,20 @@ func alerts(t *testing.T, server string, names map[string]string) map[string]boo
 	return fire
 }
 
+// await asks until the answer is as wanted. Scrapes and rounds of rules are a second
+// apart, and a subquery sees a sample only from the next whole second on.
+func await[V comparable](t *testing.T, what string, want map[string]V, ask func() map[string]V) {
+	t.Helper()
+	var diff string
+	for range 100 {
+		if diff = cmp.Diff(want, ask()); diff == "" {
+			return
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	t.Errorf("%s (-want +got):\n%s", what, diff)
+}
+
 // TestFleet asks a real Prometheus which leak is on how many machines since when. Of the
 // machines, two have kernels of other builds and architectures, one could not look, and
 // one was never made to look.
@@ -218,21 +232,13 @@ func TestFleet(t *testing.T) {
 		"KernelLeaksLookedLongAgo: old looked for memory leaks 4h ago":                      true,
 	}
 	hours := regexp.MustCompile(`4h 0m \d+s`)
-	var fire map[string]bool
-	var differ string
-	for range 100 { // rounds of rules are a second apart
-		fire = make(map[string]bool)
+	await(t, "alerts", wantAlerts, func() map[string]bool {
+		fire := make(map[string]bool)
 		for text := range alerts(t, server, names) {
 			fire[hours.ReplaceAllString(text, "4h")] = true
 		}
-		if differ = cmp.Diff(wantAlerts, fire); differ == "" {
-			break
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	if differ != "" {
-		t.Errorf("alerts (-want +got):\n%s", differ)
-	}
+		return fire
+	})
 	since := func(ago time.Duration) string { return fmt.Sprint(now.Add(-ago).Unix()) }
 	for text, want := range map[string]map[string]string{
 		"fingerprint:kmemleak_machines:count":                {myfunc: "2", greet: "2", hidden: "1"},
@@ -245,8 +251,6 @@ func TestFleet(t *testing.T) {
 			myfunc: "1", greet: "1", hidden: "1",
 		},
 	} {
-		if diff := cmp.Diff(want, query(t, server, text)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", text, diff)
-		}
+		await(t, text, want, func() map[string]string { return query(t, server, text) })
 	}
 }
