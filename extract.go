@@ -10,6 +10,7 @@ import (
 	"iter"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
@@ -105,17 +106,29 @@ func (x *extractor) next() (ok bool) {
 	return true
 }
 
-// notice tells of what a line says of the search.
+// notice tells of what a line says of the search and of the log. No record goes on behind
+// the beginning of another boot.
 func (x *extractor) notice(b []byte) {
+	if subject.StartsBoot(b) {
+		x.endOpen()
+	}
 	n := noticeIn(b)
 	if n == nil {
 		return
 	}
 	n.Line, n.Text = x.now.Number, clip(logtext.Trim(b))
-	if n.Kind == NoticeSuspected {
+	switch n.Kind {
+	case NoticeSuspected:
 		n.Count += min(x.suspected.Count, math.MaxInt32-n.Count)
 		x.suspected = *n
 		return
+	case NoticeLost:
+		gap := &logtext.Line{Text: b, Number: n.Line}
+		for _, r := range x.open {
+			if !r.closed {
+				r.damageAt(gap, "lines of the log are lost after it")
+			}
+		}
 	}
 	x.tell(n)
 }
@@ -142,8 +155,7 @@ func (x *extractor) read() (b []byte, header bool) {
 		b, at, weak = anyHeader(b)
 	}
 	if at < 0 {
-		word := x.firstWord(b)
-		if len(x.open) > 0 && !word && !x.interrupted(b) {
+		if word := x.firstWord(b); !word && len(x.open) > 0 {
 			x.body(b)
 		}
 		return b, rare
@@ -168,35 +180,18 @@ func (x *extractor) read() (b []byte, header bool) {
 	return b[at:], true
 }
 
-// interrupted reports whether a line says that the log has a gap, or that another
-// boot begins, which no record goes on behind.
-func (x *extractor) interrupted(b []byte) bool {
-	switch _, lost := logtext.Lost(b); {
-	case lost:
-		gap := &logtext.Line{Text: b, Number: x.now.Number}
-		for _, r := range x.open {
-			if !r.closed {
-				r.damageAt(gap, "lines of the log are lost after it")
-			}
-		}
-		return true
-	case subject.StartsBoot(b):
-		x.endOpen()
-		return true
-	}
-	return false
-}
-
 // firstWord keeps the first words of a header at the end of a line, which may be cut. It
 // reports whether the line has nothing else.
 func (x *extractor) firstWord(b []byte) bool {
 	t := logtext.TrimRight(b)
-	end := max(0, len(t)-len(anchor)-1)
-	if bytes.IndexByte(t[end:], 'u') < 0 && bytes.IndexByte(t[end:], 'U') < 0 {
+	if len(t) == 0 || strings.IndexByte(anchor, t[len(t)-1]) < 0 {
 		return false // nearly every line
 	}
-	at := end + bytes.LastIndexAny(t[end:], "uU")
-	if at+1 == len(t) || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
+	at := len(t) - 2
+	for at > 0 && len(t)-at <= len(anchor) && t[at]|0x20 != 'u' {
+		at--
+	}
+	if at < 0 || t[at]|0x20 != 'u' || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
 		return false
 	}
 	start := headerStart{Line: *x.now}

@@ -342,7 +342,7 @@ func (r *record) close(now *logtext.Line) {
 	case r.part != partBacktrace:
 		r.damageAt(last, "the backtrace is missing")
 	case r.class().mixed():
-		if n := len(r.trace.frames) - 1; r.intern.class[r.trace.frames[n]]&classUnsized != 0 {
+		if n := len(r.trace.frames) - 1; r.intern.lines[r.trace.frames[n]].class&classUnsized != 0 {
 			r.trace.frames = r.trace.frames[:n] // a part of a name is none
 			r.damageAt(last, "a frame is cut")
 		}
@@ -354,7 +354,7 @@ func (r *record) close(now *logtext.Line) {
 // what stands before others may be a person's.
 func (r *record) class() (c frameClass) {
 	for _, i := range r.trace.frames {
-		c |= r.intern.class[i]
+		c |= r.intern.lines[i].class
 	}
 	c &^= classBracket
 	if r.trace.form.bracket && c&classPlain != 0 {

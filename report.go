@@ -244,7 +244,7 @@ func (p *parser) backtrace(l *Leak, depth int) ([]Frame, error) {
 			}
 			i = p.intern.add(p.line, internFrame{frame: f, form: form})
 		}
-		class := p.intern.class[i]
+		class := p.intern.lines[i].class
 		all |= class
 		var err error
 		switch {

@@ -17,7 +17,8 @@ import (
 type internTable struct {
 	byText map[string]uint32 // frame line -> index in frames
 	frames []internFrame
-	class  []frameClass       // of frames
+	lines  []internLine       // of frames
+	last   uint32             // index of the last that was looked up
 	stacks map[string][]Frame // indexes of frames -> backtrace
 	names  map[string]string
 	depth  int    // frames in stacks
@@ -32,6 +33,13 @@ type internTable struct {
 type internFrame struct {
 	frame Frame
 	form  frameForm
+}
+
+// An internLine is the line of a frame. What once came behind it likely does so again.
+type internLine struct {
+	text  string
+	next  uint32 // index of what came behind it
+	class frameClass
 }
 
 const (
@@ -60,7 +68,8 @@ func (t *internTable) reset(used ...[]uint32) {
 	}
 	t.byText = make(map[string]uint32)
 	clear(t.frames) // lets go of their text
-	t.frames, t.class = t.frames[:0], t.class[:0]
+	clear(t.lines)
+	t.frames, t.lines, t.last = t.frames[:0], t.lines[:0], 0
 	t.stacks = make(map[string][]Frame)
 	t.depth, t.size = 0, 0
 	for _, indexes := range used {
@@ -79,11 +88,19 @@ func (t *internTable) full() bool {
 
 // lookup returns the index of a frame line that was added.
 func (t *internTable) lookup(line []byte) (uint32, bool) {
-	if len(line) > maxInternText {
+	if len(line) == 0 || len(line) > maxInternText || len(t.lines) == 0 {
 		return 0, false
 	}
-	i, ok := t.byText[string(line)]
-	return i, ok
+	last := &t.lines[t.last]
+	i, ok := last.next, true
+	if t.lines[i].text != string(line) {
+		if i, ok = t.byText[string(line)]; !ok {
+			return 0, false
+		}
+		last.next = i
+	}
+	t.last = i
+	return i, true
 }
 
 // add keeps a frame under its line, if it has one that is new, and returns its index.
@@ -91,18 +108,19 @@ func (t *internTable) add(line []byte, f internFrame) uint32 {
 	if i, ok := t.lookup(line); ok {
 		return i
 	}
-	i := uint32(len(t.frames))
+	i, text := uint32(len(t.frames)), ""
 	f.frame.Func = t.name(f.frame.Func)
 	f.frame.Module = t.name(f.frame.Module)
 	f.frame.BuildID = t.name(f.frame.BuildID)
 	f.frame.File = t.name(f.frame.File)
 	t.frames = append(t.frames, f)
-	t.class = append(t.class, f.form.class(f.frame.Inlined))
 	t.size += len(f.frame.Func) + len(f.frame.Module) + len(f.frame.BuildID) + len(f.frame.File)
 	if len(line) > 0 && len(line) <= maxInternText {
-		t.byText[string(line)] = i
+		text = string(line)
+		t.byText[text] = i
 		t.size += len(line)
 	}
+	t.lines = append(t.lines, internLine{text: text, class: f.form.class(f.frame.Inlined)})
 	return i
 }
 

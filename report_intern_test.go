@@ -118,3 +118,27 @@ func TestMemory(t *testing.T) {
 		}
 	}
 }
+
+// What came behind a line before is only a guess.
+func TestInternLookup(t *testing.T) {
+	table := newInternTable()
+	for range 2 {
+		if _, ok := table.lookup([]byte("a")); ok {
+			t.Error("a line that was not added")
+		}
+		for _, line := range []string{"a", "b", "c", "a", "b", "a", "c", "b", "b"} {
+			i := table.add([]byte(line), internFrame{frame: Frame{Func: line}})
+			if got := table.frames[i].frame.Func; got != line {
+				t.Errorf("%q is the line of %q", line, got)
+			}
+			if got, ok := table.lookup([]byte(line)); !ok || got != i {
+				t.Errorf("%q: %d, %v, want %d", line, got, ok, i)
+			}
+			table.add(nil, internFrame{})
+			if _, ok := table.lookup(nil); ok {
+				t.Error("a line that is none")
+			}
+		}
+		table.reset([]uint32{0})
+	}
+}

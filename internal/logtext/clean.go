@@ -6,6 +6,7 @@ package logtext
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
@@ -98,18 +99,32 @@ func (cl *cleaner) rest() []byte {
 
 // firstSuspect returns the index of the first byte that needs a closer look, or -1.
 func firstSuspect(b []byte) int {
-	for i, c := range b {
-		if !suspect[c] {
+	for i := 0; i < len(b); {
+		if len(b)-i >= 8 && isPlain(binary.LittleEndian.Uint64(b[i:])) {
+			i += 8
 			continue
 		}
-		if c != '<' {
-			return i
-		}
-		if n, _ := tagLen(b[i:]); n > 0 {
-			return i
+		for end := min(i+8, len(b)); i < end; i++ {
+			if !suspect[b[i]] {
+				continue
+			}
+			if b[i] != '<' {
+				return i
+			}
+			if n, _ := tagLen(b[i:]); n > 0 {
+				return i
+			}
 		}
 	}
 	return -1
+}
+
+// isPlain reports whether none of eight bytes is suspect. It may be wrong in saying no: all
+// control characters, and all bytes above 0x7f, need a look at each.
+func isPlain(w uint64) bool {
+	const each = 0x0101010101010101
+	hash, less, escape := w|each*('#'^'&')^each*('#'|'&'), w|each^each*('<'|'='), w^each*'\\' // 0 where there is one
+	return (w|(w-each*' ')&^w|(hash-each)&^hash|(less-each)&^less|(escape-each)&^escape)&(each*0x80) == 0
 }
 
 // rewrite copies b, which is clean up to i.

@@ -4,6 +4,7 @@
 package logtext
 
 import (
+	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -64,5 +65,24 @@ func TestCleanSoft(t *testing.T) {
 	cl.clean([]byte(long + "="))
 	if got := cl.rest(); string(got) != long {
 		t.Errorf("the rest is %q", got)
+	}
+}
+
+// The word of eight bytes agrees with the table, wherever the byte stands.
+func TestIsPlain(t *testing.T) {
+	var b [8]byte
+	for c := range 256 {
+		for at := range b {
+			for _, other := range []byte("a ~!") {
+				for i := range b {
+					b[i] = other
+				}
+				b[at] = byte(c)
+				plain := c >= ' ' && c < 0x80 && !suspect[c]
+				if got := isPlain(binary.LittleEndian.Uint64(b[:])); got && !plain || !got && plain && c != '"' && c != '%' && c != '\'' {
+					t.Errorf("%q: %v, want %v", b, got, plain)
+				}
+			}
+		}
 	}
 }

@@ -40,7 +40,7 @@ func FirstNumber(b []byte) int {
 // StartsBoot reports whether a line is the first of another boot: what a kernel
 // prints first, or what journalctl puts between boots.
 func (s *Subject) StartsBoot(b []byte) bool {
-	if bytes.HasPrefix(b, []byte("-- Reboot --")) || bytes.HasPrefix(b, []byte("-- Boot ")) {
+	if len(b) > 0 && b[0] == '-' && (bytes.HasPrefix(b, []byte("-- Reboot --")) || bytes.HasPrefix(b, []byte("-- Boot "))) {
 		return true
 	}
 	const start = "Linux version "

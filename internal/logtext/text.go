@@ -18,7 +18,6 @@ import (
 type Line struct {
 	Text    []byte  // without line end
 	Number  int     // of the line of input that it is from, of the last if they are several; from 1
-	Ended   bool    // that line had an end and is no piece of a longer one
 	Changed bool    // that line was not as it is now
 	Carrier Carrier // what was stripped, the zero Carrier if nothing was
 	Indent  int     // of Text where Text has lost it
@@ -56,7 +55,7 @@ func (t *Text) Next() (l *Line, ok bool) {
 			return l, false
 		}
 	}
-	*l = Line{Text: t.left, Number: t.in.Number(), Ended: t.in.Ended(), Changed: t.clean.changed}
+	l.Text, l.Number, l.Changed = t.left, t.in.Number(), t.clean.changed
 	t.more = false
 	if l.Changed { // else it is one line
 		if i := bytes.IndexByte(l.Text, '\n'); i >= 0 {

@@ -38,8 +38,8 @@ func read(r io.Reader) (lines []Line, err error) {
 }
 
 func TestText(t *testing.T) {
-	line := func(text string, number int, ended, changed bool) Line {
-		return Line{Text: []byte(text), Width: len(text), Number: number, Ended: ended, Changed: changed}
+	line := func(text string, number int, changed bool) Line {
+		return Line{Text: []byte(text), Width: len(text), Number: number, Changed: changed}
 	}
 	soft := strings.Repeat("x", 75)
 	tests := []struct {
@@ -47,15 +47,15 @@ func TestText(t *testing.T) {
 		want       []Line
 	}{
 		{"nothing", "", nil},
-		{"plain", "a\n\n b", []Line{line("a", 1, true, false), line("", 2, true, false), line(" b", 3, false, false)}},
-		{"carriage returns", "a\r\nb\n", []Line{line("a", 1, true, true), line("b", 2, true, false)}},
-		{"two lines in one", "a<br>b\nc\n", []Line{line("a", 1, true, true), line("b", 1, true, true), line("c", 2, true, false)}},
-		{"an empty line in one", "a<br>\n", []Line{line("a", 1, true, true), line("", 1, true, true)}},
-		{"one line in two", soft + "=\ny\n", []Line{line(soft+"y", 2, true, true)}},
-		{"a rule is no soft line break", strings.Repeat("=", 75) + "\ny\n", []Line{line(strings.Repeat("=", 75), 1, true, false), line("y", 2, true, false)}},
-		{"one line in two, cut", "a\n" + soft + "=\n", []Line{line("a", 1, true, false), line(soft, 2, false, false)}},
-		{"verbatim", "&lt; |&lt;| &lt;\n", []Line{line("< |&lt;| <", 1, true, true)}},
-		{"escaped", `"lost object\n\tpath"`, []Line{line(`"lost object`, 1, false, true), line("\tpath\"", 1, false, true)}},
+		{"plain", "a\n\n b", []Line{line("a", 1, false), line("", 2, false), line(" b", 3, false)}},
+		{"carriage returns", "a\r\nb\n", []Line{line("a", 1, true), line("b", 2, false)}},
+		{"two lines in one", "a<br>b\nc\n", []Line{line("a", 1, true), line("b", 1, true), line("c", 2, false)}},
+		{"an empty line in one", "a<br>\n", []Line{line("a", 1, true), line("", 1, true)}},
+		{"one line in two", soft + "=\ny\n", []Line{line(soft+"y", 2, true)}},
+		{"a rule is no soft line break", strings.Repeat("=", 75) + "\ny\n", []Line{line(strings.Repeat("=", 75), 1, false), line("y", 2, false)}},
+		{"one line in two, cut", "a\n" + soft + "=\n", []Line{line("a", 1, false), line(soft, 2, false)}},
+		{"verbatim", "&lt; |&lt;| &lt;\n", []Line{line("< |&lt;| <", 1, true)}},
+		{"escaped", `"lost object\n\tpath"`, []Line{line(`"lost object`, 1, true), line("\tpath\"", 1, true)}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
