@@ -49,7 +49,7 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 		if rest, used := r.takeList(l); used {
 			return rest, true
 		}
-		if rest, used := r.takeTail(l, first); used || !first {
+		if rest, used := r.takeTail(l); used || !first {
 			return rest, used
 		}
 		var ok bool
@@ -218,8 +218,8 @@ func (r *record) takeList(l *logtext.Line) (rest []byte, used bool) {
 }
 
 // takeTail reads the end of the last frame, which a mailer has put on a line of its
-// own.
-func (r *record) takeTail(l *logtext.Line, first bool) (rest []byte, used bool) {
+// own. A word that was left before it may have been of it.
+func (r *record) takeTail(l *logtext.Line) (rest []byte, used bool) {
 	b, n := l.Text, len(r.trace.frames)
 	if n == 0 || r.trace.gap {
 		return b, false
@@ -229,25 +229,16 @@ func (r *record) takeTail(l *logtext.Line, first bool) (rest []byte, used bool) 
 	f := last
 	rest, err := parseTail(b, &f.frame, &f.form)
 	if err != nil || f.frame == last.frame || f.form.number {
-		// The end of the size, where a terminal has wrapped.
-		whole := append(last.frame.append(nil), b...)
-		f.frame, f.form, rest, err = parseFrame(whole)
-		if hex := len(b) - len(bytes.TrimLeft(b, "0123456789abcdef")); err != nil || len(rest) > 0 || f.frame.beyond() ||
-			hex == 0 || hex < len(b) && b[hex] != ' ' || f.frame.Func != last.frame.Func || f.frame.Offset != last.frame.Offset ||
-			!last.form.size || last.form.file || last.frame.Module != "" || l.Indent > 0 || r.trace.indent == 0 || !l.Bare ||
-			r.lastLine != l.Number-1 || r.left {
-			return b, false
-		}
-		f.frame.Addr, f.form.bracket = last.frame.Addr, last.form.bracket
-		if r.widest != r.lastLine || r.width < 80 { // no terminal wraps there
-			r.damageAt(l, "it may be the end of a number")
-		}
-	} else if len(rest) > 0 {
-		// More frames, of a paragraph that was filled anew.
+		return b, false
+	}
+	if len(rest) > 0 { // more frames, of a paragraph that was filled anew
 		_, next, _, err := parseFrame(rest)
 		if err != nil || !next.bracket && !(next.offset && next.size) && !next.file {
 			return b, false
 		}
+	}
+	if r.left {
+		r.damageAt(l, "a word behind a frame may be of what follows it")
 	}
 	key := append(last.frame.append(nil), '\n')
 	key = append(key, b[:len(b)-len(rest)]...)

@@ -91,6 +91,7 @@ func TestExtractLedger(t *testing.T) {
 		{"start of a header behind names", head + comm + back + "    f\n    g\nunreferenced\nobject 0xffff888101a2b3d0 (size 64):\n" + comm + back + two, "2: x 1 2: f g x 1 2: second+0x13/0x50 [m]", ""},
 		{"frame before a header, behind a reply", "> " + head + "> " + comm + "> " + back + "> " + one + "\n-- \nYes.\n> [<ffffffff81234567>] third+0x1/0x2 " + head + "> " + comm + "> " + back + "> " + two,
 			"2: x 1 2: first+0x1/0x20 third+0x1/0x2 x 1 2: second+0x13/0x50 [m]", ""},
+		{"path cut behind a name", head + comm + back + "    first+0x1/0x20 net\n/b/x.c:3\n" + two, "1: x 1 2: first+0x1/0x20 /b/x.c:3 second+0x13/0x50 [m]", "a word behind a frame"},
 		{"position cut", head + comm + back + "    first+0x1/0x20 a/x.c\n:3\n" + two, all, "a source position is cut"},
 		{"names without the marks of the others", "> " + strings.TrimSuffix(quoted.Replace(head+comm+back+"    f\n"), "> ") + "\t\t(inlined by) f at a/x.c:3\n    g\n", "1: x 1 2: f", "a word behind a frame"},
 		{"name cut by a terminal", head + "  comm \"insm" + strings.Repeat("m", 40) + "\nod\", pid 1, jiffies 2\n" + back + one + two, strings.Replace(all, "x", "insm"+strings.Repeat("m", 40)+" od", 1), "the name of the thread may have been another"},

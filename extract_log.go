@@ -7,8 +7,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
+	"regexp"
+	"strconv"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
@@ -18,55 +18,38 @@ var subject = logtext.Subject{
 	Start: "u" + anchor, Tag: "kmemleak", Label: "backtrace:", Verbatim: nameIn,
 }
 
-// nameIn tells where the name is in a comm line, whose blanks behind the name may be
-// more or less than the kernel's; both are the length of b if there is none.
+// commName is a comm line, whose blanks behind the name may be more or less than the kernel's.
+var commName = regexp.MustCompile(`(?s)comm "(.{0,63})",[ \t\r]*pid`)
+
+// nameIn tells where the name is in a comm line; both are the length of b if there is none.
 func nameIn(b []byte) (from, to int) {
-	const start, end = `comm "`, `",`
-	from = bytes.Index(b, []byte(start))
-	if from < 0 {
-		return len(b), len(b)
-	}
-	from += len(start)
-	for name := b[from:min(len(b), from+longCommLen+len(end))]; ; {
-		n := bytes.LastIndex(name, []byte(end))
-		if n < 0 {
-			return len(b), len(b)
+	if bytes.Contains(b, []byte(`comm "`)) {
+		if at := commName.FindSubmatchIndex(b); at != nil {
+			return at[2], at[3]
 		}
-		if bytes.HasPrefix(logtext.TrimLeft(b[from+n+len(end):]), []byte("pid")) {
-			return from, from + n
-		}
-		name = name[:n]
 	}
+	return len(b), len(b)
 }
 
-// noticeIn returns what a line says of the search, nil if it says nothing.
+// notices are what kernels and programs that keep logs say, in the order of their kinds.
+var notices = [...]*regexp.Regexp{
+	NoticeSuspected: regexp.MustCompile(`(?:^| )\d+ new suspected memory leaks`),
+	NoticeDisabled:  regexp.MustCompile(`ernel memory leak detector disabled|kmemleak:\s*(?:Cannot insert|Kmemleak disabled|disabled|[sS]topped|Kernel memory leak detector stopped)`),
+	NoticeMemory:    regexp.MustCompile(`kmemleak:\s*(?:Cannot allocate|Memory pool (?:empty|exhausted)|Early log buffer exceeded)`),
+	NoticeLost:      regexp.MustCompile(`\d+ printk messages dropped|Missed \d+ kernel messages|lost \d+ messages`),
+}
+
+// noticeIn returns what a line says of the search or of the log, nil if it says nothing.
 func noticeIn(b []byte) *Notice {
-	if n, ok := logtext.Lost(b); ok {
-		return &Notice{Kind: NoticeLost, Count: n}
-	}
-	if !bytes.Contains(b, []byte("kmemleak")) {
+	if !bytes.Contains(b, []byte("kmemleak")) && !bytes.Contains(b, []byte("messages")) {
 		return nil
 	}
-	const found, name = " new suspected memory leaks", "kmemleak:"
-	if i := bytes.Index(b, []byte(found)); i > 0 {
-		if before := b[bytes.LastIndexByte(b[:i], ' ')+1 : i]; logtext.IsDecimal(before) {
-			return &Notice{Kind: NoticeSuspected, Count: logtext.FirstNumber(before)}
+	for i, says := range notices[1:] {
+		if found := says.Find(b); found != nil {
+			digits := max(0, bytes.IndexAny(found, "0123456789"))
+			n, _ := strconv.ParseUint(string(found[digits:digits+logtext.LeadingDigits(found[digits:])]), 10, 31) // the largest if there are more
+			return &Notice{Kind: NoticeKind(i + 1), Count: int(n)}
 		}
-	}
-	if bytes.Contains(b, []byte("ernel memory leak detector disabled")) {
-		return &Notice{Kind: NoticeDisabled}
-	}
-	i := bytes.Index(b, []byte(name))
-	if i < 0 {
-		return nil
-	}
-	text := string(logtext.Trim(b[i+len(name):]))
-	says := func(start string) bool { return strings.HasPrefix(text, start) }
-	switch {
-	case slices.ContainsFunc([]string{"Cannot allocate", "Memory pool empty", "Memory pool exhausted", "Early log buffer exceeded"}, says):
-		return &Notice{Kind: NoticeMemory}
-	case slices.ContainsFunc([]string{"Cannot insert", "Kmemleak disabled", "disabled", "stopped", "Stopped", "Kernel memory leak detector stopped"}, says):
-		return &Notice{Kind: NoticeDisabled}
 	}
 	return nil
 }

@@ -28,7 +28,10 @@ func TestNotice(t *testing.T) {
 		{"overlap", record + "[ 9.1] kmemleak: Cannot insert 0xffff888101a2b3c0 into the object search tree (overlaps existing)\n", "disabled 0 line 5"},
 		{"no memory", "kmemleak: Cannot allocate a kmemleak_object structure\nkmemleak: Memory pool empty, consider increasing CONFIG_DEBUG_KMEMLEAK_MEM_POOL_SIZE\n", "memory 0 line 1, memory 0 line 2"},
 		{"early log", "[ 0.0] kmemleak: Early log buffer exceeded (412), please increase DEBUG_KMEMLEAK_EARLY_LOG_SIZE\n", "memory 0 line 1"},
-		{"lost", "** 31 printk messages dropped **\n", "lost 31 line 1"},
+		{"lost", "[   12.345678] ** 31 printk messages dropped **\n", "lost 31 line 1"},
+		{"lost by a journal", "systemd-journald[1]: Missed 5 kernel messages\n", "lost 5 line 1"},
+		{"lost by a syslog", "rsyslogd: imuxsock lost 12 messages from pid 1\n", "lost 12 line 1"},
+		{"nothing lost", "no messages were dropped\n", "no report"},
 		{"a number without end", fmt.Sprintf("kmemleak: %s new suspected memory leaks (\n", strings.Repeat("9", 30)), "suspected 2147483647 line 1"},
 		{"a sentence", "We have kmemleak disabled in that build.\n" + record, ""},
 	}

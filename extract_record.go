@@ -24,7 +24,6 @@ type record struct {
 
 	lastLine int        // number of the last line that was used
 	width    int        // of the widest line that was used
-	widest   int        // number of the last one that is as wide
 	part     recordPart // of that line
 	left     bool       // there was more in that line
 	reply    bool       // there are lines with fewer marks of quoted text
@@ -109,7 +108,7 @@ const (
 // of its header.
 func (r *record) reset(l Leak, start headerStart, base, line int) {
 	*r = record{
-		intern: r.intern, ledger: r.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: base, lastLine: line, width: start.Width, widest: line,
+		intern: r.intern, ledger: r.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: base, lastLine: line, width: start.Width,
 		carry: carry{Line: logtext.Line{Text: r.carry.Text[:0]}}, dump: dump{data: r.dump.data[:0]}, trace: trace{frames: r.trace.frames[:0]},
 	}
 }
@@ -127,9 +126,7 @@ func (r *record) damageAt(l *logtext.Line, cause string) {
 // use notes that a line was used.
 func (r *record) use(l *logtext.Line) {
 	r.lastLine = l.Number
-	if l.Width >= r.width {
-		r.width, r.widest = l.Width, l.Number
-	}
+	r.width = max(r.width, l.Width)
 }
 
 // keep keeps a line that ended too early for the next line.

@@ -8,6 +8,8 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -160,7 +162,7 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 			n = 1
 			out = append(out, '\n')
 		case 0x1b:
-			n = escapeLen(b[i:])
+			n = len(escapeSequence.Find(b[i:]))
 		case '#':
 			if octal && bytes.HasPrefix(b[i:], []byte("#012")) {
 				out, n = append(out, '\n'), 4
@@ -180,8 +182,8 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 			}
 		case '\\':
 			if escaped && len(b)-i >= 2 {
-				out, n = unescapeJSON(out, b[i:])
-			} else if len(b)-i >= 2 && isMarkdown(b[i+1]) {
+				out, n = unescapeString(out, b[i:])
+			} else if len(b)-i >= 2 && bytes.IndexByte([]byte("_*[]<>`+-.()#"), b[i+1]) >= 0 {
 				out, n = append(out, b[i+1]), 2
 			}
 		}
@@ -198,46 +200,8 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 	return out
 }
 
-// escapeLen returns the length of a terminal's escape sequence.
-func escapeLen(b []byte) int {
-	if len(b) < 2 {
-		return len(b)
-	}
-	switch b[1] {
-	case '[':
-		for i := 2; i < len(b); i++ {
-			if b[i] >= 0x40 && b[i] <= 0x7e {
-				return i + 1
-			}
-			if b[i] < ' ' || b[i] > '?' {
-				return i
-			}
-		}
-		return len(b)
-	case ']': // a title, ended by BEL or ESC \
-		for i := 2; i < len(b); i++ {
-			if b[i] == 7 {
-				return i + 1
-			}
-			if b[i] == 0x1b {
-				return min(i+2, len(b))
-			}
-		}
-		return 2
-	case '(', ')', '#', '%':
-		return min(3, len(b))
-	}
-	return 2
-}
-
-// isMarkdown reports whether c is what Markdown puts a backslash before.
-func isMarkdown(c byte) bool {
-	switch c {
-	case '_', '*', '[', ']', '<', '>', '`', '+', '-', '.', '(', ')', '#':
-		return true
-	}
-	return false
-}
+// escapeSequence is a terminal's: of several bytes, a title, or of two. It may be cut.
+var escapeSequence = regexp.MustCompile(`^\x1b(?:\[[ -?]*[@-~]?|\][^\x07\x1b]*(?:\x07|\x1b.?)|[()#%].?|.?)`)
 
 var entities = []struct{ name, text string }{
 	{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", `"`}, {"&nbsp;", " "}, {"&apos;", "'"}, {"&amp;", "&"},
@@ -282,26 +246,20 @@ func unescapeNumber(out, b []byte) ([]byte, int) {
 	return plainEnd(utf8.AppendRune(out, rune(v))), len(b) - len(s.Rest)
 }
 
-// unescapeJSON reads the escapes of text inside a string of a program or of JSON.
-func unescapeJSON(out, b []byte) ([]byte, int) {
-	switch b[1] {
-	case 'n':
-		return append(out, '\n'), 2
-	case 'r':
-		return out, 2
-	case 't':
-		return append(out, '\t'), 2
-	case '"', '\\', '/':
-		return append(out, b[1]), 2
-	case 'u':
-		if len(b) >= 6 {
-			s := Scan{Rest: b[2:6]}
-			if v, digits, ok := s.Hex(); ok && digits == 4 && v < 0x7f && v >= ' ' {
-				return append(out, byte(v)), 6
-			}
-		}
+// unescapeString reads the escapes of text inside a string of a program or of JSON.
+func unescapeString(out, b []byte) ([]byte, int) {
+	const longest = len(`\u0022`)
+	escape := string(b[:min(len(b), longest)])
+	c, _, rest, err := strconv.UnquoteChar(escape, '"')
+	switch {
+	case b[1] == '/':
+		return append(out, '/'), 2
+	case err != nil || c != '\r' && c != '\n' && c != '\t' && (c < ' ' || c >= 0x7f):
+		return out, 0
+	case c != '\r':
+		out = append(out, byte(c))
 	}
-	return out, 0
+	return out, len(escape) - len(rest)
 }
 
 // tags are those that text is wrapped in, and whether the text before and after them is
@@ -313,34 +271,17 @@ var tags = map[string]bool{
 }
 
 // tagLen returns the length of an HTML tag at the start of b, or 0, and whether it
-// breaks the line.
+// breaks the line. One capital is the name of a type, and so is what "::" follows.
 func tagLen(b []byte) (n int, breaks bool) {
-	const longest = 512
-	breaks, ok := tags[string(bytes.ToLower(tagName(b)))]
-	if !ok {
+	const longest, longestName = 512, len("/blockquote>")
+	name := b[1:min(len(b), 1+longestName)]
+	name = bytes.TrimPrefix(name[:max(0, bytes.IndexAny(name[min(len(name), 1):], "> /")+1)], []byte("/"))
+	breaks, ok := tags[string(bytes.ToLower(name))]
+	n = bytes.IndexByte(b[:min(len(b), longest)], '>') + 1
+	if !ok || len(name) == 1 && name[0] < 'a' || bytes.HasPrefix(b[n:], []byte("::")) {
 		return 0, false
 	}
-	n = bytes.IndexByte(b[:min(len(b), longest)], '>') + 1
-	if bytes.HasPrefix(b[n:], []byte("::")) {
-		return 0, false // a type
-	}
 	return n, breaks
-}
-
-// tagName returns the name in a tag. One capital is the name of a type.
-func tagName(b []byte) []byte {
-	b = bytes.TrimPrefix(b[1:], []byte("/"))
-	n := 0
-	for n < len(b) && (b[n]|0x20 >= 'a' && b[n]|0x20 <= 'z' || b[n] == ':') {
-		n++
-	}
-	if n == 1 && b[0] < 'a' {
-		return nil
-	}
-	if n < len(b) && b[n] != '>' && b[n] != ' ' && b[n] != '/' {
-		return nil
-	}
-	return b[:n]
 }
 
 func isUpperHex(c byte) bool { return c >= '0' && c <= '9' || c >= 'A' && c <= 'F' }

@@ -3,39 +3,7 @@
 
 package logtext
 
-import (
-	"bytes"
-	"math"
-	"regexp"
-	"strconv"
-)
-
-// lost is what programs that keep logs say of lines that they do not have.
-var lost = regexp.MustCompile(`\d+ printk messages dropped|Missed \d+ kernel messages|lost \d+ messages`)
-
-// Lost returns how many lines a log has lost, if b says that.
-func Lost(b []byte) (n int, ok bool) {
-	// A single byte is found several times faster.
-	if bytes.IndexByte(b, 'g') < 0 || !bytes.Contains(b, []byte("messages")) {
-		return 0, false
-	}
-	says := lost.Find(b)
-	return FirstNumber(says), says != nil
-}
-
-// FirstNumber returns the first decimal number in b, 0 if there is none,
-// math.MaxInt32 if it is larger.
-func FirstNumber(b []byte) int {
-	i := bytes.IndexAny(b, "0123456789")
-	if i < 0 {
-		return 0
-	}
-	n, err := strconv.ParseUint(string(b[i:i+LeadingDigits(b[i:])]), 10, 31)
-	if err != nil {
-		return math.MaxInt32
-	}
-	return int(n)
-}
+import "bytes"
 
 // StartsBoot reports whether a line is the first of another boot: what a kernel
 // prints first, or what journalctl puts between boots.
