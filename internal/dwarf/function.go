@@ -213,8 +213,7 @@ func (ab *abbrev) scope(scopes bool) bool {
 // scopes reports whether the language of u has functions inside other things. In C
 // these are only GNU's nested functions, which kernel code does not have.
 func (u *unit) scopes() bool {
-	lang, _ := u.info.constant(u.root.get(slotLanguage))
-	switch lang {
+	switch u.lang {
 	case 0x01, 0x02, 0x0c, 0x1d, 0x2c, 0x3e, langAssembler: // C to C23
 		return false
 	}
@@ -243,8 +242,7 @@ func (u *unit) locate(pc uint64, loc *Location) (bool, error) {
 		}
 	}
 	if !haveFunc {
-		lang, _ := du.info.constant(du.root.get(slotLanguage))
-		loc.NoFunction = err == nil && lang != langAssembler
+		loc.NoFunction = err == nil && du.lang != langAssembler
 		loc.Frames = []Frame{pos}
 		return true, nil
 	}
