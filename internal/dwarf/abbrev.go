@@ -206,6 +206,10 @@ func parseAbbrevs(s *section, off uint64, enc encoding, only uint64) (*abbrevs, 
 
 // parse reads the abbreviations at the cursor.
 func (a *abbrevs) parse(c *cursor, enc encoding, only uint64) error {
+	var sizes formSizes
+	for form := range sizes {
+		sizes[form] = enc.formSize(uint16(form))
+	}
 	for {
 		at := c.off
 		code := c.uleb()
@@ -220,7 +224,7 @@ func (a *abbrevs) parse(c *cursor, enc encoding, only uint64) error {
 			ab.tag = uint16(tag)
 		}
 		ab.children = c.u8() != 0
-		if !a.parseSpecs(c, &ab, enc) {
+		if !a.parseSpecs(c, &ab, enc, &sizes) {
 			return c.s.errAt(at, "abbreviation cut off")
 		}
 		if a.sparse == nil && code != uint64(len(a.list))+1 {
@@ -252,8 +256,11 @@ func kept(tag uint16) bool {
 	return false
 }
 
+// formSizes has the results of formSize for all standard forms.
+type formSizes [formAddrx4 + 1]int8
+
 // parseSpecs reads the attributes of one abbreviation.
-func (a *abbrevs) parseSpecs(c *cursor, ab *abbrev, enc encoding) bool {
+func (a *abbrevs) parseSpecs(c *cursor, ab *abbrev, enc encoding, sizes *formSizes) bool {
 	fixed := uint32(0)
 	fixedSoFar := true
 	keep := kept(ab.tag)
@@ -271,8 +278,17 @@ func (a *abbrevs) parseSpecs(c *cursor, ab *abbrev, enc encoding) bool {
 		if attr == 0 && form == 0 {
 			break
 		}
-		spec := attrSpec{form: uint16(min(form, 0xffff)), slot: slotOf(attr)}
-		spec.size = enc.formSize(spec.form)
+		spec := attrSpec{form: uint16(min(form, 0xffff))}
+		if attr < uint64(len(slots)) {
+			spec.slot = slots[attr]
+		} else {
+			spec.slot = slotOf(attr)
+		}
+		if form < uint64(len(sizes)) {
+			spec.size = sizes[form]
+		} else {
+			spec.size = enc.formSize(spec.form)
+		}
 		if spec.form == formImplicitConst {
 			constant := c.sleb()
 			if c.bad {

@@ -98,13 +98,12 @@ func (u *unit) indexFunctions() {
 // strides says by the first byte of an entry how to get over the entry and its children.
 type strides [256]stride
 
-// stride is a way over an entry: a number of bytes or, if mask is set, to where the field
-// at an offset says, both counted from behind the abbreviation code. The zero value is
-// none.
+// stride is a way over an entry, counted from its start: a number of bytes or, if jump
+// is set, to where the field at an offset says. The zero value is none.
 type stride struct {
-	mask  uint64
 	bytes uint32
 	field uint16
+	jump  bool
 	ok    bool
 }
 
@@ -119,9 +118,9 @@ func (u *unit) strides(t *strides, scopes bool) {
 		switch {
 		case ab.tag == tagSubprogram && ab.code:
 		case ab.children && !ab.scope(scopes) && ab.sibling >= 0:
-			*s = stride{mask: ^uint64(0), field: uint16(ab.sibling), ok: true}
+			*s = stride{field: 1 + uint16(ab.sibling), jump: true, ok: true}
 		case !ab.children && ab.fixed >= 0:
-			*s = stride{bytes: uint32(ab.fixed), ok: true}
+			*s = stride{bytes: 1 + uint32(ab.fixed), ok: true}
 		}
 	}
 }
@@ -134,30 +133,33 @@ const strideAhead = 512
 
 // stride moves the cursor over entries until it is at one without a way over it, or near
 // the end. A unit of the kernel has thousands of types, and what comes next depends on
-// each. So this loop has no branches that depend on it, and asks early for the memory that
-// it will need: waiting for that is most of the work.
+// each. So this loop reads the field of every entry before it is known to be of use, and
+// asks early for the memory that it will need: waiting for that is most of the work.
 func (u *unit) stride(c *cursor, table *strides) {
-	b, off, base := c.s.b[:c.end], c.off, u.off
+	b, off := c.s.b[u.off:c.end], c.off-u.off
 	if len(b) < maxStride || c.s.big {
 		return
 	}
 	var touched byte
 	for last := uint64(len(b)) - maxStride; off < last; {
-		s := &table[b[off]]
+		s := table[b[off]]
 		if !s.ok {
 			break
 		}
-		at := off + 1
 		touched += b[off+strideAhead]
-		to := base + uint64(binary.LittleEndian.Uint32(b[at+uint64(s.field):]))
-		next := (at+uint64(s.bytes))&^s.mask | to&s.mask
-		if next-at > uint64(len(b))-at {
+		at, next := off+uint64(s.field), off+uint64(s.bytes)
+		// Slicing would take longer.
+		to := uint64(uint32(b[at]) | uint32(b[at+1])<<8 | uint32(b[at+2])<<16 | uint32(b[at+3])<<24)
+		if s.jump {
+			next = to
+		}
+		if next <= off || next > uint64(len(b)) {
 			break // the field is damaged
 		}
 		off = next
 	}
 	runtime.KeepAlive(touched)
-	c.off = off
+	c.off = u.off + off
 }
 
 // sibling returns the offset of the entry behind the children of another, if the latter
@@ -211,8 +213,7 @@ func (ab *abbrev) scope(scopes bool) bool {
 // scopes reports whether the language of u has functions inside other things. In C
 // these are only GNU's nested functions, which kernel code does not have.
 func (u *unit) scopes() bool {
-	lang, _ := u.info.constant(u.root.get(slotLanguage))
-	switch lang {
+	switch u.lang {
 	case 0x01, 0x02, 0x0c, 0x1d, 0x2c, 0x3e, langAssembler: // C to C23
 		return false
 	}
@@ -241,8 +242,7 @@ func (u *unit) locate(pc uint64, loc *Location) (bool, error) {
 		}
 	}
 	if !haveFunc {
-		lang, _ := du.info.constant(du.root.get(slotLanguage))
-		loc.NoFunction = err == nil && lang != langAssembler
+		loc.NoFunction = err == nil && du.lang != langAssembler
 		loc.Frames = []Frame{pos}
 		return true, nil
 	}

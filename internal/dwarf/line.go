@@ -58,20 +58,21 @@ const (
 // changes at every step is in local variables.
 func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 	b := c.s.b[:c.end]
-	off, addr, line := c.off, r.addr, r.line
+	off, addr, line, last := c.off, r.addr, r.line, r.last
+	special, lineRange := p.opcodeBase, uint32(p.lineRange)
 	n := 0
 	for off < uint64(len(b)) {
 		op := b[off]
 		off++
-		if op >= p.opcodeBase {
-			if p.lineRange == 0 {
+		if op >= special {
+			if lineRange == 0 {
 				c.fail()
 				return eventDone, n
 			}
 			// Divide by multiplying, which is exact for numbers this small.
-			x := uint32(op - p.opcodeBase)
+			x := uint32(op - special)
 			q := x * p.reciprocal >> 16
-			line += uint64(int64(p.lineBase) + int64(x-q*uint32(p.lineRange)))
+			line += uint64(int64(p.lineBase) + int64(x-q*lineRange))
 			if p.maxOps <= 1 {
 				addr += p.minInst * uint64(q)
 			} else {
@@ -79,77 +80,93 @@ func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 				p.advance(r, uint64(q))
 				addr = r.addr
 			}
-			op = 1
-		} else if op == 5 && off < uint64(len(b)) && b[off] < 0x80 { // set_column
-			r.column = uint64(b[off])
-			off++
-			continue
-		}
-		switch op {
-		case 1: // copy
-			if addr < r.last {
-				r.back = true
-			}
-			r.last = addr
-			if n++; n >= rows {
-				c.off, r.addr, r.line = off, addr, line
-				return eventRow, n
-			}
-		case 3: // advance_line
-			if off < uint64(len(b)) && b[off] < 0x80 {
-				line += uint64(int64(b[off]<<1) << 56 >> 57)
-				off++
-				break
-			}
-			if off+1 < uint64(len(b)) && b[off+1] < 0x80 {
-				line += uint64((int64(b[off]&0x7f) | int64(b[off+1])<<7) << 50 >> 50)
-				off += 2
-				break
-			}
-			c.off = off
-			line += uint64(c.sleb())
-			off = c.off
-		case 4:
-			if off < uint64(len(b)) && b[off] < 0x80 {
-				r.file = uint64(b[off])
-				off++
-				break
-			}
-			c.off = off
-			r.file = c.uleb()
-			off = c.off
-		case 0:
-			// Discriminators are frequent, and of no interest.
-			if off+3 < uint64(len(b)) && b[off] == 2 && b[off+1] == 4 {
-				off += 3
-				break
-			}
-			c.off, r.addr, r.line = off, addr, line
-			if p.extended(c, r) {
-				return eventEnd, n
-			}
-			rows = n + 1
-			off, addr, line = c.off, r.addr, r.line
-		case 6, 7, 10, 11: // negate_stmt, set_basic_block, set_prologue_end, set_epilogue_begin
-			if p.operands != nil {
+		} else {
+			// With a case for each opcode this is one jump.
+			switch op {
+			case 1: // copy
+			case 5: // set_column
+				if off < uint64(len(b)) && b[off] < 0x80 {
+					r.column = uint64(b[off])
+					off++
+					continue
+				}
 				c.off = off
-				p.skipOperands(c, op)
+				r.column = c.uleb()
 				off = c.off
-			}
-		default:
-			c.off, r.addr, r.line = off, addr, line
-			if op == 0 {
+				continue
+			case 0:
+				// Discriminators are frequent, and of no interest.
+				if off+3 < uint64(len(b)) && b[off] == 2 && b[off+1] == 4 {
+					off += 3
+					continue
+				}
+				c.off, r.addr, r.line, r.last = off, addr, line, last
 				if p.extended(c, r) {
 					return eventEnd, n
 				}
 				rows = n + 1
-			} else {
+				off, addr = c.off, r.addr
+				continue
+			case 6, 7, 10, 11: // negate_stmt, set_basic_block, set_prologue_end, set_epilogue_begin
+				if p.operands != nil {
+					c.off = off
+					p.skipOperands(c, op)
+					off = c.off
+				}
+				continue
+			case 3: // advance_line
+				if off < uint64(len(b)) && b[off] < 0x80 {
+					line += uint64(int64(b[off]<<1) << 56 >> 57)
+					off++
+					continue
+				}
+				if off+1 < uint64(len(b)) && b[off+1] < 0x80 {
+					line += uint64((int64(b[off]&0x7f) | int64(b[off+1])<<7) << 50 >> 50)
+					off += 2
+					continue
+				}
+				c.off = off
+				line += uint64(c.sleb())
+				off = c.off
+				continue
+			case 4: // set_file
+				if off < uint64(len(b)) && b[off] < 0x80 {
+					r.file = uint64(b[off])
+					off++
+					continue
+				}
+				c.off = off
+				r.file = c.uleb()
+				off = c.off
+				continue
+			case 2, 8, 9:
+				c.off, r.addr = off, addr
 				p.standard(c, r, op)
+				off, addr = c.off, r.addr
+				continue
+			case 12:
+				c.off = off
+				p.standard(c, r, op)
+				off = c.off
+				continue
+			default:
+				c.off = off
+				p.skipOperands(c, op)
+				off = c.off
+				continue
 			}
-			off, addr, line = c.off, r.addr, r.line
+		}
+		// A row is to be added.
+		if addr < last {
+			r.back = true
+		}
+		last = addr
+		if n++; n >= rows {
+			c.off, r.addr, r.line, r.last = off, addr, line, last
+			return eventRow, n
 		}
 	}
-	c.off, r.addr, r.line = off, addr, line
+	c.off, r.addr, r.line, r.last = off, addr, line, last
 	return eventDone, n
 }
 

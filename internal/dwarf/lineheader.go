@@ -61,10 +61,10 @@ func (t *lineTable) header(c *cursor) bool {
 	}
 	if t.version >= 5 {
 		t.entries(c, &t.dirForm, func(n int) { t.dirs = make([]uint32, 0, n) },
-			func(name, _ uint64) { t.dirs = append(t.dirs, uint32(name-t.start)) })
+			func(name, _ uint64) { t.dirs = append(t.dirs, t.place(t.dirForm, name)) })
 		t.entries(c, &t.fileForm, func(n int) { t.files = make([]fileEntry, 0, n) },
 			func(name, dir uint64) {
-				t.files = append(t.files, fileEntry{uint32(name - t.start), uint32(min(dir, 0xffffffff))})
+				t.files = append(t.files, fileEntry{t.place(t.fileForm, name), uint32(min(dir, 0xffffffff))})
 			})
 	} else {
 		t.oldEntries(c)
@@ -74,6 +74,15 @@ func (t *lineTable) header(c *cursor) bool {
 		t.err = t.s.errAt(t.start, "file names cut off")
 	}
 	return true
+}
+
+// place returns what is kept of a name whose field is at an offset: see [lineTable.table].
+func (t *lineTable) place(form uint16, at uint64) uint32 {
+	if t.table(form) >= 0 {
+		n, _ := t.s.uint(at, 4)
+		return uint32(n)
+	}
+	return uint32(at - t.start)
 }
 
 // oldEntries reads the directories and files of versions up to 4.

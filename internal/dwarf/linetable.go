@@ -12,7 +12,7 @@ import (
 // which to run its program to find the line of an address.
 type lineTable struct {
 	lineProgram
-	dirs        []uint32 // where the names are, counted from start
+	dirs        []uint32 // where the names are, see table
 	files       []fileEntry
 	dirForm     uint16 // form of the names of directories
 	fileForm    uint16
@@ -25,7 +25,7 @@ type lineTable struct {
 
 // fileEntry is a source file of a line table.
 type fileEntry struct {
-	name uint32 // where the name is, counted from the table's start
+	name uint32 // where the name is, see table
 	dir  uint32 // index of its directory
 }
 
@@ -151,7 +151,25 @@ func (u *unit) file(t *lineTable, i uint64) File {
 	return f
 }
 
+// table returns the section of names of a form whose places in it are kept. It is negative
+// for others, of which the place of the field is kept, counted from the table's start.
+func (t *lineTable) table(form uint16) int {
+	if t.s.rel || t.offSize != 4 {
+		return -1
+	}
+	switch form {
+	case formLineStrp:
+		return secLineStr
+	case formStrp:
+		return secStr
+	}
+	return -1
+}
+
 // name returns a name of the table.
-func (t *lineTable) name(form uint16, off uint32) string {
-	return t.o.text(t.s, value{t.start + uint64(off), form}, t.offSize)
+func (t *lineTable) name(form uint16, place uint32) string {
+	if section := t.table(form); section >= 0 {
+		return t.o.textAt(section, uint64(place))
+	}
+	return t.o.text(t.s, value{t.start + uint64(place), form}, t.offSize)
 }

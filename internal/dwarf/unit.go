@@ -28,6 +28,7 @@ type unit struct {
 
 	root           entry
 	name, compDir  string
+	lang           uint64 // DW_AT_language, 0 if it is not known
 	low            uint64 // base of ranges, 0 if there is none
 	lowLive        bool   // low is an address of code in the file
 	strOffsetsBase uint64
@@ -217,7 +218,7 @@ func (o *object) load(off uint64, light bool) (*unit, uint64, error) {
 }
 
 // bases reads those attributes of the root entry that others depend on, even others in
-// front of them.
+// front of them, and what every frame needs: the page of the root entry is here now.
 func (u *unit) bases() {
 	base := func(s slot, header uint64) uint64 {
 		if v, ok := u.info.offset(u.root.get(s), u.offSize); ok {
@@ -240,6 +241,7 @@ func (u *unit) bases() {
 	if v, ok := u.info.constant(u.root.get(slotDwoID)); ok {
 		u.dwoID = v
 	}
+	u.lang, _ = u.info.constant(u.root.get(slotLanguage))
 	u.low, u.lowLive = u.address(u.root.get(slotLowPC))
 	if !u.lowLive {
 		u.low = 0

@@ -56,7 +56,8 @@ type File struct {
 	Order   binary.ByteOrder
 
 	raw      []byte
-	release  func() error // releases raw; nil if raw is on the heap
+	apart    []byte       // the same, for large sections; nil if it has none, or is on the heap
+	release  func() error // releases them; nil if raw is on the heap
 	sections []Section
 	byAddr   []int32 // allocated sections with contents or size, by address
 
@@ -91,7 +92,7 @@ func (f *File) Close() error {
 		err = f.attached.Close()
 	}
 	release := f.release
-	f.raw, f.release = nil, nil
+	f.raw, f.apart, f.release = nil, nil, nil
 	if release != nil {
 		err = errors.Join(err, release())
 	}
@@ -166,7 +167,11 @@ func (f *File) slice(off, n uint64) ([]byte, error) {
 	if off > uint64(len(f.raw)) || n > uint64(len(f.raw))-off {
 		return nil, fmt.Errorf("%w: %d bytes at offset %#x are beyond its end at %#x", ErrFormat, n, off, len(f.raw))
 	}
-	return f.raw[off : off+n : off+n], nil
+	b := f.raw
+	if n >= apartFrom && f.apart != nil {
+		b = f.apart
+	}
+	return b[off : off+n : off+n], nil
 }
 
 // parse reads the ELF header and the section headers.

@@ -6,20 +6,38 @@ package kobj
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
 )
 
-// forgetFrom is the smallest size of sections whose pages Forget releases. Smaller
-// ones, such as symbols, strings and abbreviations, are read all over repeatedly.
-const forgetFrom = 8 << 20
+// mapApart maps the file a second time if it has large sections, which are read there:
+// the system then releases the pages of all of them at once, and of nothing else.
+func (f *File) mapApart(file *os.File) {
+	large := func(s Section) bool { return s.Type != elf.SHT_NOBITS && s.Size >= apartFrom }
+	if !slices.ContainsFunc(f.sections, large) {
+		return
+	}
+	// Without room for a second time, everything is released.
+	f.apart = f.raw
+	apart, release, err := Map(file, int64(len(f.raw)))
+	if err != nil || len(apart) == 0 {
+		return
+	}
+	first := f.release
+	f.apart, f.release = apart, func() error { return errors.Join(first(), release()) }
+}
 
-// Forget releases the memory that pages of the mapped file occupy in this process. The
-// next read brings them back, usually from the page cache. Forget may be called at any
-// time, also while others read.
+// Forget releases the memory that pages of large sections of the mapped file occupy in
+// this process. The next read brings them back, usually from the page cache. Forget may
+// be called at any time, also while others read.
+//
+// One call of the system does it for all: each tells the other processors, and waits for
+// them. At the borders of sections it would also take apart huge pages.
 //
 // Reading one byte costs 64 KiB of such memory. Since Linux 6.18 it costs up to 2 MiB,
 // because the kernel maps the whole of a folio ("mm/filemap: map entire large folio
@@ -28,21 +46,9 @@ func (f *File) Forget() {
 	if f.attached != nil {
 		f.attached.Forget()
 	}
-	if f.release == nil {
-		return
-	}
-	page := uint64(os.Getpagesize())
-	for i := range f.sections {
-		s := &f.sections[i]
-		if s.Size < forgetFrom || s.Type == elf.SHT_NOBITS {
-			continue
-		}
-		if b, err := f.slice(s.Offset, s.Size); err == nil {
-			// Whole pages, counted from the start of the mapping. If the kernel refuses, only
-			// the memory stays in use.
-			skip := -s.Offset & (page - 1)
-			_ = syscall.Madvise(b[skip:], syscall.MADV_DONTNEED)
-		}
+	if f.apart != nil {
+		// If the kernel refuses, only the memory stays in use.
+		_ = syscall.Madvise(f.apart, syscall.MADV_DONTNEED)
 	}
 }
 

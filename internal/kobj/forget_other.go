@@ -5,6 +5,10 @@
 
 package kobj
 
+import "os"
+
+func (f *File) mapApart(*os.File) {}
+
 // Forget does nothing: only Linux has advice that is safe for pages in use.
 func (f *File) Forget() {}
 

@@ -49,8 +49,15 @@ func Open(name string) (*File, error) {
 		return nil, err
 	}
 	f.release = release
+	if release != nil {
+		f.mapApart(file)
+	}
 	return f, nil
 }
+
+// apartFrom is the smallest size of sections whose pages [File.Forget] releases. Smaller
+// ones, such as symbols, strings and abbreviations, are read all over repeatedly.
+const apartFrom = 8 << 20
 
 // Guard calls fn and turns a memory fault in it into an error. Reading a mapped file
 // that has been truncated causes such a fault.
