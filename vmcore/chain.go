@@ -95,14 +95,12 @@ func (g *graph) find(addr uint64) int {
 	return i
 }
 
-// reach returns the objects that can be reached from some by edges.
+// reach returns the objects that can be reached from some by edges, these included.
 func reach(edges [][]int32, from ...int32) []int32 {
 	seen := make(map[int32]bool)
-	var all []int32
+	all := slices.Clone(from)
 	for _, i := range from {
-		if !seen[i] {
-			seen[i], all = true, append(all, i)
-		}
+		seen[i] = true
 	}
 	for n := 0; n < len(all); n++ {
 		for _, j := range edges[all[n]] {
@@ -125,37 +123,75 @@ func (g *graph) back() [][]int32 {
 	return back
 }
 
-// roots returns where the structures begin that an object is part of. It is the object
-// itself if no other leaked object points to it.
-func (g *graph) roots(i int) []Root {
-	back := g.back()
-	above := reach(back, int32(i))
-	inside := make(map[int32]bool, len(above))
-	for _, j := range above {
-		inside[j] = true
+// MaxRoots is how many roots of one object are kept.
+const MaxRoots = 64
+
+// roots returns a function that returns where the structures begin that an object is part
+// of, the largest first. It is the object itself if no other leaked object points to it.
+func (g *graph) roots() func(i int) []Root {
+	rings := g.rings()
+	ringOf := make([]int32, len(g.to))
+	for n, ring := range rings {
+		for _, i := range ring {
+			ringOf[i] = int32(n)
+		}
 	}
-	var roots []Root
-	for _, ring := range g.rings(above, inside) {
-		members := make(map[int32]bool, len(ring))
-		for _, j := range ring {
-			members[j] = true
+	above := g.above(rings, ringOf)
+	made := make([]*Root, len(rings))
+	return func(i int) []Root {
+		var roots []Root
+		for _, n := range above[ringOf[i]] {
+			if made[n] == nil {
+				r := &Root{Ring: len(rings[n]), Object: *g.head(rings[n])}
+				for _, j := range reach(g.to, rings[n]...) {
+					r.Objects++
+					r.Bytes += g.objects[j].Size
+				}
+				made[n] = r
+			}
+			roots = append(roots, *made[n])
 		}
-		if slices.ContainsFunc(ring, func(j int32) bool {
-			return slices.ContainsFunc(back[j], func(from int32) bool { return !members[from] })
-		}) {
-			continue // something leads here
-		}
-		r := Root{Ring: len(ring), Object: *g.head(ring)}
-		for _, j := range reach(g.to, ring...) {
-			r.Objects++
-			r.Bytes += g.objects[j].Size
-		}
-		roots = append(roots, r)
+		slices.SortFunc(roots, func(a, b Root) int {
+			return cmp.Or(cmp.Compare(b.Objects, a.Objects), cmp.Compare(a.Object.Addr, b.Object.Addr))
+		})
+		return roots
 	}
-	slices.SortFunc(roots, func(a, b Root) int {
-		return cmp.Or(cmp.Compare(b.Objects, a.Objects), cmp.Compare(a.Object.Addr, b.Object.Addr))
-	})
-	return roots
+}
+
+// above returns for each ring those that lead to it and that nothing leads to, at most
+// MaxRoots.
+func (g *graph) above(rings [][]int32, ringOf []int32) [][]int32 {
+	above := make([][]int32, len(rings))
+	// A ring comes behind all to which it leads.
+	for n := int32(len(rings)) - 1; n >= 0; n-- {
+		if above[n] == nil {
+			above[n] = []int32{n}
+		}
+		for _, i := range rings[n] {
+			for _, j := range g.to[i] {
+				switch to := ringOf[j]; {
+				case to == n:
+				case above[to] == nil:
+					above[to] = above[n] // shared: most have one way to them
+				default:
+					above[to] = union(above[to], above[n])
+				}
+			}
+		}
+	}
+	return above
+}
+
+// union returns the numbers in a or b, both ascending, at most MaxRoots of them. It changes
+// neither.
+func union(a, b []int32) []int32 {
+	if &a[0] == &b[0] && len(a) == len(b) || slices.Equal(a, b) {
+		return a
+	}
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	all = slices.Compact(all)
+	return slices.Clip(all[:min(len(all), MaxRoots)])
 }
 
 // head returns the object by which a ring is called: a head differs from the nodes by
@@ -176,60 +212,61 @@ func (g *graph) head(ring []int32) *Object {
 	return g.objects[best]
 }
 
-// rings returns the strongly connected components among some objects: Tarjan's
-// algorithm, without recursion, since lists may have millions of nodes.
-func (g *graph) rings(nodes []int32, inside map[int32]bool) [][]int32 {
-	type state struct{ index, low int32 }
+// rings returns the strongly connected components, each behind all that it leads to:
+// Tarjan's algorithm, without recursion, since lists may have millions of nodes.
+func (g *graph) rings() [][]int32 {
 	type call struct {
 		node int32
 		next int
 	}
-	states := make(map[int32]*state, len(nodes))
-	on := make(map[int32]bool)
+	const unseen = -1
+	index, low := make([]int32, len(g.to)), make([]int32, len(g.to))
+	for i := range index {
+		index[i] = unseen
+	}
+	on := make([]bool, len(g.to))
+	var count int32
 	var stack []int32
 	var rings [][]int32
-	for _, start := range nodes {
-		if states[start] != nil {
+	for start := range g.to {
+		if index[start] != unseen {
 			continue
 		}
-		calls := []call{{start, 0}}
+		calls := []call{{int32(start), 0}}
 		for len(calls) > 0 {
 			c := &calls[len(calls)-1]
-			s := states[c.node]
-			if s == nil {
-				n := int32(len(states))
-				s = &state{n, n}
-				states[c.node] = s
-				stack, on[c.node] = append(stack, c.node), true
+			node := c.node
+			if index[node] == unseen {
+				index[node], low[node] = count, count
+				count++
+				stack, on[node] = append(stack, node), true
 			}
-			if c.next < len(g.to[c.node]) {
-				to := g.to[c.node][c.next]
+			if c.next < len(g.to[node]) {
+				to := g.to[node][c.next]
 				c.next++
-				switch {
-				case !inside[to]:
-				case states[to] == nil:
+				if index[to] == unseen {
 					calls = append(calls, call{to, 0})
-				case on[to]:
-					s.low = min(s.low, states[to].index)
+				} else if on[to] {
+					low[node] = min(low[node], index[to])
 				}
 				continue
 			}
-			if s.low == s.index {
-				var ring []int32
-				for {
-					last := stack[len(stack)-1]
-					stack, on[last] = stack[:len(stack)-1], false
-					ring = append(ring, last)
-					if last == c.node {
-						break
-					}
+			if low[node] == index[node] {
+				at := len(stack) - 1
+				for stack[at] != node {
+					at--
 				}
+				ring := slices.Clone(stack[at:])
+				for _, i := range ring {
+					on[i] = false
+				}
+				stack = stack[:at]
 				rings = append(rings, ring)
 			}
 			calls = calls[:len(calls)-1]
 			if len(calls) > 0 {
-				parent := states[calls[len(calls)-1].node]
-				parent.low = min(parent.low, s.low)
+				parent := calls[len(calls)-1].node
+				low[parent] = min(low[parent], low[node])
 			}
 		}
 	}

@@ -39,6 +39,14 @@ func TestRoots(t *testing.T) {
 	for i := 1; i < 999; i++ {
 		ring[i] = []int{i + 1, i - 1}
 	}
+	all := make(map[int][]int)
+	var many []string
+	for i := range 100 {
+		all[i+1] = []int{0}
+		if i < MaxRoots {
+			many = append(many, fmt.Sprintf("%d: 1 2 128", i+1))
+		}
+	}
 	cases := []struct {
 		name     string
 		n        int
@@ -52,6 +60,7 @@ func TestRoots(t *testing.T) {
 		{"a chain", 4, map[int][]int{0: {1}, 1: {2}, 2: {3}}, -1, 2, []string{"0: 1 4 256"}},
 		{"a long chain", 5001, long, -1, 5000, []string{"0: 1 5001 320064"}},
 		{"a tree", 6, map[int][]int{0: {1, 2}, 1: {3, 4}}, -1, 4, []string{"0: 1 5 320"}},
+		{"many roots", 101, all, -1, 0, many},
 		{"two roots", 4, map[int][]int{0: {2}, 1: {2, 3}}, -1, 2, []string{"1: 1 3 192", "0: 1 2 128"}},
 		{"a ring", 3, map[int][]int{0: {1}, 1: {2}, 2: {0}}, -1, 1, []string{"0: 3 3 192"}},
 		{"a ring with a head", 1000, ring, 500, 3, []string{"500: 1000 1000 64000"}},
@@ -69,7 +78,7 @@ func TestRoots(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, r := range g.roots(g.find(objects[c.of].Addr + 63)) {
+			for _, r := range g.roots()(g.find(objects[c.of].Addr + 63)) {
 				got = append(got, fmt.Sprintf("%d: %d %d %d", r.Object.Addr/0x1000-1, r.Ring, r.Objects, r.Bytes))
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {

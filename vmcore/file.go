@@ -120,11 +120,19 @@ func (f *file) fetchRaw(p []byte, offset int64) error {
 	return err
 }
 
+// errShortened is the error for a mapped file of which a part is gone.
+var errShortened = fmt.Errorf("%w: it became shorter while in use", ErrTruncated)
+
 // guard calls fn. A mapped file that becomes shorter meanwhile is an error.
 func guard(fn func() error) error {
-	err := kobj.Guard(fn)
-	if errors.Is(err, kobj.ErrFormat) {
-		return fmt.Errorf("%w: it became shorter while in use", ErrTruncated)
+	ended := false
+	err := kobj.Guard(func() error {
+		err := fn()
+		ended = true
+		return err
+	})
+	if !ended {
+		return errShortened
 	}
 	return err
 }

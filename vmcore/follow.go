@@ -4,8 +4,9 @@
 package vmcore
 
 import (
-	"cmp"
 	"context"
+	"errors"
+	"maps"
 	"slices"
 )
 
@@ -15,37 +16,57 @@ type Path struct {
 	Length int // objects on the shortest way, the one that Ref points to and the last included
 }
 
-// maxAncestors bounds the objects from which a way to another is looked for.
+// maxAncestors bounds the objects from which a way to others is looked for.
 const maxAncestors = 1 << 20
 
-// follow finds out what holds the objects that only other objects point to.
+// follow finds out what holds the objects that only other objects point to. Where pointers
+// are that need no other is known, so that nothing else is read again.
 func (s *search) follow(ctx context.Context) error {
-	var all []*Object
-	var g *graph
-	var bad problems
+	var asked []*target
 	for _, t := range s.targets {
-		if t.found.Object.Size == 0 || t.found.Object.Reported || t.found.More > 0 || slices.ContainsFunc(t.found.Refs, holdsAlone) ||
-			!slices.ContainsFunc(t.found.Refs, func(r Ref) bool { return r.Holder.Kind == HolderObject }) {
+		if t.found.Object.Size > 0 && !t.found.Object.Reported && t.found.More == 0 && !slices.ContainsFunc(t.found.Refs, holdsAlone) &&
+			slices.ContainsFunc(t.found.Refs, func(r Ref) bool { return r.Holder.Kind == HolderObject }) {
+			asked = append(asked, t)
+		}
+	}
+	if len(asked) == 0 {
+		return nil
+	}
+	var all []*Object
+	for _, i := range s.a.byAddr {
+		// The image's own data and modules are variables, not objects on the way.
+		if o := &s.a.objects[i]; !s.a.holdsVariables(o) {
+			all = append(all, o)
+		}
+	}
+	var bad problems
+	g, err := s.k.newGraph(ctx, all)
+	bad.add(err)
+	if g == nil {
+		return bad.err()
+	}
+	// Only these can be on the way to one of them.
+	var last []int32
+	for _, t := range asked {
+		if i := g.find(t.addr); i >= 0 {
+			last = append(last, int32(i))
+		}
+	}
+	above := reach(g.back(), last...)
+	held, err := s.heldAlone(ctx, g, above[:min(len(above), maxAncestors)])
+	bad.add(err)
+	ways := g.ways(held)
+	for _, t := range asked {
+		i := g.find(t.addr)
+		if i < 0 || ways[int32(i)].length == 0 {
 			continue
 		}
-		if g == nil {
-			for i := range s.a.objects {
-				// The image's own data and modules are variables, not objects on the way.
-				if o := &s.a.objects[i]; o.Flags&flagAllocated != 0 && !o.PerCPU && !o.Phys && !s.a.holdsVariables(o) {
-					all = append(all, o)
-				}
-			}
-			var err error
-			g, err = s.k.newGraph(ctx, all)
-			bad.add(err)
-			if g == nil {
-				return bad.err()
-			}
-		}
-		if i := g.find(t.addr); i >= 0 {
-			path, err := s.pathTo(ctx, g, i)
-			bad.add(err)
-			t.found.Held = path
+		w := ways[int32(i)]
+		from, h := g.objects[w.from], held[w.from]
+		r, ok, err := s.refAt(ctx, h.addr, h.value, &target{addr: from.Addr, size: from.Size})
+		bad.add(err)
+		if ok && holdsAlone(r) && !r.Holder.Stale {
+			t.found.Held = &Path{Ref: r, Length: w.length}
 		}
 	}
 	return bad.err()
@@ -68,47 +89,131 @@ func (a *atlas) holdsVariables(o *Object) bool {
 	})
 }
 
-// pathTo returns the shortest way from something that is no object to object i.
-func (s *search) pathTo(ctx context.Context, g *graph, i int) (*Path, error) {
-	back := g.back()
-	distance := map[int32]int{int32(i): 1}
-	order := []int32{int32(i)}
-	for n := 0; n < len(order) && len(order) < maxAncestors; n++ {
-		for _, from := range back[order[n]] {
-			if distance[from] == 0 {
-				distance[from] = distance[order[n]] + 1
-				order = append(order, from)
-			}
-		}
+// place is a word in memory, and its value.
+type place struct{ addr, value uint64 }
+
+// heldAlone returns which of some objects a variable or a stack points to, and one such
+// place for each.
+func (s *search) heldAlone(ctx context.Context, g *graph, some []int32) (map[int32]place, error) {
+	slices.Sort(some) // as the objects are: by address
+	ranges := make([]Range, 0, len(some))
+	wanted := make(map[int32]bool, len(some))
+	for _, i := range some {
+		ranges = append(ranges, Range{g.objects[i].Addr, g.objects[i].Size})
+		wanted[i] = true
 	}
-	// One more pass over memory, for all of them.
-	next := search{k: s.k, a: s.a, own: s.own}
-	lengths := make(map[*target]int)
-	for _, j := range order {
-		o := g.objects[j]
-		t := &target{addr: o.Addr, size: o.Size}
-		next.targets = append(next.targets, t)
-		lengths[t] = distance[j]
-	}
-	slices.SortFunc(next.targets, func(x, y *target) int { return cmp.Compare(x.addr, y.addr) })
-	if err := next.run(ctx); err != nil {
-		return nil, err
-	}
-	pages, err := next.pages(ctx)
-	slices.SortFunc(next.hits, func(x, y hit) int {
-		return cmp.Or(cmp.Compare(lengths[x.t], lengths[y.t]), cmp.Compare(x.phys, y.phys))
-	})
-	for n, h := range next.hits {
+	f := newFilter(ranges)
+	held := make(map[int32]place)
+	var bad problems
+	buffer := make([]byte, maxScanned)
+	for n, area := range s.variables() {
 		if err := checkContext(ctx, n); err != nil {
 			return nil, err
 		}
-		r, ok, holderErr := next.ref(ctx, h, pages)
-		if holderErr != nil && err == nil {
-			err = holderErr
-		}
-		if ok && holdsAlone(r) && !r.Holder.Stale {
-			return &Path{Ref: r, Length: lengths[h.t]}, err
+		from := area.Addr + -area.Addr&7
+		for end := area.Addr + area.Size; from < end; from += maxScanned {
+			b := buffer[:min(maxScanned, end-from)]
+			if err := s.k.mem.ReadAt(b, from); err != nil {
+				// The pages that are there count.
+				bad.add(s.eachPage(from, uint64(len(b)), func(from uint64, b []byte) { s.hold(f, g, wanted, held, from, b) }))
+				continue
+			}
+			s.hold(f, g, wanted, held, from, b)
 		}
 	}
-	return nil, err
+	return held, bad.err()
+}
+
+// hold adds the places in b that point to objects.
+func (s *search) hold(f *filter, g *graph, wanted map[int32]bool, held map[int32]place, from uint64, b []byte) {
+	f.each(b, func(at int, v uint64) {
+		i := int32(g.find(v))
+		if i < 0 || !wanted[i] || held[i] != (place{}) {
+			return
+		}
+		p := place{from + uint64(at), v}
+		if s.own.pages == nil || !s.changed(p.addr, v) {
+			held[i] = p
+		}
+	})
+}
+
+// eachPage calls fn with the pages of memory that can be read. What is not mapped is no
+// error: the memory of variables has gaps where what was only needed at boot was freed.
+func (s *search) eachPage(from, size uint64, fn func(from uint64, b []byte)) error {
+	var bad problems
+	var page [smallestPage]byte
+	for end := from + size; from < end; {
+		n := min(smallestPage-from%smallestPage, end-from)
+		switch err := s.k.mem.ReadAt(page[:n], from); {
+		case err == nil:
+			fn(from, page[:n])
+		case !errors.Is(err, ErrAbsent):
+			bad.add(err)
+		}
+		from += n
+	}
+	return bad.err()
+}
+
+// variables returns the memory in which kmemleak looks for pointers and that is no object:
+// variables of the kernel and of modules, per-CPU ones, and the used part of stacks.
+func (s *search) variables() []Range {
+	a := s.a
+	var all []Range
+	for _, i := range a.byAddr {
+		o := &a.objects[i]
+		if o.Flags&flagNoScan != 0 || o.MinCount == -1 || !a.holdsVariables(o) {
+			continue
+		}
+		if o.Areas != nil && o.Flags&flagFullScan == 0 {
+			all = append(all, o.Areas...)
+		} else {
+			all = append(all, Range{o.Addr, o.Size})
+		}
+	}
+	for _, off := range a.cpuOffsets {
+		all = append(all, Range{a.static.Addr + off, a.static.Size})
+		for _, m := range a.modules {
+			if m.perCPU.Size > 0 && m.perCPU.Size < maxModuleSize {
+				all = append(all, Range{m.perCPU.Addr + off, m.perCPU.Size})
+			}
+		}
+	}
+	for _, t := range a.threads {
+		if !a.stacks || s.own.threads[t.PID] || t.Stack.Size == 0 {
+			continue
+		}
+		used := t.Stack
+		if skip := t.SP - used.Addr; skip < used.Size {
+			used.Addr, used.Size = t.SP, used.Size-skip
+		}
+		all = append(all, used)
+	}
+	return all
+}
+
+// way is how an object can be reached from one that something holds.
+type way struct {
+	from   int32 // which one
+	length int   // objects on the way, both included; 0 if there is none
+}
+
+// ways returns the shortest way to each object that can be reached.
+func (g *graph) ways(held map[int32]place) map[int32]way {
+	ways := make(map[int32]way)
+	order := slices.Sorted(maps.Keys(held))
+	for _, i := range order {
+		ways[i] = way{i, 1}
+	}
+	for n := 0; n < len(order); n++ {
+		w := ways[order[n]]
+		for _, to := range g.to[order[n]] {
+			if _, ok := ways[to]; !ok {
+				ways[to] = way{w.from, w.length + 1}
+				order = append(order, to)
+			}
+		}
+	}
+	return ways
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/internal/dwarf"
-	"github.com/kmemleak/kmemleak/internal/kobj"
 	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
 
@@ -36,12 +35,8 @@ func (g *guesser) field(ctx context.Context, o *Object, off uint64) string {
 	if t == nil || t.Size == 0 || off >= t.Size {
 		return ""
 	}
-	var path string
-	var rest uint64
-	if err := kobj.Guard(func() error {
-		path, _, rest = t.Path(off)
-		return nil
-	}); err != nil || path == "" {
+	path, _, rest := t.Path(off)
+	if path == "" {
 		return ""
 	}
 	return withRest(t.Name+path, rest)
@@ -93,9 +88,9 @@ func (g *guesser) guess(ctx context.Context, o *Object) *dwarf.Layout {
 			}
 		}
 	}
-	t, err := structIn(types, name)
+	t, err := types.Struct(name, "")
 	if err != nil && types != g.k.types {
-		t, err = structIn(g.k.types, name)
+		t, err = g.k.types.Struct(name, "")
 	}
 	if err != nil || t.Size != best.Size {
 		return nil
@@ -103,20 +98,12 @@ func (g *guesser) guess(ctx context.Context, o *Object) *dwarf.Layout {
 	return t
 }
 
-func structIn(types *dwarf.Layouts, name string) (t *dwarf.Layout, err error) {
-	err = kobj.Guard(func() error {
-		var err error
-		t, err = types.Struct(name, "")
-		return err
-	})
-	return t, err
-}
-
 // symbolizer returns what resolves frames of the kernel in the image.
 func (k *Kernel) symbolizer(ctx context.Context) *kmemleak.Symbolizer {
 	k.symbolizerOnce.Do(func() {
 		k.made = &kmemleak.Symbolizer{Dirs: append([]string{k.file.Name}, k.finder.Dirs...), Release: k.finder.Release, Debuginfod: new(kmemleak.Debuginfod)}
-		k.made.Modules, _ = k.Modules(ctx)
+		modules, _ := k.loaded(ctx)
+		k.made.Modules = described(modules)
 	})
 	return k.made
 }

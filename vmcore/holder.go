@@ -11,8 +11,6 @@ import (
 	"sort"
 
 	"github.com/kmemleak/kmemleak"
-	"github.com/kmemleak/kmemleak/internal/dwarf"
-	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
 // HolderKind is the kind of memory that a pointer is in.
@@ -107,7 +105,6 @@ type atlas struct {
 	types      guesser
 	stacks     bool   // kmemleak scans stacks
 	direct     uint64 // added to physical addresses where memory is mapped one to one
-	big        uint64 // size of the largest object
 }
 
 const maxCPUs = 1 << 14
@@ -122,7 +119,7 @@ func (k *Kernel) newAtlas(ctx context.Context) (*atlas, error) {
 		return nil, err
 	}
 	a.meta = l.struct_.Size
-	a.objects, err = k.Objects(ctx)
+	a.objects, err = k.allObjects(ctx)
 	bad.add(err)
 	for i := range a.objects {
 		o := &a.objects[i]
@@ -132,15 +129,17 @@ func (k *Kernel) newAtlas(ctx context.Context) (*atlas, error) {
 			a.perCPU = append(a.perCPU, i)
 		case !o.Phys && o.Flags&flagAllocated != 0:
 			a.byAddr = append(a.byAddr, i)
-			a.big = max(a.big, o.Size)
 		}
 	}
-	a.findLinear()
 	slices.Sort(a.metas)
 	byAddr := func(i, j int) int { return cmp.Compare(a.objects[i].Addr, a.objects[j].Addr) }
 	slices.SortFunc(a.byAddr, byAddr)
 	slices.SortFunc(a.perCPU, byAddr)
-	a.threads, err = k.Tasks(ctx)
+	if !k.mem.Info().Live {
+		bad.add(a.dropOverlaps())
+	}
+	a.findLinear()
+	a.threads, err = k.tasks(ctx)
 	bad.add(err)
 	for i, t := range a.threads {
 		if t.Stack.Size > 0 {
@@ -154,6 +153,25 @@ func (k *Kernel) newAtlas(ctx context.Context) (*atlas, error) {
 	on, err := k.value("kmemleak_stack_scan", kmemleakSource)
 	a.stacks = err != nil || on != 0
 	return a, bad.err()
+}
+
+// dropOverlaps leaves out objects that reach into the next one: kmemleak tracks no such
+// objects, but a list that was read while the kernel ran may have them.
+func (a *atlas) dropOverlaps() error {
+	var bad problems
+	kept := a.byAddr[:0]
+	for n, i := range a.byAddr {
+		o := &a.objects[i]
+		if n+1 < len(a.byAddr) {
+			if next := &a.objects[a.byAddr[n+1]]; o.Size > next.Addr-o.Addr {
+				bad.add(fmt.Errorf("object %#x (record at %#x): %w: its %d bytes reach into the object %#x; it is left out", o.Addr, o.Meta, ErrDamaged, o.Size, next.Addr))
+				continue
+			}
+		}
+		kept = append(kept, i)
+	}
+	a.byAddr = kept
+	return bad.err()
 }
 
 // readCPUs finds the per-CPU areas.
@@ -327,16 +345,7 @@ func (a *atlas) kernelVariable(h *Holder, addr uint64) error {
 	if s, _ := k.file.SectionAt(addr); s != nil {
 		h.Section = s.Name
 	}
-	var g dwarf.Global
-	found := false
-	err := kobj.Guard(func() error {
-		g, found = k.types.VariableAt(addr)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	if found {
+	if g, found := k.types.VariableAt(addr); found {
 		path, at, rest := g.Type.Path(addr - g.Addr)
 		h.Variable, h.Type = withRest(g.Name+path, rest), typeName(at)
 		return nil

@@ -11,8 +11,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/internal/debugfile"
@@ -37,6 +39,7 @@ type space interface {
 	ReadAt(p []byte, addr uint64) error // all of p is read, or there is an error
 	Translate(addr uint64) (phys uint64, err error)
 	Scan(ctx context.Context, fn func(addr uint64, b []byte)) error
+	Ranges() iter.Seq[Range]
 	Info() Info
 }
 
@@ -44,6 +47,11 @@ type space interface {
 // a kernel does not have is known from that: there is no table of versions. All methods
 // are safe for concurrent use.
 type Kernel struct {
+	// Progress, if not nil, is called about ten times a second while Refs and RefsWhere
+	// search memory, with the number of bytes that were searched and that of all. It must not
+	// be set while a method runs. Calls do not overlap.
+	Progress func(done, total uint64)
+
 	mem    space
 	finder *debugfile.Finder
 	file   *kobj.File
@@ -73,6 +81,21 @@ type Kernel struct {
 
 	symbolizerOnce sync.Once
 	made           *kmemleak.Symbolizer
+
+	broken atomic.Bool // a file became shorter
+}
+
+// guard calls what a method does. If a file that is mapped becomes shorter meanwhile, what
+// was read once is incomplete for good, so there are no answers any more.
+func (k *Kernel) guard(fn func() error) error {
+	if k.broken.Load() {
+		return errShortened
+	}
+	err := guard(fn)
+	if errors.Is(err, errShortened) {
+		k.broken.Store(true)
+	}
+	return err
 }
 
 // openKernel reads what the file and the memory must agree on. It takes over the file.
@@ -82,7 +105,7 @@ func openKernel(mem space, file *kobj.File, slide uint64, finder *debugfile.Find
 		return nil, errors.Join(err, file.Close())
 	}
 	k := &Kernel{mem: mem, finder: finder, file: file, debug: debug, types: dwarf.NewLayouts(debug), slide: slide, order: file.Order, word: file.AddrSize(), frames: make(map[uint64]kmemleak.Frame)}
-	if err := kobj.Guard(k.check); err != nil {
+	if err := k.check(); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
 	return k, nil

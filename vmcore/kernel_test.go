@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -39,6 +40,16 @@ func (s fakeSpace) Scan(_ context.Context, fn func(uint64, []byte)) error {
 		fn(addr, binary.LittleEndian.AppendUint64(nil, w))
 	}
 	return nil
+}
+
+func (s fakeSpace) Ranges() iter.Seq[Range] {
+	return func(yield func(Range) bool) {
+		for addr := range s {
+			if !yield(Range{addr, 8}) {
+				return
+			}
+		}
+	}
 }
 
 func (s fakeSpace) Info() Info { return Info{} }

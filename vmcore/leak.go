@@ -24,7 +24,15 @@ import (
 // switched off or had not scanned yet, the error matches [kmemleak.ErrDisabled] or
 // [ErrNotScanned]; where the kernel's data is damaged or missing, the leaks that could be
 // read are returned with an error that names the place.
-func (k *Kernel) Leaks(ctx context.Context) ([]kmemleak.Leak, error) {
+func (k *Kernel) Leaks(ctx context.Context) (leaks []kmemleak.Leak, err error) {
+	err = k.guard(func() error {
+		leaks, err = k.leaks(ctx)
+		return err
+	})
+	return leaks, err
+}
+
+func (k *Kernel) leaks(ctx context.Context) ([]kmemleak.Leak, error) {
 	var leaks []kmemleak.Leak
 	d := k.dialect()
 	var now uint64

@@ -301,11 +301,18 @@ func (k *Kernel) cString(addr uint64, n int) (string, error) {
 
 // Modules returns the modules in the image, with their build IDs if the kernel keeps
 // them, for the frames of [Kernel.Leaks].
-func (k *Kernel) Modules(ctx context.Context) ([]kmemleak.Module, error) {
-	loaded, err := k.loaded(ctx)
-	var modules []kmemleak.Module
+func (k *Kernel) Modules(ctx context.Context) (modules []kmemleak.Module, err error) {
+	var loaded []*module
+	err = k.guard(func() error {
+		loaded, err = k.loaded(ctx)
+		return err
+	})
+	return described(loaded), err
+}
+
+func described(loaded []*module) (modules []kmemleak.Module) {
 	for _, m := range loaded {
 		modules = append(modules, kmemleak.Module{Name: m.name, BuildID: m.id})
 	}
-	return modules, err
+	return modules
 }

@@ -44,9 +44,7 @@ func (m *module) openFile(ctx context.Context, k *Kernel) (*moduleFile, error) {
 		return nil, errors.Join(err, found.File.Close())
 	}
 	f := &moduleFile{file: found.File, debug: debug, types: dwarf.NewLayouts(debug), data: make(map[string][]kobj.DataSymbol)}
-	err = kobj.Guard(func() error {
-		return f.file.EachData(func(s kobj.DataSymbol) { f.data[s.Name] = append(f.data[s.Name], s) })
-	})
+	err = f.file.EachData(func(s kobj.DataSymbol) { f.data[s.Name] = append(f.data[s.Name], s) })
 	if err == nil {
 		err = m.same(k, f)
 	}
@@ -129,19 +127,13 @@ func (m *module) variable(ctx context.Context, k *Kernel, addr uint64) (name, ty
 			continue
 		}
 		section = x.Section.Name
-		var g dwarf.Global
-		found := false
-		err = kobj.Guard(func() error {
-			g, found = f.types.VariableAt(x.Value)
-			return nil
-		})
-		if err == nil && found && g.Name == name && off < max(g.Type.Size, 1) {
+		if g, found := f.types.VariableAt(x.Value); found && g.Name == name && off < max(g.Type.Size, 1) {
 			path, at, rest := g.Type.Path(off)
 			return withRest(name+path, rest), typeName(at), section, nil
 		}
 		break
 	}
-	return plain, "", section, err
+	return plain, "", section, nil
 }
 
 // withRest appends the offset into what a path names, if there is one.

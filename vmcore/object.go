@@ -109,9 +109,16 @@ func (k *Kernel) objectLayout() (l objectLayout, err error) {
 // Objects returns all objects that kmemleak tracks, in the order in which the kernel has
 // them, which is that of their allocation. There may be millions. Where the kernel's data
 // is damaged or missing, the objects that could be read are returned with an error.
-func (k *Kernel) Objects(ctx context.Context) ([]Object, error) {
-	var objects []Object
-	err := k.settle(ctx, func() error {
+func (k *Kernel) Objects(ctx context.Context) (objects []Object, err error) {
+	err = k.guard(func() error {
+		objects, err = k.allObjects(ctx)
+		return err
+	})
+	return objects, err
+}
+
+func (k *Kernel) allObjects(ctx context.Context) (objects []Object, err error) {
+	err = k.settle(ctx, func() error {
 		objects = nil
 		return k.eachObject(ctx, func(*Object) bool { return true }, func(o Object) error {
 			objects = append(objects, o)
@@ -217,7 +224,11 @@ func (k *Kernel) readAreas(l *objectLayout, o *Object) error {
 		if err := k.mem.ReadAt(b, from); err != nil {
 			return fmt.Errorf("area to scan at %#x: %w", from, err)
 		}
-		o.Areas = append(o.Areas, Range{l.areaStart.in(b), l.areaSize.in(b)})
+		area := Range{l.areaStart.in(b), l.areaSize.in(b)}
+		if start := area.Addr - o.Addr; start > o.Size || area.Size > o.Size-start {
+			return fmt.Errorf("area to scan at %#x: %w: %d bytes from %#x on", from, ErrDamaged, area.Size, area.Addr)
+		}
+		o.Areas = append(o.Areas, area)
 		at = l.areaNode.in(b)
 	}
 	return nil

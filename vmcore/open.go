@@ -31,7 +31,15 @@ type Files struct {
 // NewKernel reads the kernel in an image with the debugging information of its vmlinux.
 // If the vmlinux is of another build, the error matches [ErrContradicted]. The caller
 // must close the Kernel, and the image only after it.
-func NewKernel(ctx context.Context, image *Image, files Files) (*Kernel, error) {
+func NewKernel(ctx context.Context, image *Image, files Files) (k *Kernel, err error) {
+	err = guard(func() error {
+		k, err = newKernel(ctx, image, files)
+		return err
+	})
+	return k, err
+}
+
+func newKernel(ctx context.Context, image *Image, files Files) (*Kernel, error) {
 	info := image.Info()
 	if files.Release == "" {
 		files.Release = info.Release

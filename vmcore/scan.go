@@ -13,12 +13,13 @@ import (
 )
 
 // scanChunk is the size of what Scan reads at once, in bytes.
-const scanChunk = 512 << 10
+// It is small enough to be in a processor's cache when it is looked at.
+const scanChunk = 256 << 10
 
 // Scan calls fn with all of the physical memory that the image has: addr is the physical
 // address of the first byte of b. It calls fn from several goroutines at a time, in
-// no order. A chunk begins at a multiple of 8 and has up to 512 KiB; it ends where a page
-// ends, unless the memory ends there. fn must not keep b.
+// no order. A chunk begins and ends where a page does, unless the memory begins or ends
+// there, and has up to 256 KiB. fn must not keep b.
 //
 // Memory that cannot be read, because the dump is damaged, is left out; the error says so
 // when all the rest was read. When ctx ends, Scan returns its cause.

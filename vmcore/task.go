@@ -63,7 +63,15 @@ func (k *Kernel) taskLayout() (l taskLayout, err error) {
 
 // Tasks returns all threads, in the order in which the kernel has them. Those that could
 // be read are returned with the error.
-func (k *Kernel) Tasks(ctx context.Context) ([]Task, error) {
+func (k *Kernel) Tasks(ctx context.Context) (tasks []Task, err error) {
+	err = k.guard(func() error {
+		tasks, err = k.tasks(ctx)
+		return err
+	})
+	return tasks, err
+}
+
+func (k *Kernel) tasks(ctx context.Context) ([]Task, error) {
 	l, err := k.taskLayout()
 	if err != nil {
 		return nil, fmt.Errorf("threads: %w", err)

@@ -68,9 +68,19 @@ func (c *core) leaks(ctx context.Context, std stdio, from *symbols, s *kmemleak.
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeAll()) }()
+	return c.leaksOf(ctx, std, k, s)
+}
+
+// leaksOf is leaks for a kernel that is open.
+func (c *core) leaksOf(ctx context.Context, std stdio, k *vmcore.Kernel, s *kmemleak.Symbolizer) ([]kmemleak.Leak, error) {
 	std.progress.set("reading %s", c.file)
-	leaks, err = k.Leaks(ctx)
-	modules, modulesErr := k.Modules(ctx)
+	leaks, err := k.Leaks(ctx)
+	return leaks, errors.Join(err, c.describe(ctx, k, s))
+}
+
+// describe tells s of the files of a kernel, and where its modules are.
+func (c *core) describe(ctx context.Context, k *vmcore.Kernel, s *kmemleak.Symbolizer) error {
+	modules, err := k.Modules(ctx)
 	s.Modules = modules
 	if c.vmlinux != "" {
 		s.Dirs = append([]string{c.vmlinux}, s.Dirs...)
@@ -78,5 +88,5 @@ func (c *core) leaks(ctx context.Context, std stdio, from *symbols, s *kmemleak.
 	if s.Release == "" {
 		s.Release = k.Release()
 	}
-	return leaks, errors.Join(err, modulesErr)
+	return err
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/leakfmt"
+	"github.com/kmemleak/kmemleak/vmcore"
 )
 
 // maxHZ is more than any kernel's configuration offers.
@@ -35,6 +36,13 @@ for the memory; how sure each line is, and why; who else it may be, and why;
 what type the object may be, with its first bytes as fields; and when it was
 allocated. It says what is not known, and explains the marks at the end.
 
+With -core, it also shows who points to one object of each place, as refs does,
+and where the leaked structure begins. Without a file, it explains what the
+kernel in the dump had reported. With -live, or for a report of this boot, the
+running kernel's memory is -core /proc/kcore, which needs root.
+
+    kmemleak explain -core /var/crash/vmcore -vmlinux vmlinux
+
     kmemleak explain -leak 0xffff95ff00a5ac00 report.txt
 
 With -format mail it writes a mail about one place that leaks, to be completed
@@ -47,6 +55,7 @@ after the owner's file: MAINTAINERS says who they are.
 	define: func(flags *flag.FlagSet) action {
 		var at target
 		var in input
+		var memory core
 		var from symbols
 		var to output
 		which := flags.String("leak", "", "explain only the leak at this `address`, or the leaks with this fingerprint")
@@ -58,14 +67,21 @@ after the owner's file: MAINTAINERS says who they are.
 		at.define(flags)
 		from.defineElsewhere(flags)
 		in.define(flags)
+		memory.define(flags)
 		to.defineFile(flags)
 		to.known.define(flags)
 		return func(ctx context.Context, std stdio, args []string) (int, error) {
 			if *hz < 0 || *hz > maxHZ {
 				return 0, usageError{fmt.Sprintf("-hz %d: no kernel has that", *hz)}
 			}
-			if err := to.known.load(); err != nil {
+			if err := errors.Join(memory.check(), to.known.load()); err != nil {
 				return 0, err
+			}
+			if memory.given() && at != (target{}) {
+				return 0, usageError{"-core is a dead machine or this one, -via and -serial are others"}
+			}
+			if memory.given() && *live && memory.file != kcore {
+				return 0, usageError{"-live is this machine, whose memory is -core " + kcore}
 			}
 			if *allocinfo != "" {
 				if _, err := os.Stat(*allocinfo); err != nil {
@@ -89,10 +105,27 @@ after the owner's file: MAINTAINERS says who they are.
 				s.Release = cmp.Or(s.Release, release())
 			}
 			var leaks []kmemleak.Leak
-			if *live && len(args) == 0 {
+			var dead *vmcore.Kernel
+			if memory.given() {
+				k, closeAll, err := memory.open(ctx, std, &from)
+				std.progress.clear()
+				if err != nil {
+					return 0, err
+				}
+				defer closeAll()
+				dead = k
+			}
+			switch {
+			case *live && len(args) == 0:
 				leaks, err = scanAndRead(ctx, std, &h.Detector, 0)
-			} else {
+			case dead != nil && len(args) == 0:
+				leaks, err = memory.leaksOf(ctx, std, dead, s)
+				std.progress.clear()
+			default:
 				leaks, err = in.read(std, args)
+				if dead != nil {
+					err = errors.Join(err, memory.describe(ctx, dead, s))
+				}
 			}
 			switch {
 			case *hz != 0:
@@ -121,6 +154,12 @@ after the owner's file: MAINTAINERS says who they are.
 			options.Symbolizer, notLoaded = lookUp(ctx, std, s, leaks)
 			leaks = to.known.filter(leaks, options.Symbolizer, err)
 			defer to.known.tell(std.err, "explain")
+			var pointers []vmcore.Referrers
+			if dead != nil && format.value == "text" {
+				var refsErr error
+				pointers, refsErr = searchFor(ctx, std, dead, leaks)
+				err = errors.Join(err, refsErr)
+			}
 			return len(leaks), errors.Join(err, notLoaded, to.to(std, func(w io.Writer) error {
 				if format.value == "mail" {
 					return leakfmt.Mail(w, leaks, &options)
@@ -128,6 +167,9 @@ after the owner's file: MAINTAINERS says who they are.
 				err := leakfmt.Text(w, leaks, &options)
 				if *live && err == nil {
 					err = writeObjects(w, &h.Detector, leaks)
+				}
+				if dead != nil && err == nil {
+					err = writeHolders(w, leaks, pointers)
 				}
 				return err
 			}))

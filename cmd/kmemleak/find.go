@@ -14,7 +14,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -270,15 +269,7 @@ func showProgress(std stdio) kmemleak.Option {
 }
 
 // left draws how far a search has come and says how much time is left, if that is known.
-func left(now kmemleak.Progress) string {
-	const width = 20
-	seconds := now.Left.Round(time.Second)
-	if seconds <= 0 {
-		return ""
-	}
-	done := int(width * now.Elapsed.Seconds() / (now.Elapsed + now.Left).Seconds())
-	return fmt.Sprintf(" [%-*s] about %v left", width, strings.Repeat("=", done), seconds)
-}
+func left(now kmemleak.Progress) string { return bar(now.Elapsed, now.Left) }
 
 // commandError is the error of the command that find ran.
 type commandError struct {

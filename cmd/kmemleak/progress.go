@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -101,4 +102,29 @@ func (p *progress) show() {
 	text = text[:min(len(text), width)]
 	fmt.Fprintf(p.w, "\r%s, %v\x1b[K", string(text), takes.Truncate(time.Second))
 	p.shown = true
+}
+
+// bar draws how far work has come that has taken some time so far, and says how much is
+// left; "" if that is not known.
+func bar(elapsed, left time.Duration) string {
+	const width = 20
+	seconds := left.Round(time.Second)
+	if seconds <= 0 {
+		return ""
+	}
+	done := int(width * elapsed.Seconds() / (elapsed + left).Seconds())
+	return fmt.Sprintf(" [%-*s] about %v left", width, strings.Repeat("=", done), seconds)
+}
+
+// meter returns what shows how far work of a known size has come, from the time that it has
+// taken so far.
+func (p *progress) meter(what string) func(done, total uint64) {
+	begun := time.Now()
+	return func(done, total uint64) {
+		elapsed, left := time.Since(begun), time.Duration(0)
+		if done > 0 && done < total {
+			left = time.Duration(float64(elapsed) * float64(total-done) / float64(done))
+		}
+		p.set("%s%s", what, bar(elapsed, left))
+	}
 }

@@ -62,89 +62,118 @@ changes while it is read: what was different when read again is marked with ~.
 			}
 			defer closeAll()
 			defer std.progress.clear()
-			std.progress.set("reading kmemleak's objects")
-			addrs, err := targets(ctx, k, args[0])
-			if len(addrs) == 0 {
-				return 0, errors.Join(err, fmt.Errorf("no object has the fingerprint %s", args[0]))
-			}
-			std.progress.set("searching memory for pointers to %d objects", len(addrs))
-			found, refsErr := k.Refs(ctx, addrs...)
+			found, err := lookFor(ctx, std, k, args[0])
 			std.progress.clear()
+			if len(found) == 0 {
+				if err == nil {
+					err = fmt.Errorf("no object has the fingerprint %s", args[0])
+				}
+				return 0, err
+			}
 			most := maxRefs
 			if *all {
 				most = vmcore.MaxRefs
 			}
-			return 0, errors.Join(err, refsErr, to.to(std, func(w io.Writer) error { return writeRefs(w, found, most) }))
+			return 0, errors.Join(err, to.to(std, func(w io.Writer) error { return writeRefs(w, found, most) }))
 		}
 	},
 }
 
-// targets returns the addresses of what the user asked for.
-func targets(ctx context.Context, k *vmcore.Kernel, which string) ([]uint64, error) {
+// lookFor searches for pointers to what the user asked for: an address or a fingerprint.
+func lookFor(ctx context.Context, std stdio, k *vmcore.Kernel, which string) ([]vmcore.Referrers, error) {
+	showSearch(std, k)
 	if hex, ok := strings.CutPrefix(which, "0x"); ok {
 		addr, err := strconv.ParseUint(hex, 16, 64)
 		if err != nil {
 			return nil, usageError{fmt.Sprintf("%q is no address", which)}
 		}
-		return []uint64{addr}, nil
+		return k.Refs(ctx, addr)
 	}
-	objects, err := k.Objects(ctx)
-	var addrs []uint64
-	for _, o := range objects {
-		if (kmemleak.Leak{Addr: o.Addr, Size: o.Size, Backtrace: o.Backtrace}).Fingerprint() == which {
-			addrs = append(addrs, o.Addr)
+	return k.RefsWhere(ctx, func(o *vmcore.Object) bool {
+		return kmemleak.Leak{Addr: o.Addr, Size: o.Size, Backtrace: o.Backtrace}.Fingerprint() == which
+	})
+}
+
+// showSearch shows the progress of a search for pointers.
+func showSearch(std stdio, k *vmcore.Kernel) {
+	std.progress.set("reading kmemleak's objects")
+	var show func(done, total uint64)
+	k.Progress = func(done, total uint64) {
+		if show == nil {
+			show = std.progress.meter("searching memory")
+		}
+		show(done, total)
+		if done == total {
+			std.progress.set("looking at who points there")
 		}
 	}
-	return addrs, err
 }
 
 // writeRefs writes who points to objects.
 func writeRefs(w io.Writer, found []vmcore.Referrers, most int) error {
 	var b strings.Builder
-	for i, r := range found {
+	for i := range found {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		o := &r.Object
-		switch {
-		case o.Size == 0:
-			b.WriteString("No object that kmemleak tracks is there.\n")
-		default:
-			fmt.Fprintf(&b, "object 0x%x (size %d), allocated by %s, comm %q, pid %d\n", o.Addr, o.Size, ownerText(o), o.Comm, o.PID)
-			fmt.Fprintf(&b, "  %s\n", stateText(o))
-		}
-		for _, root := range r.Roots {
-			fmt.Fprintf(&b, "  the leaked structure begins with %v\n", root)
-		}
-		if p := r.Held; p != nil {
-			fmt.Fprintf(&b, "  held through %d objects by %v at 0x%x, which points to 0x%x\n", p.Length-1, p.Ref.Holder, p.Ref.Addr, p.Ref.Value)
-		}
-		if len(r.Refs) == 0 {
-			b.WriteString("  nothing in this memory points to it\n")
-		}
-		for n, ref := range r.Refs {
-			if n == most {
-				break
-			}
-			mark := " "
-			if ref.Holder.Scanned {
-				mark = "*"
-			}
-			if ref.Changed {
-				mark = "~"
-			}
-			fmt.Fprintf(&b, "  %s 0x%x: %v", mark, ref.Addr, ref.Holder)
-			if ref.Offset > 0 {
-				fmt.Fprintf(&b, " (points %d bytes into it)", ref.Offset)
-			}
-			b.WriteByte('\n')
-		}
-		if more := len(r.Refs) - most; more > 0 || r.More > 0 {
-			fmt.Fprintf(&b, "    and %d more\n", max(0, more)+r.More)
-		}
+		describeRefs(&b, &found[i], most, true)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// describeRefs describes who points to an object. It writes most references, and with each
+// also those in memory that kmemleak does not track, one by one.
+func describeRefs(b *strings.Builder, r *vmcore.Referrers, most int, each bool) {
+	o := &r.Object
+	switch {
+	case o.Size == 0:
+		b.WriteString("No object that kmemleak tracks is there.\n")
+	default:
+		fmt.Fprintf(b, "object 0x%x (size %d), allocated by %s, comm %q, pid %d\n", o.Addr, o.Size, ownerText(o), o.Comm, o.PID)
+		fmt.Fprintf(b, "  %s\n", stateText(o))
+	}
+	for n, root := range r.Roots {
+		if n == most {
+			fmt.Fprintf(b, "    and at %d more places\n", len(r.Roots)-most)
+			break
+		}
+		fmt.Fprintf(b, "  the leaked structure begins with %v\n", root)
+	}
+	if p := r.Held; p != nil {
+		fmt.Fprintf(b, "  held through %d objects by %v at 0x%x, which points to 0x%x\n", p.Length-1, p.Ref.Holder, p.Ref.Addr, p.Ref.Value)
+	}
+	if len(r.Refs) == 0 {
+		b.WriteString("  nothing in this memory points to it\n")
+	}
+	shown := 0
+	rest := make(map[bool]int) // by whether they are in memory that kmemleak does not track
+	for _, ref := range r.Refs {
+		untracked := ref.Holder.Kind == vmcore.HolderUntracked
+		if shown == most || untracked && !each {
+			rest[untracked]++
+			continue
+		}
+		shown++
+		mark := " "
+		if ref.Holder.Scanned {
+			mark = "*"
+		}
+		if ref.Changed {
+			mark = "~"
+		}
+		fmt.Fprintf(b, "  %s 0x%x: %v", mark, ref.Addr, ref.Holder)
+		if ref.Offset > 0 {
+			fmt.Fprintf(b, " (points %d bytes into it)", ref.Offset)
+		}
+		b.WriteByte('\n')
+	}
+	if n := rest[false] + r.More; n > 0 {
+		fmt.Fprintf(b, "    and %d more\n", n)
+	}
+	if n := rest[true]; n > 0 {
+		fmt.Fprintf(b, "    and %d in memory that kmemleak does not track\n", n)
+	}
 }
 
 func ownerText(o *vmcore.Object) string {

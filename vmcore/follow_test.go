@@ -1,0 +1,93 @@
+// Copyright (c) 2026 The kmemleak authors. All rights reserved.
+// Use of this source code is governed by the BSD-3-Clause license in LICENSE.
+
+package vmcore
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/kmemleak/kmemleak"
+)
+
+// TestWays has objects that can be reached on several ways.
+func TestWays(t *testing.T) {
+	g := &graph{to: [][]int32{0: {1}, 1: {2}, 2: {3}, 3: {0}, 4: {3}, 5: nil}}
+	got := g.ways(map[int32]place{0: {1, 1}, 4: {1, 1}})
+	want := map[int32]way{0: {0, 1}, 1: {0, 2}, 2: {0, 3}, 3: {4, 2}, 4: {4, 1}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(way{})); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestVariables has what kmemleak scans beside objects.
+func TestVariables(t *testing.T) {
+	object := func(addr uint64, change func(o *Object)) Object {
+		o := Object{Object: kmemleak.Object{Addr: addr, Size: 64, Flags: flagAllocated}}
+		change(&o)
+		return o
+	}
+	k := newFake(nil)
+	k.lo, k.hi = 0x1000, 0x9000
+	a := &atlas{
+		k: k, stacks: true,
+		objects: []Object{
+			object(0x1000, func(*Object) {}),
+			object(0x2000, func(o *Object) { o.Flags |= flagNoScan }),
+			object(0x3000, func(o *Object) { o.MinCount = -1 }),
+			object(0x4000, func(o *Object) { o.Areas = []Range{{0x4010, 8}} }),
+			object(0x5000, func(o *Object) { o.Areas, o.Flags = []Range{{0x5010, 8}}, o.Flags|flagFullScan }),
+			object(0xa000, func(*Object) {}), // behind the image
+			object(0x20000, func(*Object) {}),
+		},
+		byAddr:     []int{0, 1, 2, 3, 4, 5, 6},
+		modules:    []*module{{parts: []modulePart{{base: 0x20000, size: 0x1000}}, perCPU: Range{0x500, 16}}},
+		cpuOffsets: []uint64{0x100000, 0x200000},
+		static:     Range{0x100, 0x40},
+		threads: []Task{
+			{PID: 1, Stack: Range{0x50000, 0x4000}, SP: 0x53f00},
+			{PID: 2, Stack: Range{0x60000, 0x4000}},             // it runs
+			{PID: 3, Stack: Range{0x70000, 0x4000}, SP: 0x1234}, // damaged
+			{PID: 4},
+			{PID: 5, Stack: Range{0x80000, 0x4000}}, // ours
+		},
+	}
+	s := &search{k: k, a: a, own: own{threads: map[int]bool{5: true}}}
+	want := []Range{
+		{0x1000, 64}, {0x4010, 8}, {0x5000, 64}, {0x20000, 64},
+		{0x100100, 0x40}, {0x100500, 16}, {0x200100, 0x40}, {0x200500, 16},
+		{0x53f00, 0x100}, {0x60000, 0x4000}, {0x70000, 0x4000},
+	}
+	if diff := cmp.Diff(want, s.variables()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	a.stacks = false
+	if diff := cmp.Diff(want[:8], s.variables()); diff != "" {
+		t.Errorf("without stacks (-want +got)\n%s", diff)
+	}
+}
+
+// TestHeldAlone has pointers in memory of which a page is missing.
+func TestHeldAlone(t *testing.T) {
+	space, objects := structure(3, nil)
+	for at := uint64(0x100000); at < 0x103000; at += 8 {
+		if at < 0x101000 || at >= 0x102000 {
+			space[at] = 0
+		}
+	}
+	space[0x100ff8], space[0x102000] = objects[1].Addr+63, objects[2].Addr
+	k := newFake(space)
+	g, err := k.newGraph(t.Context(), objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &search{k: k, a: &atlas{k: k, stacks: true, threads: []Task{{PID: 1, Stack: Range{0x100000, 0x3000}}}}}
+	got, err := s.heldAlone(t.Context(), g, []int32{2, 1})
+	if err != nil {
+		t.Error(err)
+	}
+	want := map[int32]place{1: {0x100ff8, objects[1].Addr + 63}, 2: {0x102000, objects[2].Addr}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(place{})); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
