@@ -64,7 +64,7 @@ after the owner's file: MAINTAINERS says who they are.
 			if *hz < 0 || *hz > maxHZ {
 				return 0, usageError{fmt.Sprintf("-hz %d: no kernel has that", *hz)}
 			}
-			if err := to.known.load(); err != nil {
+			if err := to.check(std); err != nil {
 				return 0, err
 			}
 			if *allocinfo != "" {
