@@ -125,7 +125,7 @@ func (p *parser) next() (l Leak, found bool, err error) {
 	}
 	rest, ok, _ := parseHeader(p.line, &l)
 	if !ok || p.line[0] != 'u' || len(rest) > 0 || p.in.Long() {
-		return Leak{}, false, p.fail("expected unreferenced object")
+		return Leak{}, false, p.fail("expected unreferenced object (logs and mails are for Extract)")
 	}
 	p.advance()
 	err = p.record(&l)

@@ -115,12 +115,12 @@ after the owner's file: MAINTAINERS says who they are.
 			}
 			options.Err = err
 			var notLoaded error
-			if places := kmemleak.Groups(leaks); format.value == "mail" && len(places) != 1 {
-				return 0, errors.Join(err, severalPlaces(places))
-			}
 			options.Symbolizer, notLoaded = lookUp(ctx, std, s, leaks)
 			leaks = to.known.filter(leaks, options.Symbolizer, err)
 			defer to.known.tell(std.err, "explain")
+			if places := kmemleak.Groups(leaks); format.value == "mail" && len(places) != 1 {
+				return 0, errors.Join(err, severalPlaces(places))
+			}
 			return len(leaks), errors.Join(err, notLoaded, to.to(std, func(w io.Writer) error {
 				if format.value == "mail" {
 					return leakfmt.Mail(w, leaks, &options)

@@ -139,7 +139,7 @@ func readSnapshot(name string) (snapshot kmemleak.Snapshot, err error) {
 		err = json.Unmarshal(b, &snapshot)
 	}
 	if err != nil {
-		return snapshot, fmt.Errorf("%s: %w", name, err)
+		return snapshot, fmt.Errorf("-snapshot %s: kmemleak snapshot has not written this: %w", name, err)
 	}
 	return snapshot, nil
 }
