@@ -157,7 +157,7 @@ func (p *parser) record(l *Leak) error {
 		return p.fail("expected backtrace")
 	}
 	if hasCRC {
-		l.Checksum = p.intern.checksum(crc)
+		l.Checksum = p.intern.checksum(Checksum(crc))
 	}
 	if p.unended() {
 		return p.fail("the text is cut before the frames")
