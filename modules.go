@@ -205,8 +205,12 @@ func (s Snapshot) MarshalJSON() ([]byte, error) {
 	return json.Marshal(snapshotJSON{snapshotVersion, s.Release, append([]Module{}, s.Modules...)}) // no modules are [], not null
 }
 
-// UnmarshalJSON reads what MarshalJSON returns.
+// UnmarshalJSON reads what MarshalJSON returns, or a list of modules alone.
 func (s *Snapshot) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '[' {
+		*s = Snapshot{Version: snapshotVersion}
+		return json.Unmarshal(b, &s.Modules)
+	}
 	var head struct {
 		Version json.Number `json:"version"`
 	}
