@@ -16,17 +16,17 @@ import (
 // Object is what the kernel knows about one object that it tracks, leaked or not
 // (dump_object_info in mm/kmemleak.c).
 type Object struct {
-	Addr     uint64 // where it begins
-	Size     uint64 // bytes
-	PerCPU   bool   // Addr is a per-CPU pointer
-	Phys     bool   // Addr is a physical address
-	Comm     string // name of the allocating thread, as in [Leak]
-	PID      int    // thread ID, as in [Leak]
-	Jiffies  uint64 // the kernel's tick counter at the allocation
-	MinCount int    // fewer references than this make it a leak: 0 never, 1 for most, 2 for vmalloc, -1 for ignored objects
-	Count    int    // references that the last scan found
-	Flags    uint32 // state, as OBJECT_… in mm/kmemleak.c: 1 allocated, 2 reported, 4 not scanned, 8 fully scanned for want of memory (5.4), 16 physical, 32 per-CPU (6.12), 64 suspected (7.3)
-	Checksum uint32 // crc of the content, from the last scan that found too few references; kernels before 3.18 print it signed
+	Addr     uint64   // where it begins
+	Size     uint64   // bytes
+	PerCPU   bool     // Addr is a per-CPU pointer
+	Phys     bool     // Addr is a physical address
+	Comm     string   // name of the allocating thread, as in [Leak]
+	PID      int      // thread ID, as in [Leak]
+	Jiffies  uint64   // the kernel's tick counter at the allocation
+	MinCount int      // fewer references than this make it a leak: 0 never, 1 for most, 2 for vmalloc, -1 for ignored objects
+	Count    int      // references that the last scan found
+	Flags    uint32   // state, as OBJECT_… in mm/kmemleak.c: 1 allocated, 2 reported, 4 not scanned, 8 fully scanned for want of memory (5.4), 16 physical, 32 per-CPU (6.12), 64 suspected (7.3)
+	Checksum Checksum // crc of the content, from the last scan that found too few references; kernels before 3.18 print it signed
 
 	Backtrace []Frame // of the allocation, innermost first; nil if the kernel has none
 }
@@ -148,6 +148,6 @@ func (o *Object) parseField(line string) {
 	case "flags":
 		o.Flags = uint32(n)
 	case "checksum":
-		o.Checksum = uint32(n)
+		o.Checksum = Checksum(n)
 	}
 }

@@ -98,7 +98,7 @@ func (n *Notice) Error() string {
 		"lines of the log are lost",
 	}[min(int(n.Kind), len(noticeNames)-1)]
 	if n.Kind == NoticeSuspected {
-		what = fmt.Sprintf("the kernel has found %d leaks more than are in the text", n.Count)
+		what = fmt.Sprintf("the kernel has found %d leaks more than are in the text (its control file has them; its log does with kmemleak.verbose=1)", n.Count)
 	}
 	return fmt.Sprintf("line %d: %s: %q", n.Line, what, n.Text)
 }

@@ -65,7 +65,7 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 		r.needComm(l)
 		r.part = partBacktrace
 		if hasCRC {
-			r.leak.Checksum = r.intern.checksum(crc)
+			r.leak.Checksum = r.intern.checksum(Checksum(crc))
 		}
 		return rest, true
 	}

@@ -120,7 +120,7 @@ func TestIntegrationDump(t *testing.T) {
 			t.Errorf("Dump gives %+v of the leak\n%v", object, leak)
 		}
 		if leak.Checksum != nil && object.Checksum != *leak.Checksum {
-			t.Errorf("checksum %x, want %x", object.Checksum, *leak.Checksum)
+			t.Errorf("checksum %v, want %v", object.Checksum, *leak.Checksum)
 		}
 	}
 	_, err := d.Dump(0x1000)

@@ -18,20 +18,20 @@ import (
 // jsonLeak is the shape of a Leak in JSON. It is part of the API: members are added,
 // never renamed.
 type jsonLeak struct {
-	Addr      jsonHex       `json:"addr"`
-	Size      uint64        `json:"size"`
-	PerCPU    bool          `json:"percpu,omitempty"`
-	CPU       int           `json:"cpu,omitempty"`
-	Comm      string        `json:"comm"`
-	CommHex   jsonBytes     `json:"comm_hex,omitempty"` // only if comm is not UTF-8
-	PID       int           `json:"pid"`
-	Jiffies   uint64        `json:"jiffies"`
-	AgeMillis int64         `json:"age_ms,omitempty"`
-	Data      jsonBytes     `json:"data,omitzero"`
-	Checksum  *jsonChecksum `json:"checksum,omitempty"`
-	Backtrace []Frame       `json:"backtrace,omitempty"`
-	More      int           `json:"more,omitempty"`
-	Calls     []Call        `json:"calls,omitempty"`
+	Addr      jsonHex   `json:"addr"`
+	Size      uint64    `json:"size"`
+	PerCPU    bool      `json:"percpu,omitempty"`
+	CPU       int       `json:"cpu,omitempty"`
+	Comm      string    `json:"comm"`
+	CommHex   jsonBytes `json:"comm_hex,omitempty"` // only if comm is not UTF-8
+	PID       int       `json:"pid"`
+	Jiffies   uint64    `json:"jiffies"`
+	AgeMillis int64     `json:"age_ms,omitempty"`
+	Data      jsonBytes `json:"data,omitzero"`
+	Checksum  *Checksum `json:"checksum,omitempty"`
+	Backtrace []Frame   `json:"backtrace,omitempty"`
+	More      int       `json:"more,omitempty"`
+	Calls     []Call    `json:"calls,omitempty"`
 }
 
 type jsonFrame struct {
@@ -75,7 +75,7 @@ func (l Leak) MarshalJSON() ([]byte, error) {
 	j := jsonLeak{
 		Addr: jsonHex(l.Addr), Size: l.Size, PerCPU: l.PerCPU, CPU: l.CPU,
 		Comm: l.Comm, PID: l.PID, Jiffies: l.Jiffies, AgeMillis: max(0, l.Age.Milliseconds()),
-		Data: l.Data, Checksum: (*jsonChecksum)(l.Checksum), Backtrace: l.Backtrace, More: l.More, Calls: l.Calls,
+		Data: l.Data, Checksum: l.Checksum, Backtrace: l.Backtrace, More: l.More, Calls: l.Calls,
 	}
 	if !utf8.ValidString(l.Comm) {
 		j.CommHex = jsonBytes(l.Comm)
@@ -98,7 +98,7 @@ func (l *Leak) UnmarshalJSON(b []byte) error {
 	*l = Leak{
 		Addr: uint64(j.Addr), Size: j.Size, PerCPU: j.PerCPU, CPU: j.CPU,
 		Comm: j.Comm, PID: j.PID, Jiffies: j.Jiffies, Age: time.Duration(j.AgeMillis) * time.Millisecond,
-		Data: j.Data, Checksum: (*uint32)(j.Checksum), Backtrace: j.Backtrace, More: j.More, Calls: j.Calls,
+		Data: j.Data, Checksum: j.Checksum, Backtrace: j.Backtrace, More: j.More, Calls: j.Calls,
 	}
 	if len(j.CommHex) > 0 {
 		l.Comm = string(j.CommHex)
@@ -140,20 +140,6 @@ func (h *jsonHex) UnmarshalText(b []byte) error {
 		return fmt.Errorf("number in JSON: %w", err)
 	}
 	*h = jsonHex(v)
-	return nil
-}
-
-// jsonChecksum is jsonHex with 32 bits.
-type jsonChecksum uint32
-
-func (c jsonChecksum) MarshalText() ([]byte, error) { return jsonHex(c).MarshalText() }
-
-func (c *jsonChecksum) UnmarshalText(b []byte) error {
-	v, err := strconv.ParseUint(string(b), 0, 32)
-	if err != nil {
-		return fmt.Errorf("checksum in JSON: %w", err)
-	}
-	*c = jsonChecksum(v)
 	return nil
 }
 

@@ -23,7 +23,7 @@ func TestLeakJSON(t *testing.T) {
 			"all",
 			Leak{
 				Addr: 0xffff888101a2b3c0, Size: 1<<64 - 1, PerCPU: true, CPU: 3, Comm: "a\xff\"\n", PID: -1, Jiffies: 4294931867,
-				Age: 1500 * time.Millisecond, Data: []byte("\x00az"), Checksum: ptr(uint32(0)),
+				Age: 1500 * time.Millisecond, Data: []byte("\x00az"), Checksum: ptr(Checksum(0)),
 				Backtrace: []Frame{
 					{Addr: 0xffffffffc0a015e4, Func: "f", Offset: 1, Size: 0x20, Module: "m", BuildID: "0a", File: "a.c", Line: 7, Inlined: true},
 					{},

@@ -28,7 +28,7 @@ type Leak struct {
 	Jiffies   uint64        // the kernel's tick counter at the allocation
 	Age       time.Duration // since the allocation, when the report was printed; 0 where the kernel does not print it (since 6.8)
 	Data      []byte        // first bytes of the object, up to 32, at the time of printing; nil if not dumped
-	Checksum  *uint32       // crc of the object's content (not of the backtrace), nil if not printed (before 6.8)
+	Checksum  *Checksum     // crc of the object's content (not of the backtrace), nil if not printed (before 6.8)
 	Backtrace []Frame       // innermost first, as printed, at most 16 from a kernel; an all-ones terminator of old kernels is kept
 	More      int           // further objects with the same backtrace that are not printed (console since 7.2); nothing else is known of them
 	Calls     []Call        // result of [Symbolizer.Backtrace] for Backtrace, see [WithSymbolizer]; nil if it was not called
@@ -98,6 +98,27 @@ func (l Leak) Bytes() uint64 {
 		return math.MaxUint64
 	}
 	return bytes
+}
+
+// Checksum is the CRC-32 that the kernel keeps of an object's content, to see whether it
+// changes. That of an object of zeros is 0.
+type Checksum uint32
+
+// String returns the checksum in hex: "0x1edb9bcf".
+func (c Checksum) String() string { return "0x" + strconv.FormatUint(uint64(c), 16) }
+
+// MarshalText implements [encoding.TextMarshaler]. It returns the text of String.
+func (c Checksum) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. It reads a number of 32 bits, in
+// hex with the prefix 0x; other text is an error.
+func (c *Checksum) UnmarshalText(b []byte) error {
+	v, err := strconv.ParseUint(string(b), 0, 32)
+	if err != nil {
+		return fmt.Errorf("checksum: %w", err)
+	}
+	*c = Checksum(v)
+	return nil
 }
 
 // appendBracket appends a raw address as the kernel prints it before a symbol.

@@ -107,3 +107,22 @@ func TestLeakMore(t *testing.T) {
 		t.Errorf("%d bytes", l.Bytes())
 	}
 }
+
+// A difference of leaks shows the checksum as the kernel prints it.
+func TestChecksum(t *testing.T) {
+	a, b := Leak{Checksum: ptr(Checksum(0x1edb9bcf))}, Leak{Checksum: ptr(Checksum(0))}
+	for _, diff := range []string{cmp.Diff(a, b), cmp.Diff(a, Leak{})} {
+		if !strings.Contains(diff, `"0x1edb9bcf"`) {
+			t.Errorf("not readable:\n%s", diff)
+		}
+	}
+	var c Checksum
+	for _, text := range []string{"", "x", "0x1ffffffff", "-1"} {
+		if err := c.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is %v", text, c)
+		}
+	}
+	if err := c.UnmarshalText([]byte("0x1edb9bcf")); err != nil || c != *a.Checksum {
+		t.Errorf("%v, error %v", c, err)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"path"
 	"runtime"
 	"strconv"
 	"strings"
@@ -89,7 +90,8 @@ func (m *Module) UnmarshalJSON(b []byte) error {
 // LoadedModules returns where the modules of the running kernel are in memory, from
 // /proc/modules and /sys/module. It needs root: the kernel shows other users zeros
 // for addresses. They get the modules without Sections, and an error that matches
-// [io/fs.ErrPermission].
+// [io/fs.ErrPermission]. A kernel that was built without modules has none, which is no
+// error.
 //
 // On systems other than Linux the error matches [ErrUnavailable].
 func LoadedModules() ([]Module, error) {
@@ -106,10 +108,13 @@ func LoadedModules() ([]Module, error) {
 func loadedModules(root fs.FS) ([]Module, error) {
 	list, err := fs.ReadFile(root, "proc/modules")
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("where modules are: %w (/proc is not mounted, or the kernel has no modules)", err)
+		if _, err := fs.Stat(root, "proc/version"); err == nil {
+			return nil, nil // CONFIG_MODULES is not set: the rest of /proc is there
+		}
+		return nil, fmt.Errorf("where modules are: %w (mount -t proc proc /proc)", slashed(err))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("where modules are: %w", err)
+		return nil, fmt.Errorf("where modules are: %w", slashed(err))
 	}
 	var modules []Module
 	hidden := false
@@ -121,7 +126,7 @@ func loadedModules(root fs.FS) ([]Module, error) {
 			continue // unloaded since, or the kernel has no such files
 		}
 		if err != nil {
-			return modules, err
+			return modules, slashed(err)
 		}
 		m := Module{Name: name, Sections: make(map[string]uint64, len(entries))}
 		for _, e := range entries {
@@ -130,12 +135,12 @@ func loadedModules(root fs.FS) ([]Module, error) {
 				continue
 			}
 			if err != nil {
-				return modules, err
+				return modules, slashed(err)
 			}
 			text := strings.TrimSpace(string(b))
 			addr, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), 16, 64)
 			if err != nil {
-				return modules, fmt.Errorf("%s/sections/%s: %w", dir, e.Name(), err)
+				return modules, fmt.Errorf("/%s/sections/%s: %w", dir, e.Name(), err)
 			}
 			if addr == 0 {
 				// Per-CPU data is listed at its place in the section, 0 included.
@@ -153,6 +158,15 @@ func loadedModules(root fs.FS) ([]Module, error) {
 		return modules, resolve.ErrHidden
 	}
 	return modules, nil
+}
+
+// slashed returns an error of a file below the root with the slash that paths of an
+// [fs.FS] lack.
+func slashed(err error) error {
+	if p := new(fs.PathError); errors.As(err, &p) {
+		return &fs.PathError{Op: p.Op, Path: path.Join("/", p.Path), Err: p.Err}
+	}
+	return err
 }
 
 // Snapshot is where all modules of a kernel were in memory at one time. A snapshot
@@ -188,11 +202,15 @@ func TakeSnapshot() (Snapshot, error) {
 
 // MarshalJSON returns the form described at [Snapshot].
 func (s Snapshot) MarshalJSON() ([]byte, error) {
-	return json.Marshal(snapshotJSON{snapshotVersion, s.Release, s.Modules})
+	return json.Marshal(snapshotJSON{snapshotVersion, s.Release, append([]Module{}, s.Modules...)}) // no modules are [], not null
 }
 
-// UnmarshalJSON reads what MarshalJSON returns.
+// UnmarshalJSON reads what MarshalJSON returns, or a list of modules alone.
 func (s *Snapshot) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '[' {
+		*s = Snapshot{Version: snapshotVersion}
+		return json.Unmarshal(b, &s.Modules)
+	}
 	var head struct {
 		Version json.Number `json:"version"`
 	}

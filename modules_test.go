@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -30,6 +31,7 @@ func TestLoadedModules(t *testing.T) {
 		root fstest.MapFS
 		want []Module
 		err  error
+		text string // of the error
 	}{
 		{
 			name: "addresses and build ID",
@@ -62,8 +64,31 @@ func TestLoadedModules(t *testing.T) {
 		},
 		{
 			name: "kernel without modules",
+			root: fstest.MapFS{"proc/version": file("Linux version 6.12.1")},
+		},
+		{
+			name: "no /proc",
 			root: fstest.MapFS{},
 			err:  fs.ErrNotExist,
+			text: "where modules are: open /proc/modules: file does not exist (mount -t proc proc /proc)",
+		},
+		{
+			name: "a file that is none",
+			root: fstest.MapFS{
+				"proc/modules":                           file("leaky 16384 0 - Live 0x0\n"),
+				"sys/module/leaky/sections/.text/folder": file(""),
+			},
+			err:  fs.ErrInvalid,
+			text: "read /sys/module/leaky/sections/.text: invalid argument",
+		},
+		{
+			name: "no number",
+			root: fstest.MapFS{
+				"proc/modules":                    file("leaky 16384 0 - Live 0x0\n"),
+				"sys/module/leaky/sections/.text": file("0xfog\n"),
+			},
+			err:  strconv.ErrSyntax,
+			text: `/sys/module/leaky/sections/.text: strconv.ParseUint: parsing "fog": invalid syntax`,
 		},
 	}
 	for _, tt := range tests {
@@ -74,6 +99,9 @@ func TestLoadedModules(t *testing.T) {
 			}
 			if !errors.Is(err, tt.err) {
 				t.Errorf("error %v, want %v", err, tt.err)
+			}
+			if tt.text != "" && (err == nil || err.Error() != tt.text) {
+				t.Errorf("error %q, want %q", err, tt.text)
 			}
 		})
 	}
@@ -122,7 +150,8 @@ func TestSnapshotJSON(t *testing.T) {
 		{"numbers", strings.Replace(text, `"0xffffffffc01b2001"`, "18446744072637587457", 1), in, ""},
 		{"newer", `{"version":2,"sites":{}}`, Snapshot{}, "snapshot of modules of version 2: this program knows up to 1"},
 		{"none", `{"modules":[]}`, Snapshot{}, `no snapshot of modules: version ""`},
-		{"list", `[]`, Snapshot{}, "snapshot of modules: json: cannot unmarshal array"},
+		{"list", text[strings.Index(text, "[") : len(text)-1], Snapshot{Version: 1, Modules: in.Modules}, ""},
+		{"list of others", "[1]", Snapshot{Version: 1, Modules: []Module{{}}}, "module: json: cannot unmarshal number"},
 		{"rounded", strings.Replace(text, `"0xffffffffc01b2001"`, "1.8446744072637587e19", 1), Snapshot{}, "address 1.8446744072637587e19: invalid syntax"},
 		{"too large", strings.Replace(text, "0xffffffffc01b2001", "0x1ffffffffc01b2001", 1), Snapshot{}, "value out of range"},
 	}

@@ -125,7 +125,7 @@ func (p *parser) next() (l Leak, found bool, err error) {
 	}
 	rest, ok, _ := parseHeader(p.line, &l)
 	if !ok || p.line[0] != 'u' || len(rest) > 0 || p.in.Long() {
-		return Leak{}, false, p.fail("expected unreferenced object")
+		return Leak{}, false, p.fail("expected unreferenced object (logs and mails are for Extract)")
 	}
 	p.advance()
 	err = p.record(&l)
@@ -157,7 +157,7 @@ func (p *parser) record(l *Leak) error {
 		return p.fail("expected backtrace")
 	}
 	if hasCRC {
-		l.Checksum = p.intern.checksum(crc)
+		l.Checksum = p.intern.checksum(Checksum(crc))
 	}
 	if p.unended() {
 		return p.fail("the text is cut before the frames")

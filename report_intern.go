@@ -26,8 +26,8 @@ type internTable struct {
 	named  int    // bytes in names
 	key    []byte // scratch for a key of stacks
 
-	data      []byte   // what is left of a block for copies of hex dumps
-	checksums []uint32 // what is left of a block for checksums
+	data      []byte     // what is left of a block for copies of hex dumps
+	checksums []Checksum // what is left of a block for checksums
 }
 
 type internFrame struct {
@@ -187,9 +187,9 @@ func (t *internTable) copyData(b []byte) []byte {
 }
 
 // checksum returns a pointer to a copy of c.
-func (t *internTable) checksum(c uint32) *uint32 {
+func (t *internTable) checksum(c Checksum) *Checksum {
 	if len(t.checksums) == 0 {
-		t.checksums = make([]uint32, 64)
+		t.checksums = make([]Checksum, 64)
 	}
 	p := &t.checksums[0]
 	*p = c

@@ -92,7 +92,7 @@ func TestParseDialects(t *testing.T) {
 				"    [<ffffffff81687c97>] kmalloc_trace+0x297/0x310\n",
 			[]Leak{{
 				Addr: 0xffff888101a2b3c0, Size: 8, Comm: "insmod", PID: 776, Jiffies: 4294682844, Data: zeros,
-				Checksum:  ptr(uint32(0)),
+				Checksum:  ptr(Checksum(0)),
 				Backtrace: []Frame{{Addr: 0xffffffff81687c97, Func: "kmalloc_trace", Offset: 0x297, Size: 0x310}},
 			}},
 		},
@@ -106,7 +106,7 @@ func TestParseDialects(t *testing.T) {
 				"    pcpu_alloc_noprof+0x453/0xd80\n",
 			[]Leak{{
 				Addr: 0x607b97e9cab8, Size: 8, PerCPU: true, CPU: 9, Comm: "iperf", PID: 4099, Jiffies: 4295000001,
-				Data: zeros, Checksum: ptr(uint32(0x1deeea82)),
+				Data: zeros, Checksum: ptr(Checksum(0x1deeea82)),
 				Backtrace: []Frame{{Func: "pcpu_alloc_noprof", Offset: 0x453, Size: 0xd80}},
 			}},
 		},
@@ -118,7 +118,7 @@ func TestParseDialects(t *testing.T) {
 				"    0xffffffffc11de07f\n",
 			[]Leak{{
 				Addr: 0xc0fffa5b121048, Size: 16, PerCPU: true, Comm: "ip", PID: 4099, Jiffies: 4295000001,
-				Checksum: ptr(uint32(0xffffffff)), Backtrace: []Frame{{Addr: 0xffffffffc11de07f}},
+				Checksum: ptr(Checksum(0xffffffff)), Backtrace: []Frame{{Addr: 0xffffffffc11de07f}},
 			}},
 		},
 		{

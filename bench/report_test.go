@@ -48,7 +48,7 @@ func simpleParse(r io.Reader) ([]kmemleak.Leak, error) {
 		} else if m := backtraceLine.FindStringSubmatch(line); m != nil {
 			inDump = false
 			crc, _ := strconv.ParseUint(m[1], 16, 32)
-			sum := uint32(crc)
+			sum := kmemleak.Checksum(crc)
 			l.Checksum = &sum
 		} else if m := rowLine.FindStringSubmatch(line); inDump && m != nil {
 			row, err := hex.DecodeString(strings.ReplaceAll(m[1], " ", ""))

@@ -194,7 +194,7 @@ func (d driven) Dump(ctx context.Context, addr uint64) (records []machine.LogRec
 	if o.reported {
 		flags |= 2 // OBJECT_REPORTED
 	}
-	var checksum uint32
+	var checksum kmemleak.Checksum
 	if o.leak.Checksum != nil {
 		checksum = *o.leak.Checksum
 	}

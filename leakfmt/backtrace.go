@@ -89,7 +89,8 @@ func (p *printer) rows(calls []kmemleak.Call) []row {
 			if p.Detail == Verbose {
 				err = atLength(err)
 			}
-			if why := errorText(err); !p.told[why] {
+			// The frame stands above.
+			if why := strings.TrimPrefix(errorText(err), text(c.Frame.String())+": "); !p.told[why] {
 				p.told[why] = true // without vmlinux, most frames of a kernel have the same error
 				add(faint, []string{"      " + why})
 			}

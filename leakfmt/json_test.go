@@ -196,7 +196,7 @@ func TestSchema(t *testing.T) {
 		s.Modules = nil
 		all = append(all, jsonLines(t, report(t, build), &Options{Symbolizer: s, Err: kmemleak.ErrTruncated})...)
 	}
-	checksum := uint32(0)
+	checksum := kmemleak.Checksum(0)
 	full := kmemleak.Leak{
 		Size: 1<<64 - 1, PerCPU: true, CPU: 3, Comm: "\xff", PID: -1, Jiffies: 1<<64 - 1, Age: 1500e6, Data: []byte{}, Checksum: &checksum,
 		Backtrace: []kmemleak.Frame{{Addr: 1, Func: "f", Offset: 1, Size: 2, Module: "m", BuildID: "0a", File: "a.c", Line: 7, Inlined: true}, {}},

@@ -342,3 +342,20 @@ func TestMarks(t *testing.T) {
 		}
 	}
 }
+
+// The reason why there is no line is said once, though it names each frame.
+func TestTextReasonOnce(t *testing.T) {
+	why := func(name string) kmemleak.Leak {
+		f := kmemleak.Frame{Func: name, Offset: 1, Size: 2, Module: "leaky"}
+		return kmemleak.Leak{Addr: 1, Size: 8, Backtrace: []kmemleak.Frame{f}, Calls: []kmemleak.Call{{
+			Frame: f, Problem: kmemleak.ProblemNoDebug, Err: errors.New(f.String() + ": leaky.ko is stripped"),
+		}}}
+	}
+	var b strings.Builder
+	if err := Text(&b, []kmemleak.Leak{why("first"), why("second")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(b.String(), "          leaky.ko is stripped\n"); n != 1 {
+		t.Errorf("%d times:\n%s", n, &b)
+	}
+}

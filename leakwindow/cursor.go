@@ -116,7 +116,7 @@ const (
 // matches [kmemleak.ErrFormat].
 func ParseCursor(text string) (Cursor, error) {
 	fail := func(format string, args ...any) (Cursor, error) {
-		return Cursor{}, fmt.Errorf("cursor %q: %w: %s", clip(text), kmemleak.ErrFormat, fmt.Sprintf(format, args...))
+		return Cursor{}, formatErrorf("cursor %q: %s", clip(text), fmt.Sprintf(format, args...))
 	}
 	text = strings.TrimSpace(text)
 	rest, ok := strings.CutPrefix(text, prefix)
@@ -154,6 +154,16 @@ func ParseCursor(text string) (Cursor, error) {
 	}
 	return c, nil
 }
+
+// A formatError matches [kmemleak.ErrFormat] without its text, which is about reports.
+type formatError string
+
+func formatErrorf(format string, args ...any) error {
+	return formatError(fmt.Sprintf(format, args...))
+}
+
+func (e formatError) Error() string { return string(e) }
+func (formatError) Unwrap() error   { return kmemleak.ErrFormat }
 
 var newer = regexp.MustCompile(`^kmemleak[0-9]+$`)
 

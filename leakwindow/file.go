@@ -44,7 +44,7 @@ func ParseMoment(text string) (Moment, error) {
 		c, err := ParseCursor(text)
 		return Moment{Cursor: &c}, err
 	}
-	return Moment{}, fmt.Errorf("%w: time %q is no cursor (kmemleak mark), no seconds since boot and not -", kmemleak.ErrFormat, clip(text))
+	return Moment{}, formatErrorf("time %q is no cursor (kmemleak mark), no seconds since boot and not -", clip(text))
 }
 
 // A Span is a test with its beginning and its end.
@@ -80,7 +80,7 @@ func Parse(r io.Reader) ([]Span, error) {
 		}
 		fields := strings.Fields(text)
 		if len(fields) < 3 {
-			return fail(text, fmt.Errorf("%w: expected a name, a beginning and an end", kmemleak.ErrFormat))
+			return fail(text, formatErrorf("expected a name, a beginning and an end"))
 		}
 		last := len(fields) - 1
 		from, err1 := ParseMoment(fields[last-1])
@@ -89,14 +89,14 @@ func Parse(r io.Reader) ([]Span, error) {
 			return fail(text, err)
 		}
 		if from.Uptime < 0 {
-			return fail(text, fmt.Errorf("%w: a test does not begin now", kmemleak.ErrFormat))
+			return fail(text, formatErrorf("a test does not begin now"))
 		}
 		spans = append(spans, Span{Name: strings.Join(fields[:last-1], " "), From: from, To: to, Line: line})
 	}
 	switch err := in.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
 		line++
-		return fail("", fmt.Errorf("%w: the line is too long", kmemleak.ErrFormat))
+		return fail("", formatErrorf("the line is too long"))
 	case err != nil:
 		return spans, fmt.Errorf("line %d: %w", line+1, err)
 	}
@@ -167,7 +167,7 @@ func (b *Boot) Windows(spans []Span, loaded []kmemleak.Module) ([]kmemleak.Windo
 		case s.From.Cursor != nil && s.To.Cursor != nil && s.From.Cursor.Jiffies == s.To.Cursor.Jiffies:
 			w.To = w.From // the same cursor twice
 		case ticks < 0 && (w.From > math.MaxUint32 || ticks > -1<<31): // else a 32-bit counter began anew
-			return nil, nil, fmt.Errorf("line %d: test %s: %w: it ends before it begins", s.Line, clip(s.Name), kmemleak.ErrFormat)
+			return nil, nil, formatErrorf("line %d: test %s: it ends before it begins", s.Line, clip(s.Name))
 		}
 		windows = append(windows, w)
 		for _, m := range []Moment{s.From, s.To} {

@@ -166,7 +166,7 @@ func (l *objectLayout) object(b []byte, at uint64) (Object, error) {
 	o := Object{Meta: at, Unreferenced: -1, areas: l.areas.in(b), ExcessRef: l.excess.in(b)}
 	o.Addr, o.Size = l.pointer.in(b), l.size.in(b)
 	o.MinCount, o.Count = int(int64(l.minCount.in(b))), int(int64(l.count.in(b)))
-	o.Flags, o.Checksum = uint32(l.flags.in(b)), uint32(l.checksum.in(b))
+	o.Flags, o.Checksum = uint32(l.flags.in(b)), kmemleak.Checksum(l.checksum.in(b))
 	o.Jiffies, o.PID, o.Comm = l.jiffies.in(b), int(int64(l.pid.in(b))), l.comm.text(b)
 	o.PerCPU = l.perCPU && o.Flags&flagPerCPU != 0
 	o.Phys = l.phys && o.Flags&flagPhys != 0

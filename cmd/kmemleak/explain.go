@@ -74,7 +74,7 @@ after the owner's file: MAINTAINERS says who they are.
 			if *hz < 0 || *hz > maxHZ {
 				return 0, usageError{fmt.Sprintf("-hz %d: no kernel has that", *hz)}
 			}
-			if err := errors.Join(memory.check(), to.known.load()); err != nil {
+			if err := errors.Join(memory.check(), to.check(std)); err != nil {
 				return 0, err
 			}
 			if memory.given() && at != (target{}) {
@@ -148,12 +148,12 @@ after the owner's file: MAINTAINERS says who they are.
 			}
 			options.Err = err
 			var notLoaded error
-			if places := kmemleak.Groups(leaks); format.value == "mail" && len(places) != 1 {
-				return 0, errors.Join(err, severalPlaces(places))
-			}
 			options.Symbolizer, notLoaded = lookUp(ctx, std, s, leaks)
 			leaks = to.known.filter(leaks, options.Symbolizer, err)
 			defer to.known.tell(std.err, "explain")
+			if places := kmemleak.Groups(leaks); format.value == "mail" && len(places) != 1 {
+				return 0, errors.Join(err, severalPlaces(places))
+			}
 			var pointers []vmcore.Referrers
 			if dead != nil && format.value == "text" {
 				var refsErr error

@@ -13,27 +13,71 @@ import (
 
 // writeFile replaces a file as a whole when the new one is complete: readers such as
 // node_exporter see the old file or the new one. If name is not a regular file, such as
-// /dev/stderr, it is written to directly.
+// /dev/stderr, it is written to directly. Errors have that name, not that of the file
+// in between.
 func writeFile(name string, write func(io.Writer) error) error {
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		file, err := os.OpenFile(name, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(write(file), file.Close())
-	}
-	// os.CreateTemp would make a file that nobody else may read.
-	part := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%d", filepath.Base(name), os.Getpid()))
-	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	file, done, err := create(name)
 	if err != nil {
 		return err
 	}
-	err = errors.Join(write(file), file.Close())
+	return done(errors.Join(write(file), file.Close()))
+}
+
+// checkFile returns the error that writeFile would end with, before there is something
+// to be lost. flag is the one that names the file.
+func checkFile(flag, name string) error {
+	if name == "" {
+		return nil
+	}
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil // who reads from a pipe would see its end
+	}
+	file, done, err := create(name)
 	if err == nil {
-		err = os.Rename(part, name)
+		// What was there stays, and what was not is not made.
+		err = done(errors.Join(file.Close(), errNotWritten))
 	}
-	if err != nil {
+	if errors.Is(err, errNotWritten) {
+		return nil
+	}
+	if p := new(os.PathError); errors.As(err, &p) {
+		err = p.Err
+	}
+	return fmt.Errorf("-%s %s: %w", flag, name, err)
+}
+
+// errNotWritten is why a file that could be written is not.
+var errNotWritten = errors.New("only tried")
+
+// create opens what writeFile writes to. done takes the error of writing and closing, and
+// returns that of the whole; if there is none, the file has its name then.
+func create(name string) (file *os.File, done func(error) error, err error) {
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		if info.IsDir() {
+			return nil, nil, &os.PathError{Op: "open", Path: name, Err: errors.New("is a folder")}
+		}
+		file, err := os.OpenFile(name, os.O_WRONLY, 0)
+		return file, func(err error) error { return err }, err
+	}
+	// os.CreateTemp would make a file that nobody else may read.
+	part := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%d", filepath.Base(name), os.Getpid()))
+	own := func(err error) error {
+		if p := new(os.PathError); errors.As(err, &p) && p.Path == part {
+			p.Path = name
+		}
+		return err
+	}
+	file, err = os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	return file, func(err error) error {
+		if err == nil {
+			if err = os.Rename(part, name); err == nil {
+				return nil
+			}
+			if l := new(os.LinkError); errors.As(err, &l) {
+				err = &os.PathError{Op: "replace", Path: name, Err: l.Err}
+			}
+		}
 		os.Remove(part)
-	}
-	return err
+		return own(err)
+	}, own(err)
 }

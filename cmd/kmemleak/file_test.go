@@ -5,10 +5,12 @@ package main
 
 import (
 	"errors"
+	"flag"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -64,5 +66,59 @@ func TestWriteFile(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"kmemleak.prom"}, names); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// TestOutputFiles tries all flags that name a file to write, of all commands.
+func TestOutputFiles(t *testing.T) {
+	dir := t.TempDir()
+	old := filepath.Join(dir, "old")
+	if err := os.WriteFile(old, []byte("old"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(dir, "missing", "x")
+	tried := make(map[string]bool)
+	for _, c := range commands() {
+		for _, f := range c.flags() {
+			what, usage := flag.UnquoteUsage(f)
+			if what != "file" || !strings.HasPrefix(usage, "write") {
+				continue
+			}
+			args := []string{c.name, "-" + f.Name, missing}
+			switch c.name {
+			case "diff":
+				args = append(args, report, report)
+			case "refs":
+				args = append(args, "0x1")
+			}
+			tried[c.name+" -"+f.Name] = true
+			want := result{2, "", "kmemleak " + c.name + ": -" + f.Name + " " + missing + ": no such file or directory\n"}
+			if runtime.GOOS == "windows" {
+				want.Err = strings.Replace(want.Err, "no such file or directory", "The system cannot find the path specified.", 1)
+			}
+			if diff := cmp.Diff(want, runWith(t, "", args...)); diff != "" {
+				t.Errorf("%q (-want +got):\n%s", args, diff)
+			}
+			args[2] = dir
+			want.Err = "kmemleak " + c.name + ": -" + f.Name + " " + dir + ": is a folder\n"
+			if diff := cmp.Diff(want, runWith(t, "", args...)); diff != "" {
+				t.Errorf("%q (-want +got):\n%s", args, diff)
+			}
+		}
+	}
+	for _, name := range []string{"find -o", "scan -o", "report -o", "refs -o", "symbolize -o", "explain -o", "diff -o", "pprof -o", "watch -textfile"} {
+		if !tried[name] {
+			t.Errorf("%s was not tried", name)
+		}
+	}
+	if err := checkFile("o", old); err != nil || readFileText(t, old) != "old" {
+		t.Errorf("error %v, and %q in the file that was only tried", err, readFileText(t, old))
+	}
+	if err := checkFile("o", filepath.Join(dir, "new")); err != nil {
+		t.Error(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("error %v, files %v", err, entries)
 	}
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,8 +25,8 @@ type input struct {
 
 const inputText = `A file is a report, other text that contains reports, such as a log or a mail,
 or the output of -format json. Without files, and for "-", it is standard
-input. It may be packed with gzip, xz or zstd. An object that stands in it
-twice is counted once.`
+input. It may be packed with gzip, bzip2, xz or zstd. An object that stands in
+it twice is counted once.`
 
 func (in *input) define(flags *flag.FlagSet) {
 	flags.BoolVar(&in.empty, "empty", false, "an input without a report means no leaks")
@@ -33,7 +34,7 @@ func (in *input) define(flags *flag.FlagSet) {
 
 // errNoReport is the error for an input without leaks, which does not prove that there
 // are none.
-var errNoReport = fmt.Errorf("%w; -empty if that means no leaks", kmemleak.ErrNoReport)
+var errNoReport = fmt.Errorf("%w: kmemleak report has what a kernel reports now, its log only with kmemleak.verbose=1; -empty if that means no leaks", kmemleak.ErrNoReport)
 
 // read reads files. It returns the leaks that could be read, and an error if there may
 // be more.
@@ -99,8 +100,10 @@ func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak
 	if err != nil {
 		return nil, []error{err}
 	}
+	start, _ := r.Peek(128)
+	start = bytes.Clone(start)
 	extract := kmemleak.Extract
-	if isJSON(r) {
+	if leakJSON.Match(start) {
 		extract = leakfmt.ReadJSONLines
 	}
 	more := 0
@@ -112,7 +115,11 @@ func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak
 			}
 		}
 		switch {
-		case err == nil, errors.Is(err, kmemleak.ErrNoReport): // -empty decides
+		case err == nil:
+		case errors.Is(err, kmemleak.ErrNoReport): // -empty decides, of what may be a report or a log
+			if what := foreign(start); what != "" {
+				failed = append(failed, fmt.Errorf("%w: %s", err, what))
+			}
 		case len(failed) < maxComplaints:
 			failed = append(failed, err)
 		default:
@@ -125,12 +132,6 @@ func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak
 	return leaks, failed
 }
 
-// isJSON reports whether an input is the output of leakfmt.JSONLines, or was made
-// from it by another program. Its lines begin with one of two members. Logs may be
-// JSON as well.
-func isJSON(r *bufio.Reader) bool {
-	start, _ := r.Peek(128)
-	return leakJSON.Match(start)
-}
-
+// leakJSON is how the output of leakfmt.JSONLines begins, or what another program has made
+// of it: with one of two members. Logs may be JSON as well.
 var leakJSON = regexp.MustCompile(`^\s*(\[\s*)?\{\s*"(addr|error)"`)

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/kmemleak/kmemleak"
-	"github.com/kmemleak/kmemleak/internal/debugfile"
 )
 
 // idle is how long an input says nothing before what it has said is taken for whole: a
@@ -80,7 +79,7 @@ func (l *liveReader) next() bool {
 		l.take(<-l.pieces)
 	}
 	if l.lines == 0 && !l.read {
-		l.whole = debugfile.Unpacker(l.left) != nil || leakJSON.Match(l.left) ||
+		l.whole = unpacker(l.left) != nil || leakJSON.Match(l.left) ||
 			bytes.HasPrefix(l.left, []byte("\xff\xfe")) || bytes.HasPrefix(l.left, []byte("\xfe\xff"))
 	}
 	if len(l.left) == 0 && l.err != nil {

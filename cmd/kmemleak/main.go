@@ -61,6 +61,9 @@ func run(ctx context.Context, args []string, std stdio) int {
 	if f := flags.Lookup("status"); f != nil {
 		exit = conventions[f.Value.String()]
 	}
+	if err := emptyFlag(flags); err != nil {
+		return exit(c.fail(std, err), 0)
+	}
 	std.progress = startProgress(std.err)
 	leaks, err := do(ctx, std, flags.Args())
 	std.progress.end()
@@ -71,6 +74,18 @@ func run(ctx context.Context, args []string, std stdio) int {
 		return exit(statusLeaks, leaks)
 	}
 	return exit(statusNone, 0)
+}
+
+// emptyFlag returns the error for a flag whose value is empty, nil if there is none. What
+// was to fill it has failed, and without it the command would look elsewhere, or for
+// something else: -via "" at this machine.
+func emptyFlag(flags *flag.FlagSet) (err error) {
+	flags.Visit(func(f *flag.Flag) {
+		if err == nil && f.Value.String() == "" {
+			err = usageError{fmt.Sprintf("-%s is empty: leave it out, or see what was to fill it", f.Name)}
+		}
+	})
+	return err
 }
 
 // usageError is a wrong command line.

@@ -117,7 +117,7 @@ func TestRun(t *testing.T) {
 	with := func(args ...string) []string {
 		return append([]string{args[0], "-release", "0", "-dir", helloDir, "-snapshot", modules}, args[1:]...)
 	}
-	const noReport = "no kmemleak report found; -empty if that means no leaks\n"
+	const noReport = "no kmemleak report found: kmemleak report has what a kernel reports now, its log only with kmemleak.verbose=1; -empty if that means no leaks\n"
 	for _, tt := range []struct {
 		name   string
 		args   []string
@@ -134,7 +134,7 @@ func TestRun(t *testing.T) {
 		{"junit", with("symbolize", "-format=junit"), text, 1, "symbolize.xml", ""},
 		{"openmetrics", with("symbolize", "-format", "openmetrics"), text, 1, "symbolize.prom", ""},
 		{"the kernel has found more", with("symbolize", "-empty"), "[ 9.1] kmemleak: 8 new suspected memory leaks (see /sys/kernel/debug/kmemleak)\n", 2, "",
-			"kmemleak symbolize: standard input: line 1: the kernel has found 8 leaks more than are in the text: \"[ 9.1] kmemleak: 8 new suspected memory leaks (see /sys/kernel/debug/kmemleak)\"\n"},
+			"kmemleak symbolize: standard input: line 1: the kernel has found 8 leaks more than are in the text (its control file has them; its log does with kmemleak.verbose=1): \"[ 9.1] kmemleak: 8 new suspected memory leaks (see /sys/kernel/debug/kmemleak)\"\n"},
 		{"the kernel has stopped looking", with("symbolize", "-empty"), "kmemleak: Kernel memory leak detector disabled\n", 2, "",
 			"kmemleak symbolize: standard input: line 1: kmemleak was switched off: \"kmemleak: Kernel memory leak detector disabled\"\n"},
 		{"a report that is cut", with("symbolize", "-format", "openmetrics"), cut, 2, "damaged.prom",
@@ -157,7 +157,12 @@ func TestRun(t *testing.T) {
 		{"a folder that is not there", []string{"symbolize", "-dir", "missing"}, text, 2, "",
 			"kmemleak symbolize: stat missing: no such file or directory\n"},
 		{"a snapshot that is none", []string{"symbolize", "-snapshot", report}, text, 2, "",
-			"kmemleak symbolize: " + report + ": invalid character 'u' looking for beginning of value\n"},
+			"kmemleak symbolize: -snapshot " + report + ": kmemleak snapshot has not written this: invalid character 'u' looking for beginning of value\n"},
+
+		{"a flag that nothing has filled", []string{"find", "-via", ""}, "", 2, "",
+			"kmemleak find: -via is empty: leave it out, or see what was to fill it\nusage: kmemleak find [flags] [-- command [argument ...]] (try: kmemleak help find)\n"},
+		{"a flag that nothing has filled, in a bisection", []string{"find", "-status=bisect", "-leak="}, "", 255, "",
+			"kmemleak find: -leak is empty: leave it out, or see what was to fill it\nusage: kmemleak find [flags] [-- command [argument ...]] (try: kmemleak help find)\n"},
 
 		{"explain a leak", with("explain", "-leak", "0xffff95ff00a5ac00"), text, 1, "explain.txt", ""},
 		{"explain a place", with("explain", "-hz", "250", "-leak", "204e79c54e2fb69d"), text, 1, "explain-place.txt", ""},

@@ -19,7 +19,7 @@ func TestMan(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(readFileText(t, "kmemleak.1"), page); diff != "" {
-		t.Errorf("kmemleak.1 (try: go test -run TestMan -update ./cmd/kmemleak) (-want +got):\n%s", diff)
+		t.Errorf("kmemleak.1 (try: go test ./cmd/kmemleak -run TestMan -update) (-want +got):\n%s", diff)
 	}
 	if said := tool(t, "groff-base", page, "groff", "-man", "-ww", "-z", "-Tutf8"); said != "" {
 		t.Errorf("groff: %s", said)

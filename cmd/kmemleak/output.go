@@ -9,8 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -67,10 +65,8 @@ func (o *output) check(std stdio) error {
 	if o.format.value == "pprof" && o.file == "" && terminal.Is(std.out) {
 		return usageError{"a profile is not for terminals (try: -o leaks.pb.gz)"}
 	}
-	if o.file != "" { // before a search that takes its time
-		if _, err := os.Stat(filepath.Dir(o.file)); err != nil {
-			return fmt.Errorf("-o %s: %w", o.file, errors.Unwrap(err))
-		}
+	if err := checkFile("o", o.file); err != nil { // before a search that takes its time
+		return err
 	}
 	return o.known.load()
 }

@@ -29,6 +29,7 @@ With -format pprof, other commands make profiles of what they find.
 		to := output{format: choice{value: "pprof"}}
 		from.defineElsewhere(flags)
 		in.define(flags)
+		to.known.define(flags)
 		to.defineFile(flags)
 		return func(ctx context.Context, std stdio, args []string) (int, error) {
 			if err := to.check(std); err != nil {
@@ -39,6 +40,7 @@ With -format pprof, other commands make profiles of what they find.
 				return 0, err
 			}
 			defer s.Close()
+			defer to.known.tell(std.err, "pprof")
 			leaks, err := in.read(std, args)
 			clock, _ := kmemleak.LeaksClock(leaks) // or one that knows nothing
 			return to.report(ctx, std, leaks, err, leakfmt.Options{Symbolizer: s, Clock: clock})

@@ -53,7 +53,7 @@ changes while it is read: what was different when read again is marked with ~.
 			if len(args) != 1 {
 				return 0, usageError{"one address or fingerprint is needed"}
 			}
-			if err := memory.check(); err != nil {
+			if err := errors.Join(memory.check(), to.check(std)); err != nil {
 				return 0, err
 			}
 			k, closeAll, err := memory.open(ctx, std, &from)

@@ -133,13 +133,8 @@ func readSnapshot(name string) (snapshot kmemleak.Snapshot, err error) {
 	if err != nil {
 		return snapshot, err
 	}
-	if strings.HasPrefix(strings.TrimSpace(string(b)), "[") {
-		err = json.Unmarshal(b, &snapshot.Modules)
-	} else {
-		err = json.Unmarshal(b, &snapshot)
-	}
-	if err != nil {
-		return snapshot, fmt.Errorf("%s: %w", name, err)
+	if err := json.Unmarshal(b, &snapshot); err != nil {
+		return snapshot, fmt.Errorf("-snapshot %s: kmemleak snapshot has not written this: %w", name, err)
 	}
 	return snapshot, nil
 }

@@ -35,7 +35,11 @@ If a part was damaged or could not be read, the rest is still written, with a
 message on standard error and status 2.
 
 The status is 3 if the command that find runs after -- has failed and there
-are no leaks. Commands that do not look for leaks exit with 0 or 2.`
+are no leaks.
+
+So find, watch, scan, report, symbolize, explain, diff and pprof exit with 1 if
+there are leaks, which ends a script under set -e: put || status=$? behind them,
+or if before them. All other commands exit with 0 or 2.`
 
 	environmentText = `Colours are only written to terminals, and not if NO_COLOR is set or TERM is
 dumb.

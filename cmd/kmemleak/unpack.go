@@ -6,6 +6,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"io"
 	"math"
 	"unicode/utf16"
@@ -15,12 +16,12 @@ import (
 )
 
 // plain returns the text of an input: without a byte order mark, unpacked if it is packed
-// with gzip, xz or zstd, and as UTF-8 if it has the mark of UTF-16. The memory that it
+// as unpacker knows it, and as UTF-8 if it has the mark of UTF-16. The memory that it
 // needs is bounded.
 func plain(r *bufio.Reader) (*bufio.Reader, error) {
 	const longest = 6 // of what files begin with
 	start, _ := r.Peek(longest)
-	if unpack := debugfile.Unpacker(start); unpack != nil {
+	if unpack := unpacker(start); unpack != nil {
 		z, err := unpack(r, math.MaxInt64/64)
 		if err != nil {
 			return r, err
@@ -38,6 +39,15 @@ func plain(r *bufio.Reader) (*bufio.Reader, error) {
 		}
 	}
 	return r, nil
+}
+
+// unpacker returns the function that unpacks an input which begins so, with gzip, bzip2, xz
+// or zstd; nil if it is not packed.
+func unpacker(start []byte) func(r io.Reader, limit int64) (io.ReadCloser, error) {
+	if bytes.HasPrefix(start, []byte("BZh")) {
+		return func(r io.Reader, _ int64) (io.ReadCloser, error) { return io.NopCloser(bzip2.NewReader(r)), nil }
+	}
+	return debugfile.Unpacker(start)
 }
 
 // A utf16Reader reads UTF-16 as UTF-8.

@@ -46,6 +46,7 @@ func TestUnpack(t *testing.T) {
 		{"gzip", packed, ""},
 		{"two in one", packed + packed, ""},
 		{"zstd", pack(encoder, &zst), ""},
+		{"bzip2", tool(t, "bzip2", text, "bzip2", "-c"), ""},
 		{"xz", tool(t, "xz-utils", text, "xz", "-c"), ""},
 		{"UTF-16, little end first", little.String(), ""},
 		{"UTF-16, big end first", big.String(), ""},

@@ -48,7 +48,7 @@ node_exporter:
 			if err := noArguments(args); err != nil {
 				return 0, err
 			}
-			if err := known.load(); err != nil {
+			if err := errors.Join(checkFile("textfile", *textfile), known.load()); err != nil {
 				return 0, err
 			}
 			if _, err := from.symbolizer(std); err != nil { // report it at once

@@ -37,12 +37,16 @@ func investigate(runs int, command []string) error {
 	if err := kmemleak.MountDebugfs(""); err != nil {
 		return err
 	}
+	var d kmemleak.Detector
+	if err := d.Probe(); err != nil { // why nobody can look here, and what to do
+		return err
+	}
 	modules, err := kmemleak.LoadedModules()
 	if err != nil {
 		return err
 	}
 	var failed error
-	found, err := new(kmemleak.Detector).During(context.Background(), func() {
+	found, err := d.During(context.Background(), func() {
 		for i := 0; i < runs && failed == nil; i++ {
 			cmd := exec.Command(command[0], command[1:]...)
 			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

@@ -30,7 +30,7 @@ func main() {
 	case 4:
 		err = read(os.Stdout, os.Args[1], os.Args[2], os.Args[3])
 	default:
-		err = fmt.Errorf("usage: offline, or offline MODULES.json FOLDER REPORT")
+		err = fmt.Errorf("usage: offline >MODULES.json, or offline MODULES.json FOLDER REPORT")
 	}
 	if err != nil {
 		log.Fatal(err)

@@ -14,8 +14,10 @@ import (
 
 // modulesScript prints the files of modules as lines of a path, a colon and the content:
 // that of sections as text, build IDs in hex. One process reads all files of a module, for
-// there are thousands. The names of sections begin with a dot, mostly.
-const modulesScript = `sed 's/^/proc\/modules:/' /proc/modules && cd /sys/module && { ` +
+// there are thousands. The names of sections begin with a dot, mostly. A kernel without
+// modules has all of /proc but their list.
+const modulesScript = `[ ! -e /proc/modules ] && [ -e /proc/version ] || ` +
+	`sed 's/^/proc\/modules:/' /proc/modules && cd /sys/module && { ` +
 	`for m in */sections; do grep '' /dev/null "$m"/.[!.]* "$m"/[!.]* 2>/dev/null; done; ` +
 	`for n in */notes/.note.gnu.build-id; do [ ! -e "$n" ] || echo "$n:"$(od -An -v -tx1 "$n" 2>/dev/null); done; }`
 

@@ -32,7 +32,7 @@ func (r *Resolver) examineAddress(q question, x *resolution) {
 	case missing.err != nil:
 		x.trouble = missing
 	case len(r.Modules) == 0:
-		x.trouble = trouble{ProblemNoMemory, errors.New("a bare address, and it is not known where modules lay in memory")}
+		x.trouble = trouble{ProblemNoMemory, errors.New("a bare address, and it is not known where modules lay in memory (a snapshot tells, taken while they are loaded)")}
 	case len(r.memory.loaded) == 0:
 		x.trouble = trouble{ProblemHidden, fmt.Errorf("a bare address, and no module comes with its sections: %w", ErrHidden)}
 	default:

@@ -4,6 +4,7 @@
 package resolve
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -82,14 +83,20 @@ func guessed(size uint64, data []byte, vars []dwarf.Variable, order binary.ByteO
 	for _, v := range vars {
 		// Parameters have their values before the call. The tag is the kernel's own
 		// record of allocations, since 6.10.
-		if v.Type.Kind != dwarf.KindPointer || allocates(v.Function) || v.Parameter && !v.Received || v.Type.Elem.Name == "struct alloc_tag" {
+		if v.Type.Kind != dwarf.KindPointer || allocates(v.Function) || v.Parameter && !v.Received {
 			continue
 		}
 		e := v.Type.Elem
-		if e == nil || e.Size == 0 || e.Size > size || e.Kind != dwarf.KindStruct && e.Kind != dwarf.KindUnion && !v.Received {
+		if e == nil || e.Size == 0 || e.Size > size || e.Name == "struct alloc_tag" {
+			continue
+		}
+		// A pointer to a number or to a pointer is one to an array as well, and says nothing
+		// unless there is just one.
+		if e.Kind != dwarf.KindStruct && e.Kind != dwarf.KindUnion && (!v.Received || e.Size != size) {
 			continue
 		}
 		g := ranked{Guess: Guess{Type: e.Name, Size: e.Size, Variable: v.Name, Func: v.Function}}
+		name := cmp.Or(e.Name, "its type")
 		fits := e.Size == size || bucket(e.Size) == size
 		var fit string
 		switch {
@@ -103,15 +110,15 @@ func guessed(size uint64, data []byte, vars []dwarf.Variable, order binary.ByteO
 		switch {
 		case v.Received && fits:
 			g.rank = 3
-			g.Reason = fmt.Sprintf("%s in %s receives the result of the call, and %s %s", v.Name, v.Function, e.Name, fit)
+			g.Reason = fmt.Sprintf("%s in %s receives the result of the call, and %s %s", v.Name, v.Function, name, fit)
 		case v.Received:
 			g.rank = 2
-			g.Reason = fmt.Sprintf("%s in %s receives the result of the call; %s %s", v.Name, v.Function, e.Name, fit)
+			g.Reason = fmt.Sprintf("%s in %s receives the result of the call; %s %s", v.Name, v.Function, name, fit)
 		case e.Size == size:
 			g.rank = 1
-			g.Reason = fmt.Sprintf("%s in %s points to %s, which %s", v.Name, v.Function, e.Name, fit)
+			g.Reason = fmt.Sprintf("%s in %s points to %s, which %s", v.Name, v.Function, name, fit)
 		case fits:
-			g.Reason = fmt.Sprintf("%s in %s points to %s, which %s", v.Name, v.Function, e.Name, fit)
+			g.Reason = fmt.Sprintf("%s in %s points to %s, which %s", v.Name, v.Function, name, fit)
 		default:
 			continue
 		}
