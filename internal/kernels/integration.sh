@@ -41,7 +41,7 @@ boot_once() {
 	goarch=$(goarch_of "$kernel")
 	image=$("$kernels" kernel "$kernel")/image || return
 	[ "$boot" != find ] || processors=4 # more per-CPU memory and idle stacks with stale values
-	[ "$boot" = recall ] || parameters="$parameters $(slabs "$kernel")" # which that test counts
+	parameters="$parameters $(slabs "$kernel")"
 	[ ! -e "testdata/modules/leaky/$kernel" ] ||
 		files=(-file "$PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko" -file /bin/busybox=/bin/busybox \
 			-file "$PWD/testdata/modules/hello_kernel/$kernel/hello-kernel.ko=/hello-kernel.ko" \
