@@ -70,7 +70,7 @@ func TestFingerprint(t *testing.T) {
 }
 
 // Fingerprints are stored in files, so they must not change by accident. The
-// captures are of one module on four kernels: the leaks of a named function are
+// captures are of one module on five kernels: the leaks of a named function are
 // the same on each, those whose owner is a bare address are not.
 func TestFingerprintStable(t *testing.T) {
 	want := map[string][]string{
@@ -78,6 +78,7 @@ func TestFingerprintStable(t *testing.T) {
 		"hello_kernel-6.12-arm64":  {"3 2a2b3f2db5b8094b myfunc", "5 22052d4a37622390 greet"},
 		"hello_kernel-6.1-x86_64":  {"2 2a2b3f2db5b8094b myfunc", "1 204e79c54e2fb69d ", "5 22052d4a37622390 greet"},
 		"hello_kernel-6.12-x86_64": {"2 2a2b3f2db5b8094b myfunc", "1 204e79c54e2fb69d ", "5 22052d4a37622390 greet"},
+		"hello_kernel-7.3-x86_64":  {"2 2a2b3f2db5b8094b myfunc", "1 204e79c54e2fb69d ", "5 22052d4a37622390 greet"},
 	}
 	for name, text := range captures(t) {
 		leaks, err := Parse(bytes.NewReader(text))

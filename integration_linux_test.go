@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,12 +86,51 @@ func load(t *testing.T, kernel string) hello {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread()
-		done <- unix.FinitModule(int(file.Fd()), "", 0)
+		var cpu unix.CPUSet
+		cpu.Set(0)
+		err := unix.SchedSetaffinity(0, &cpu)
+		if err == nil {
+			err = unix.FinitModule(int(file.Fd()), "", 0)
+		}
+		if err == nil && !strings.HasPrefix(kernel, "6.") {
+			err = forgetBuffer(t, file)
+		}
+		done <- err
 	}()
 	if err := <-done; err != nil {
 		t.Fatalf("load %s: %v", h.file(), err)
 	}
 	return h
+}
+
+// forgetBuffer has the kernel use the descriptor of an area again that was that of its buffer
+// of the module's file, on this processor. It was left with a pointer to a vm_struct, which
+// Linux 7 gives to the first vmalloc of the module.
+func forgetBuffer(t *testing.T, module *os.File) error {
+	t.Helper()
+	// More than is freed lazily on four processors (lazy_max_pages in mm/vmalloc.c).
+	name := filepath.Join(t.TempDir(), "empty")
+	if err := os.WriteFile(name, nil, 0o600); err != nil {
+		return err
+	}
+	if err := os.Truncate(name, 100<<20); err != nil {
+		return err
+	}
+	empty, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer empty.Close()
+	if err := unix.FinitModule(int(empty.Fd()), "", 0); err != unix.ENOEXEC {
+		return fmt.Errorf("load an empty module: %w", err)
+	}
+	time.Sleep(500 * time.Millisecond) // a worker frees it
+	for range 2 {
+		if err := unix.FinitModule(int(module.Fd()), "", 0); err != unix.EEXIST {
+			return fmt.Errorf("load it twice: %w", err)
+		}
+	}
+	return nil
 }
 
 func unload(t *testing.T) {

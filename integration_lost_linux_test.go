@@ -57,7 +57,7 @@ func TestIntegrationLostFrames(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			defer tt.s.Close()
-			checkHello(t, tt.s, tt.leaks)
+			checkHello(t, kernel, tt.s, tt.leaks)
 			for _, c := range tt.s.Backtrace(tt.leaks[2].Backtrace) {
 				if len(c.Pos) > 0 {
 					t.Log(c.Kind, c.Confidence, c.Pos, c.Reason, c.Err)

@@ -271,7 +271,7 @@ func TestSymbolizerClose(t *testing.T) {
 // TestOpenPrefers has the choice between builds of a module.
 func TestOpenPrefers(t *testing.T) {
 	dir := t.TempDir()
-	for _, build := range []string{"6.1-i386", "6.1-x86_64", "6.12-x86_64", "6.12-arm64"} {
+	for _, build := range []string{"6.1-i386", "6.1-x86_64", "6.12-x86_64", "6.12-arm64", "7.3-x86_64"} {
 		b, err := os.ReadFile(filepath.Join(helloModules, build, "hello-kernel.ko"))
 		if err != nil {
 			t.Fatal(err)
@@ -298,7 +298,7 @@ func TestOpenPrefers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, build := range []string{"6.1-i386", "6.1-x86_64", "6.12-x86_64", "6.12-arm64"} {
+	for _, build := range []string{"6.1-i386", "6.1-x86_64", "6.12-x86_64", "6.12-arm64", "7.3-x86_64"} {
 		s := &Symbolizer{Dirs: []string{dir}, Modules: []Module{{Name: "hello-kernel", BuildID: helloBuildID(t, build)}}}
 		call := s.Backtrace([]Frame{{Func: "myfunc", Offset: 0xa, Module: "hello_kernel"}})[0]
 		if want := filepath.Join(dir, build, "hello-kernel.ko.gz"); call.ObjectFile != want {

@@ -80,7 +80,7 @@ func TestJSONLines(t *testing.T) {
 			calls := s.Backtrace(l.Backtrace)
 			owner := kmemleak.OwnerOf(calls)
 			if got.Fingerprint != l.Fingerprint() || got.Owner.Module != "hello_kernel" || got.Owner.Func != owner.Call.Frame.BaseName() ||
-				got.Owner.Place != *owner.Pos || got.Owner.Place.Line == 0 {
+				got.Owner.Place != *owner.Pos || (got.Owner.Place.Line == 0) != (build == "7.3-x86_64" && i == 2) { // whose way takes the kernel's file
 				t.Errorf("%s: leak %d has fingerprint %s and owner %+v", build, i, got.Fingerprint, got.Owner)
 			}
 			equalTexts := cmp.Comparer(func(a, b error) bool { return a == b || a != nil && b != nil && a.Error() == b.Error() })

@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-var builds = []string{"6.1-i386", "6.1-x86_64", "6.12-x86_64", "6.12-arm64"}
+var builds = []string{"6.1-i386", "6.1-x86_64", "6.12-x86_64", "6.12-arm64", "7.3-x86_64"}
 
 const (
 	reports = "../testdata/reports/"

@@ -46,6 +46,10 @@ type Setting struct {
 	Note  string // what it means, "" if that is plain
 }
 
+// sheaves is the name of the setting for arrays of pointers in which SLUB keeps objects to
+// be handed out, since Linux 7.0. It does not clear those of objects that are in use.
+const sheaves = "slab sheaves"
+
 // Look returns the status of d's kernel. It takes the time of a probe, which waits for the
 // end of a scan, and about patience more, in which it watches who else drives kmemleak.
 func Look(ctx context.Context, d *kmemleak.Detector, patience time.Duration) *Status {
@@ -116,6 +120,13 @@ func (s *Status) settings(ctx context.Context, m machine.Machine) {
 			note = "new leaks are printed to the kernel's log"
 		}
 		add("verbose", verbose, note)
+	}
+	if capacity, err := m.Setting(ctx, "/sys/kernel/slab/kmalloc-64/sheaf_capacity"); err == nil {
+		note := ""
+		if capacity != "0" {
+			note = "SLUB points to what it allocated last, which hides leaks"
+		}
+		add(sheaves, capacity, note)
 	}
 	if pool := s.Config["CONFIG_DEBUG_KMEMLEAK_MEM_POOL_SIZE"]; pool != "" {
 		add("pool", pool, "objects that early boot and shortages of memory may take; kmemleak switches itself off when it is used up")

@@ -4,7 +4,10 @@
 package leakstatus
 
 import (
+	"context"
 	"errors"
+	"io/fs"
+	"path"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/machine"
 	"github.com/kmemleak/kmemleak/kerneltest"
 )
 
@@ -58,4 +62,40 @@ func TestLook(t *testing.T) {
 			t.Errorf("problem %v", s.Problem)
 		}
 	})
+}
+
+// slabs is a machine of which little is known but a file of SLUB.
+type slabs struct {
+	machine.Machine
+	capacity string
+}
+
+func (slabs) ScanThread(context.Context) (bool, error) { return false, nil }
+
+func (slabs) WasStopped() bool { return false }
+
+func (m slabs) Setting(_ context.Context, name string) (string, error) {
+	if m.capacity == "" || path.Base(name) != "sheaf_capacity" {
+		return "", fs.ErrNotExist
+	}
+	return m.capacity, nil
+}
+
+func TestSheaves(t *testing.T) {
+	for capacity, want := range map[string]*Setting{
+		"": nil, "0": {Name: sheaves, Value: "0"},
+		"60": {Name: sheaves, Value: "60", Note: "SLUB points to what it allocated last, which hides leaks"},
+	} {
+		var s Status
+		s.settings(t.Context(), slabs{capacity: capacity})
+		var got *Setting
+		for _, setting := range s.Settings {
+			if setting.Name == sheaves {
+				got = &setting
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", capacity, diff)
+		}
+	}
 }

@@ -81,11 +81,15 @@ func TestDump(t *testing.T) {
 					t.Errorf("%#x is another page: %v", addr, err)
 				}
 			}
-			if way == "-l" {
-				compareDrgn(t, m, name, vmlinux)
-			}
 		})
 	}
+	// With nothing left out: makedumpfile 1.7.2 takes pages of Linux 7 that are in use for free.
+	t.Run("drgn", func(t *testing.T) {
+		name := filepath.Join(t.TempDir(), "whole")
+		makedumpfile(t, adjacentHeaders(t, core), name, []string{"-l", "-d", "0"})
+		m, _ := openDump(t, name, symbols)
+		compareDrgn(t, m, name, vmlinux)
+	})
 }
 
 // openDump opens a dump and finds out what it has.
@@ -187,7 +191,11 @@ func makedumpfile(t *testing.T, core, name string, flags []string) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	args := append(slices.Clone(flags), "-d", "31", core)
+	args := slices.Clone(flags)
+	if !slices.Contains(args, "-d") {
+		args = append(args, "-d", "31")
+	}
+	args = append(args, core)
 	if flags[0] != "-F" {
 		args = append(args, name)
 	}

@@ -55,7 +55,7 @@ func realDump(t testing.TB, name string, block uint64) (*dump, map[string]uint64
 
 // TestFormats writes the memory of real dumps in all formats, and finds the same in each.
 func TestFormats(t *testing.T) {
-	for _, name := range []string{"6.1-x86_64-qemu", "6.12-x86_64-qemu-bare", "6.12-arm64-qemu", "6.1-i386-qemu-bare"} {
+	for _, name := range []string{"6.1-x86_64-qemu", "6.12-x86_64-qemu-bare", "6.12-arm64-qemu", "7.3-x86_64-qemu", "6.1-i386-qemu-bare"} {
 		m, err := openBytes(t, fixture(t, "testdata/"+name))
 		if err != nil {
 			t.Fatal(err)

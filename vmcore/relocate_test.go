@@ -15,6 +15,7 @@ func TestWrongSymbols(t *testing.T) {
 		{"6.12-x86_64-qemu-bare", "6.1-x86_64-qemu"},
 		{"6.1-x86_64-qemu", "6.1-i386-qemu-bare"},
 		{"6.12-arm64-qemu", "6.1-x86_64-qemu"},
+		{"7.3-x86_64-qemu", "6.12-x86_64-qemu-bare"},
 		{"debian-6.1-x86_64-qemu-bare", "6.1-x86_64-qemu"},
 	} {
 		m, err := openBytes(t, fixture(t, "testdata/"+c[0]))

@@ -23,13 +23,14 @@ var allocatorNames = []string{
 	"kmem_cache_alloc*", "__kmem_cache_alloc*", "kmem_cache_zalloc*", "kmem_alloc_batch",
 	"kmalloc", "kmalloc_node*", "kmalloc_trace*", "kmalloc_large*", "kmalloc_array*", "kmalloc_order*", "kmalloc_nolock*", "kmalloc_track_caller*",
 	"__kmalloc*", "___kmalloc*", "__do_kmalloc*", "__do_krealloc", "krealloc*", "__krealloc", "kzalloc*", "kcalloc*",
+	"_kmalloc*", "_kzalloc*", "_krealloc*", "_kvmalloc*", "kmem_cache_prefill_sheaf", "kmem_cache_refill_sheaf", // Linux 7
 
 	// Large areas: mm/vmalloc.c, mm/util.c.
 	"vmalloc*", "__vmalloc*", "vzalloc*", "kvmalloc*", "__kvmalloc*", "kvzalloc*", "kvcalloc*", "kvrealloc*", "vrealloc*",
 
 	// Per-CPU areas, pages, boot memory: mm/percpu.c, mm/page_alloc.c, mm/memblock.c.
 	"pcpu_alloc*", "__alloc_percpu*", "alloc_percpu*", "percpu_ref_alloc*",
-	"alloc_pages*", "__alloc_pages*", "__get_free_pages", "get_zeroed_page",
+	"alloc_pages*", "__alloc_pages*", "alloc_frozen_pages*", "__alloc_frozen_pages*", "alloc_contig_*", "__get_free_pages", "get_zeroed_page",
 	"memblock_alloc*", "memblock_virt_alloc*", "__alloc_bootmem*", "alloc_bootmem*",
 
 	// Pools: mm/mempool.c, mm/dmapool.c, kernel/dma.

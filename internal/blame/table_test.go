@@ -27,6 +27,7 @@ func TestMatch(t *testing.T) {
 func TestAllocator(t *testing.T) {
 	for name, want := range map[string]bool{
 		"__kmalloc": true, "kmem_cache_alloc_node": true, "kmemdup": true, "alloc_skb_with_frags": true,
+		"_kmalloc": true, "_kvmalloc_array_node": true, "kmem_cache_prefill_sheaf": true, "__alloc_frozen_pages": true,
 		"<kernel::alloc::allocator::Kmalloc as kernel::alloc::Allocator>::realloc": true,
 		"": false, "myfunc": false, "kmalloc_user": false, "my_kmalloc": false, "vm": false,
 	} {

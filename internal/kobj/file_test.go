@@ -211,8 +211,8 @@ func x86Object() objectSpec {
 func helloModules(t testing.TB) []string {
 	t.Helper()
 	paths, err := filepath.Glob("../../testdata/modules/hello_kernel/*/hello-kernel.ko")
-	if err != nil || len(paths) != 4 {
-		t.Fatalf("found %d test modules, want 4: %v", len(paths), err)
+	if err != nil || len(paths) != 5 {
+		t.Fatalf("found %d test modules, want 5: %v", len(paths), err)
 	}
 	return paths
 }

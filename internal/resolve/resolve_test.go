@@ -17,7 +17,7 @@ import (
 // FuzzResolve changes bytes of real modules and resolves frames with what is left.
 func FuzzResolve(f *testing.F) {
 	var modules [][]byte
-	for _, build := range []string{"6.1-i386", "6.1-x86_64", "6.12-x86_64", "6.12-arm64"} {
+	for _, build := range []string{"6.1-i386", "6.1-x86_64", "6.12-x86_64", "6.12-arm64", "7.3-x86_64"} {
 		b, err := os.ReadFile("../../testdata/modules/hello_kernel/" + build + "/hello-kernel.ko")
 		if err != nil {
 			f.Fatal(err)
