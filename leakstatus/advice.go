@@ -50,6 +50,9 @@ func (s *Status) Advice() []string {
 	case errors.Is(s.Problem, kmemleak.ErrUnavailable):
 		return []string{"mount -t debugfs none /sys/kernel/debug"}
 	}
+	if s.Release == "" {
+		return []string{"see the cause above: the machine does not answer. What is to reach it must run a shell there that reads commands: echo uname -r | ssh root@HOST sh"}
+	}
 	return []string{"see the cause above"}
 }
 

@@ -195,6 +195,7 @@ func severalPlaces(places []kmemleak.Group) error {
 
 // pick returns the leaks with an address or a fingerprint.
 func pick(leaks []kmemleak.Leak, which string) (picked []kmemleak.Leak) {
+	which = strings.ToLower(which)
 	addr, err := strconv.ParseUint(strings.TrimPrefix(which, "0x"), 16, 64)
 	for _, l := range leaks {
 		if err == nil && l.Addr == addr || l.Fingerprint() == which {

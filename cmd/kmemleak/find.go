@@ -197,6 +197,7 @@ func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []
 		options = append(options, kmemleak.InModule(s.modules...), kmemleak.WithSymbolizer(symbolizer))
 	}
 	if s.leak != "" {
+		s.leak = strings.ToLower(s.leak)
 		if !fingerprint.MatchString(s.leak) {
 			return nil, usageError{fmt.Sprintf("-leak %q is no fingerprint: 16 hexadecimal digits", s.leak)}
 		}

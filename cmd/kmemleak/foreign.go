@@ -3,37 +3,57 @@
 
 package main
 
-import "regexp"
+import (
+	"slices"
+	"strings"
+)
 
-// foreigners are inputs that have no report and can have none, by how they begin, and
-// what to do with them. Of what this program itself writes, some is for people and other
-// programs only.
-var foreigners = []struct {
-	start *regexp.Regexp
-	what  string
-}{
-	{regexp.MustCompile(`^(\S+: )?\d+ leaks?, \d+ bytes in all|^\d+ new, \d+ gone`), "it is what this program writes for people; it reads again what it writes with -format json"},
-	{regexp.MustCompile(`^(<\?xml|KTAP version|# (HELP|TYPE) kmemleak)`), "it is what this program writes for others; it reads again what it writes with -format json"},
-	{regexp.MustCompile(`^\s*(\{\s*"version":\s*\d+,\s*"release"|\[\s*\{\s*"name")`), "it is a snapshot of modules: give it with -snapshot, and a report"},
-	{regexp.MustCompile(`^kmemleak\d+:`), "it is a cursor: find -since takes it"},
-	{regexp.MustCompile(`^\x7fELF`), "it is an object file, for -dir, or a memory dump, for report -core"},
-	{regexp.MustCompile(`^(KDUMP|makedumpfile)`), "it is a memory dump, for report -core"},
-	{regexp.MustCompile(`^(\x04"M\x18|LZIP|PK\x03\x04|7z\xbc\xaf|\x89LZO|\x5d\x00\x00)`), "it is packed in a way that is not read here: unpack it"},
-	{regexp.MustCompile(`[\x00-\x08]`), "it is no text"}, // such as a profile
-}
-
-// foreign returns what to do with an input that begins so, "" if it may be a report or
-// a log.
+// foreign returns what to do with an input that has no report and, by how it begins, can
+// have none; "" if it may be a report or a log. Of what this program itself writes, some is
+// for people and other programs only.
 func foreign(start []byte) string {
-	// A regular expression takes bytes for characters, so those that are none are masked.
-	text := make([]rune, len(start))
-	for i, b := range start {
-		text[i] = rune(b)
+	text := string(start)
+	begins := func(with ...string) bool {
+		return slices.ContainsFunc(with, func(s string) bool { return strings.HasPrefix(text, s) })
 	}
-	for _, f := range foreigners {
-		if f.start.MatchString(string(text)) {
-			return f.what
-		}
+	switch {
+	case forPeople(text):
+		return "it is what this program writes for people; it reads again what it writes with -format json"
+	case begins("<?xml", "KTAP version", "# HELP kmemleak", "# TYPE kmemleak"):
+		return "it is what this program writes for others; it reads again what it writes with -format json"
+	case isSnapshot(text):
+		return "it is a snapshot of modules: give it with -snapshot, and a report"
+	case begins("kmemleak1:"):
+		return "it is a cursor: find -since takes it"
+	case begins("\x7fELF"):
+		return "it is an object file, for -dir, or a memory dump, for report -core"
+	case begins("KDUMP", "makedumpfile"):
+		return "it is a memory dump, for report -core"
+	case begins("\x04\"M\x18", "LZIP", "PK\x03\x04", "7z\xbc\xaf", "\x89LZO", "\x5d\x00\x00"):
+		return "it is packed in a way that is not read here: unpack it"
+	case strings.ContainsAny(text, "\x00\x01\x02\x03\x04\x05\x06\x07\x08"): // such as a profile
+		return "it is no text"
 	}
 	return ""
+}
+
+// forPeople reports whether a text begins as leaks, or their difference, that are written
+// for people: "8 leaks, 512 bytes in all", behind a time where watch writes it.
+func forPeople(text string) bool {
+	words := strings.Fields(text)
+	if len(words) > 0 && strings.HasSuffix(words[0], "Z:") {
+		words = words[1:]
+	}
+	if len(words) < 4 || strings.Trim(words[0]+words[2], "0123456789") != "" {
+		return false
+	}
+	return (words[1] == "leak," || words[1] == "leaks,") && words[3] == "bytes" || words[1] == "new," && words[3] == "gone"
+}
+
+// isSnapshot reports whether a text begins as a snapshot of modules in JSON, or as their
+// list alone.
+func isSnapshot(text string) bool {
+	text = strings.Join(strings.Fields(text), "")
+	version, ok := strings.CutPrefix(text, `{"version":`)
+	return ok && strings.HasPrefix(strings.TrimLeft(version, "0123456789"), `,"release":`) || strings.HasPrefix(text, `[{"name":`)
 }

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/kmemleak/kmemleak"
@@ -103,7 +102,7 @@ func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak
 	start, _ := r.Peek(128)
 	start = bytes.Clone(start)
 	extract := kmemleak.Extract
-	if leakJSON.Match(start) {
+	if startsJSON(start) {
 		extract = leakfmt.ReadJSONLines
 	}
 	more := 0
@@ -132,6 +131,12 @@ func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak
 	return leaks, failed
 }
 
-// leakJSON is how the output of leakfmt.JSONLines begins, or what another program has made
-// of it: with one of two members. Logs may be JSON as well.
-var leakJSON = regexp.MustCompile(`^\s*(\[\s*)?\{\s*"(addr|error)"`)
+// startsJSON reports whether a text begins as the output of leakfmt.JSONLines does, in an
+// array or not.
+func startsJSON(start []byte) bool {
+	start = bytes.TrimLeft(start, " \t\r\n")
+	start = bytes.TrimLeft(bytes.TrimPrefix(start, []byte("[")), " \t\r\n")
+	start, ok := bytes.CutPrefix(start, []byte("{"))
+	start = bytes.TrimLeft(start, " \t\r\n")
+	return ok && (bytes.HasPrefix(start, []byte(`"addr"`)) || bytes.HasPrefix(start, []byte(`"error"`)))
+}

@@ -79,7 +79,7 @@ func (l *liveReader) next() bool {
 		l.take(<-l.pieces)
 	}
 	if l.lines == 0 && !l.read {
-		l.whole = unpacker(l.left) != nil || leakJSON.Match(l.left) ||
+		l.whole = unpacker(l.left) != nil || startsJSON(l.left) ||
 			bytes.HasPrefix(l.left, []byte("\xff\xfe")) || bytes.HasPrefix(l.left, []byte("\xfe\xff"))
 	}
 	if len(l.left) == 0 && l.err != nil {

@@ -95,9 +95,13 @@ func (e usageError) Error() string { return e.text }
 
 // fail reports an error and returns its exit status.
 func (c command) fail(std stdio, err error) int {
-	// The library's errors begin with the name of the operation, which may be the
-	// command's name.
-	for line := range strings.Lines(strings.TrimPrefix(err.Error(), c.name+": ")) {
+	// The library's errors begin with the name of the operation, which says no more than
+	// the command's name.
+	text := err.Error()
+	for _, operation := range []string{c.name, "probe", "find"} {
+		text = strings.TrimPrefix(text, operation+": ")
+	}
+	for line := range strings.Lines(text) {
 		fmt.Fprintf(std.err, "kmemleak %s: %s\n", c.name, strings.TrimSuffix(line, "\n"))
 	}
 	if errors.As(err, new(usageError)) {

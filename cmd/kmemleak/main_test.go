@@ -166,6 +166,7 @@ func TestRun(t *testing.T) {
 
 		{"explain a leak", with("explain", "-leak", "0xffff95ff00a5ac00"), text, 1, "explain.txt", ""},
 		{"explain a place", with("explain", "-hz", "250", "-leak", "204e79c54e2fb69d"), text, 1, "explain-place.txt", ""},
+		{"explain a place, in capital letters", with("explain", "-hz", "250", "-leak", "204E79C54E2FB69D"), text, 1, "explain-place.txt", ""},
 		{"explain how much is live", with("explain", "-allocinfo", allocinfo, "-leak", "0xffff95ff00a5ac00"), text, 1, "explain-live.txt", ""},
 		{"a mail", []string{"explain", "-release", "6.12.1", "-dir", helloDir, "-snapshot", modules, "-source", tree, "-format", "mail", "-leak", "0xffff95ff00a5ac00"},
 			text, 1, "mail.txt", ""},

@@ -63,11 +63,14 @@ func statusLines(s *leakstatus.Status) []byte {
 	if s.Problem == nil {
 		row("kmemleak", "on")
 	} else {
-		row("kmemleak", "cannot be used: %v", s.Problem)
+		row("kmemleak", "cannot be used: %s", strings.TrimPrefix(s.Problem.Error(), "probe: "))
 	}
-	if s.ConfigFile != "" {
+	switch {
+	case s.ConfigFile != "":
 		row("configuration", "%s", s.ConfigFile)
-	} else {
+	case s.Release == "":
+		row("configuration", "not known")
+	default:
 		row("configuration", "not known: no /proc/config.gz, and no config in /boot or /lib/modules")
 	}
 	if len(s.CommandLine) > 0 {

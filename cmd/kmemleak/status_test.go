@@ -24,6 +24,7 @@ func TestStatusLines(t *testing.T) {
 			Reported: 3, Bytes: 192, Writers: []string{"cron (12)\x1b[31m"},
 		}},
 		{"nothing known", leakstatus.Status{ReportErr: errors.New("cut"), WatchErr: errors.New("no fanotify"), Searching: true}},
+		{"no answer", leakstatus.Status{Problem: errors.New("probe: transport: the shell has ended")}},
 		{"off", leakstatus.Status{Problem: fmt.Errorf("%w: by kmemleak=off", kmemleak.ErrDisabled), CommandLine: []string{"kmemleak=off"}}},
 	} {
 		all += "--- " + tt.name + "\n" + string(statusLines(&tt.s))

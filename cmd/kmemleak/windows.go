@@ -36,7 +36,7 @@ their tests; with -format junit, ktap and json they carry them.
         $t; next=$(kmemleak mark)
         echo "$t $cursor $next" >> windows; cursor=$next
     done
-    kmemleak find -since "$(awk 'NR == 1 {print $2}' windows)" -windows windows`
+    kmemleak find -since "$(awk 'NR == 1 {print $(NF-1)}' windows)" -windows windows`
 
 func (m *moments) define(flags *flag.FlagSet) {
 	flags.StringVar(&m.since, "since", "", "find what was allocated since this `cursor` of kmemleak mark; @file reads it from a file")

@@ -82,7 +82,7 @@ func TestTroubleshooting(t *testing.T) {
 	}
 	var code strings.Builder
 	need := make(map[string]string)
-	for _, dir := range []string{".", "internal/machine", "internal/debugfile", "internal/resolve", "kmemleaktest"} {
+	for _, dir := range []string{".", "internal/machine", "internal/debugfile", "internal/resolve", "kmemleaktest", "cmd/kmemleak"} {
 		all, errs := literals(t, dir)
 		code.WriteString(strings.Join(all, "\n") + "\n")
 		for text, at := range errs {

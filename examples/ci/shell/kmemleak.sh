@@ -45,10 +45,13 @@ kmemleak_test() {
 
 # kmemleak_suite WINDOWS: look once for the leaks of all tests, each with its test.
 kmemleak_suite() {
-	read -r _ kmemleak_cursor _ <"$1" || {
+	# The name of a test may have blanks.
+	read -r kmemleak_cursor <"$1" || {
 		echo "kmemleak: could not look: no test ran" >&2
 		return 2
 	}
+	kmemleak_cursor=${kmemleak_cursor% *}
+	kmemleak_cursor=${kmemleak_cursor##* }
 	# shellcheck disable=SC2086 # words
 	kmemleak find -since "$kmemleak_cursor" -windows "$1" ${KMEMLEAK_FLAGS-}
 	kmemleak_status $?
