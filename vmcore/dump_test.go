@@ -60,7 +60,7 @@ func TestDump(t *testing.T) {
 	for _, way := range []string{"-c", "-l", "-E", "-F -c", "-F -E"} {
 		t.Run("makedumpfile "+way, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "filtered")
-			makedumpfile(t, adjacentHeaders(t, core), name, strings.Fields(way))
+			makedumpfile(t, adjacentHeaders(t, core), name, "31", strings.Fields(way))
 			m, got := openDump(t, name, symbols)
 			want.Format = got.Format
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -179,15 +179,16 @@ func adjacentHeaders(t *testing.T, core string) string {
 	return name
 }
 
-// makedumpfile writes a dump without free pages, pages of users, caches and zeros.
-func makedumpfile(t *testing.T, core, name string, flags []string) {
+// makedumpfile writes a dump. Level 31 leaves out free pages, pages of users, caches and
+// zeros; level 1 only zeros.
+func makedumpfile(t *testing.T, core, name, level string, flags []string) {
 	t.Helper()
 	out, err := os.Create(name + ".flat")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	args := append(slices.Clone(flags), "-d", "31", core)
+	args := append(slices.Clone(flags), "-d", level, core)
 	if flags[0] != "-F" {
 		args = append(args, name)
 	}

@@ -26,7 +26,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var seedsFlag = flag.Uint64("seeds", 60, "`number` of damaged dumps of each kind for TestMemoryDamaged")
+var seedsFlag = flag.Uint64("seeds", 20, "`number` of damaged dumps of each kind for TestMemoryDamaged")
 
 // damage is what is tested with damaged dumps.
 type damage struct {
