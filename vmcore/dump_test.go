@@ -60,7 +60,7 @@ func TestDump(t *testing.T) {
 	for _, way := range []string{"-c", "-l", "-E", "-F -c", "-F -E"} {
 		t.Run("makedumpfile "+way, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "filtered")
-			makedumpfile(t, adjacentHeaders(t, core), name, strings.Fields(way))
+			makedumpfile(t, adjacentHeaders(t, core), name, "31", strings.Fields(way))
 			m, got := openDump(t, name, symbols)
 			want.Format = got.Format
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -86,7 +86,7 @@ func TestDump(t *testing.T) {
 	// With nothing left out: makedumpfile 1.7.2 takes pages of Linux 7 that are in use for free.
 	t.Run("drgn", func(t *testing.T) {
 		name := filepath.Join(t.TempDir(), "whole")
-		makedumpfile(t, adjacentHeaders(t, core), name, []string{"-l", "-d", "0"})
+		makedumpfile(t, adjacentHeaders(t, core), name, "0", []string{"-l"})
 		m, _ := openDump(t, name, symbols)
 		compareDrgn(t, m, name, vmlinux)
 	})
@@ -183,19 +183,16 @@ func adjacentHeaders(t *testing.T, core string) string {
 	return name
 }
 
-// makedumpfile writes a dump without free pages, pages of users, caches and zeros.
-func makedumpfile(t *testing.T, core, name string, flags []string) {
+// makedumpfile writes a dump. Level 31 leaves out free pages, pages of users, caches and
+// zeros; level 1 only zeros, and level 0 nothing.
+func makedumpfile(t *testing.T, core, name, level string, flags []string) {
 	t.Helper()
 	out, err := os.Create(name + ".flat")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	args := slices.Clone(flags)
-	if !slices.Contains(args, "-d") {
-		args = append(args, "-d", "31")
-	}
-	args = append(args, core)
+	args := append(slices.Clone(flags), "-d", level, core)
 	if flags[0] != "-F" {
 		args = append(args, name)
 	}

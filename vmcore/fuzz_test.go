@@ -80,25 +80,6 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzUnpack unpacks arbitrary pages.
-func FuzzUnpack(f *testing.F) {
-	page := bytes.Repeat([]byte("0123456789abcdef"), 256)
-	for name := range packings {
-		packed, flag := packings[name](page)
-		f.Add(packed, flag)
-	}
-	f.Add([]byte{0x11, 0, 0}, uint32(packedLZO))
-	f.Fuzz(func(t *testing.T, packed []byte, flag uint32) {
-		u := new(unpacker)
-		b := make([]byte, len(page)+8)
-		clear(b)
-		_ = u.unpack(b[:len(page):len(page)], packed, flag)
-		if !bytes.Equal(b[len(page):], make([]byte, 8)) {
-			t.Error("unpacked more than a page")
-		}
-	})
-}
-
 // FuzzNotes reads arbitrary notes and VMCOREINFO.
 func FuzzNotes(f *testing.F) {
 	f.Add(rawNotes([]note{{"CORE", 1, make([]byte, 336)}, {"QEMU", 0, make([]byte, 440)}, {"GNU", 3, []byte("build")}}))

@@ -77,7 +77,9 @@ func (g *guesser) guess(ctx context.Context, o *Object) *dwarf.Layout {
 			break
 		}
 	}
-	types := g.k.types
+	var types interface {
+		Struct(name, source string) (*dwarf.Layout, error)
+	} = g.k.types
 	if module != "" {
 		modules, _ := g.k.loaded(ctx)
 		for _, m := range modules {
@@ -89,7 +91,7 @@ func (g *guesser) guess(ctx context.Context, o *Object) *dwarf.Layout {
 		}
 	}
 	t, err := types.Struct(name, "")
-	if err != nil && types != g.k.types {
+	if err != nil && module != "" {
 		t, err = g.k.types.Struct(name, "")
 	}
 	if err != nil || t.Size != best.Size {

@@ -186,12 +186,20 @@ func (a *atlas) readCPUs() error {
 	a.static = Range{start, end - start}
 	a.staticFile, _, _ = k.file.Value("__per_cpu_start")
 	n := uint64(1)
-	if addr, ok := k.symbol("nr_cpu_ids"); ok {
+	addr, counted := k.symbol("nr_cpu_ids")
+	if counted {
 		var b [4]byte
 		if err := k.mem.ReadAt(b[:], addr); err != nil {
 			return fmt.Errorf("number of processors: %w", err)
 		}
 		n = number(b[:])
+	} else {
+		// With CONFIG_FORCE_NR_CPUS it is a constant: the length of this array.
+		_, t, err := k.variable("__per_cpu_offset", "")
+		if err != nil {
+			return fmt.Errorf("number of processors: %w", err)
+		}
+		n = t.Count
 	}
 	if n == 0 || n > maxCPUs {
 		return fmt.Errorf("%w: %d processors", ErrDamaged, n)
@@ -201,7 +209,23 @@ func (a *atlas) readCPUs() error {
 		return fmt.Errorf("per-CPU areas: %w", err)
 	}
 	a.cpuOffsets = words(b, k.word)
+	if !counted {
+		a.cpuOffsets = possible(a.cpuOffsets)
+	}
 	return nil
+}
+
+// possible returns the offsets of the processors that there can be: those behind them still
+// have the one that all begin with.
+func possible(offsets []uint64) []uint64 {
+	n := len(offsets)
+	for n > 1 && (offsets[n-1] == 0 || slices.Contains(offsets[:n-1], offsets[n-1])) {
+		n--
+	}
+	if n > 0 && n < len(offsets) && offsets[n-1] == offsets[n] {
+		n--
+	}
+	return offsets[:n]
 }
 
 // findLinear finds out where the kernel maps physical memory one to one: most objects are

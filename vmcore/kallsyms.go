@@ -57,6 +57,7 @@ func (k *Kernel) constant(p []byte, addr uint64) error {
 	return err
 }
 
+// load finds the table by the symbols of the file.
 func (s *symbolTable) load() error {
 	k := s.k
 	table := make(map[string]uint64)
@@ -67,6 +68,22 @@ func (s *symbolTable) load() error {
 		}
 		table[name] = addr
 	}
+	probe, ok := k.symbol("kmemleak_alloc")
+	if !ok {
+		if probe, ok = k.symbol("kfree"); !ok {
+			return fmt.Errorf("%w: %s has no symbol kfree", errors.ErrUnsupported, k.file.Name)
+		}
+	}
+	if addr, ok := k.symbol("kallsyms_relative_base"); ok {
+		table["kallsyms_relative_base"] = addr
+	}
+	return s.read(table, probe)
+}
+
+// read reads the table, the parts of which are called as in the kernel. probe is the address
+// of a symbol that it must have.
+func (s *symbolTable) read(table map[string]uint64, probe uint64) error {
+	k := s.k
 	var count [4]byte
 	if err := k.constant(count[:], table["kallsyms_num_syms"]); err != nil {
 		return err
@@ -90,7 +107,8 @@ func (s *symbolTable) load() error {
 	if err := s.loadTokens(table["kallsyms_token_table"], table["kallsyms_token_index"]); err != nil {
 		return err
 	}
-	return s.loadAddresses(offsets, table["kallsyms_offsets"])
+	base, relative := table["kallsyms_relative_base"]
+	return s.loadAddresses(offsets, table["kallsyms_offsets"], base, relative, probe)
 }
 
 // loadTokens reads the parts of which names are made.
@@ -134,16 +152,10 @@ func (s *symbolTable) loadTokens(table, index uint64) error {
 
 // loadAddresses decodes the offsets. There were three ways to do so, and which one it is
 // is a matter of the configuration: a function whose address is known decides.
-func (s *symbolTable) loadAddresses(offsets []byte, at uint64) error {
+func (s *symbolTable) loadAddresses(offsets []byte, at, addr uint64, relative bool, probe uint64) error {
 	k := s.k
-	probe, ok := k.symbol("kmemleak_alloc")
-	if !ok {
-		if probe, ok = k.symbol("kfree"); !ok {
-			return fmt.Errorf("%w: %s has no symbol kfree", errors.ErrUnsupported, k.file.Name)
-		}
-	}
 	var ways []func(i int, off int32) uint64
-	if addr, ok := k.symbol("kallsyms_relative_base"); ok {
+	if relative {
 		base, err := k.long(addr)
 		if err != nil {
 			b := k.contents(addr-k.slide, 8)

@@ -56,7 +56,7 @@ type Kernel struct {
 	finder *debugfile.Finder
 	file   *kobj.File
 	debug  *dwarf.Data
-	types  *dwarf.Layouts
+	types  *types
 	slide  uint64 // added to addresses of the file
 	lo, hi uint64 // of the image in the file: _text and _end
 	order  binary.ByteOrder
@@ -104,7 +104,7 @@ func openKernel(mem space, file *kobj.File, slide uint64, finder *debugfile.Find
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	k := &Kernel{mem: mem, finder: finder, file: file, debug: debug, types: dwarf.NewLayouts(debug), slide: slide, order: file.Order, word: file.AddrSize(), frames: make(map[uint64]kmemleak.Frame)}
+	k := &Kernel{mem: mem, finder: finder, file: file, debug: debug, types: &types{Layouts: dwarf.NewLayouts(debug)}, slide: slide, order: file.Order, word: file.AddrSize(), frames: make(map[uint64]kmemleak.Frame)}
 	if err := k.check(); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}

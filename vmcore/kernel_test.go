@@ -58,7 +58,7 @@ func (s fakeSpace) Info() Info { return Info{} }
 func newFake(s fakeSpace) *Kernel { return &Kernel{mem: s, word: 8, order: binary.LittleEndian} }
 
 // moduleTypes returns the types of a module, which has the headers of its kernel.
-func moduleTypes(t *testing.T, kernel string) *dwarf.Layouts {
+func moduleTypes(t testing.TB, kernel string) *dwarf.Layouts {
 	t.Helper()
 	f, err := kobj.Open(filepath.Join("../testdata/modules/held", kernel, "held.ko"))
 	if err != nil {

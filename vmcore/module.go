@@ -133,12 +133,17 @@ func (k *Kernel) moduleLayout() (moduleLayout, uint64, error) {
 	return l, t.Size, nil
 }
 
-// readModules walks the kernel's list of modules.
+// readModules reads the modules, if the kernel can have any.
 func (k *Kernel) readModules(ctx context.Context) ([]*module, error) {
 	head, ok := k.symbol("modules")
 	if !ok || !k.has("find_module") {
-		return nil, nil // a kernel without modules
+		return nil, nil
 	}
+	return k.modulesOf(ctx, head)
+}
+
+// modulesOf walks the kernel's list of modules.
+func (k *Kernel) modulesOf(ctx context.Context, head uint64) ([]*module, error) {
 	l, size, err := k.moduleLayout()
 	if err != nil {
 		return nil, fmt.Errorf("modules: %w", err)

@@ -139,6 +139,7 @@ func (k *Kernel) eachObject(ctx context.Context, want func(o *Object) bool, fn f
 	if err != nil {
 		return err
 	}
+	live := k.mem.Info().Live
 	var bad problems
 	b := make([]byte, l.struct_.Size)
 	walk := k.list(ctx, "kmemleak's list of objects", head, func(entry uint64) error {
@@ -151,6 +152,9 @@ func (k *Kernel) eachObject(ctx context.Context, want func(o *Object) bool, fn f
 		if err != nil {
 			bad.add(err)
 			return nil
+		}
+		if !live {
+			bad.add(l.plausible(&o))
 		}
 		if !want(&o) {
 			return nil
@@ -176,10 +180,24 @@ func (l *objectLayout) object(b []byte, at uint64) (Object, error) {
 	if o.Addr+o.Size+smallestPage < o.Addr || o.Size > 1<<42 {
 		return o, fmt.Errorf("object at %#x: %w: %d bytes from %#x on", at, ErrDamaged, o.Size, o.Addr)
 	}
-	// time_before_eq(jiffies + jiffies_min_age, jiffies_last_scan)
-	old := int64((l.lastScan-o.Jiffies-l.minAge)<<(64-l.long)) >= 0
-	o.Reported = o.Flags&flagReported != 0 && o.Flags&flagAllocated != 0 && o.White() && old
+	o.Reported = o.Flags&flagReported != 0 && o.Flags&flagAllocated != 0 && o.White() && l.old(&o)
 	return o, nil
+}
+
+// old reports whether an object was old enough for the last scan to report it:
+// time_before_eq(jiffies + jiffies_min_age, jiffies_last_scan).
+func (l *objectLayout) old(o *Object) bool {
+	return int64((l.lastScan-o.Jiffies-l.minAge)<<(64-l.long)) >= 0
+}
+
+// plausible returns an error if what a record says cannot be: an object that was reported
+// once remains old enough to be. The memory of a running kernel changes meanwhile, so that
+// there it may be.
+func (l *objectLayout) plausible(o *Object) error {
+	if o.Flags&flagReported == 0 || o.Flags&flagAllocated == 0 || !o.White() || l.old(o) {
+		return nil
+	}
+	return fmt.Errorf("object %#x (record at %#x): %w: it is marked as reported, and was too young for the last scan", o.Addr, o.Meta, ErrDamaged)
 }
 
 // complete reads what the record of an object refers to.

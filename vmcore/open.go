@@ -41,6 +41,9 @@ func NewKernel(ctx context.Context, image *Image, files Files) (k *Kernel, err e
 
 func newKernel(ctx context.Context, image *Image, files Files) (*Kernel, error) {
 	info := image.Info()
+	if info.GOARCH == "386" {
+		return nil, fmt.Errorf("%w: the image is of a kernel for i386, and only those of 64 bits can be read", errors.ErrUnsupported)
+	}
 	if files.Release == "" {
 		files.Release = info.Release
 	}

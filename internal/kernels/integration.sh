@@ -78,7 +78,7 @@ memory() {
 		-exec "$PWD/bin/vmexec -timeout 26m -memory 1G -kernel $folder/image -append=$(slabs "$kernel") -init $PWD/bin/init-$goarch -dump elf=$dump/core \
 			-file $folder/vmlinux=/vmlinux -file $PWD/testdata/modules/held/$kernel/held.ko=/held.ko -file $PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko \
 			-env KMEMLEAK=require -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=memory -out $dump" ./vmcore | tee -a "$logs/$kernel"
-	KMEMLEAK_KERNEL=$kernel KMEMLEAK_MEMORY=$dump KMEMLEAK_IMAGE=$folder go test -count=1 -v -run '^TestMemory' ./vmcore
+	KMEMLEAK=require KMEMLEAK_KERNEL=$kernel KMEMLEAK_MEMORY=$dump KMEMLEAK_IMAGE=$folder go test -count=1 -v -timeout 25m -p 1 -run '^TestMemory' ./vmcore ./cmd/kmemleak
 	rm -rf "$dump"
 }
 
