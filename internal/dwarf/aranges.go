@@ -13,30 +13,55 @@ import (
 // set in it are in [Data.scanned].
 func (d *Data) aranges() *lazyIndex {
 	d.table.once.Do(func() {
-		s := d.main.section(secAranges)
-		d.table.err = d.main.sectionErr(secAranges)
 		var spans []span
-		for off := uint64(0); off < s.size(); {
-			c := s.cursor(off, s.size())
-			offSize := c.unitLength()
-			if c.bad || c.end <= off {
-				d.table.err = s.errAt(off, "set cut off")
-				break
-			}
-			next := c.end
-			unit, complete, more := d.arangeSet(&c, off, offSize, spans)
+		d.table.err = d.eachSet(func(c *cursor, start uint64, offSize int) bool {
+			unit, complete, more := d.arangeSet(c, start, offSize, spans)
 			spans = more
 			if complete {
 				d.listed = append(d.listed, unit)
-			} else if d.table.err == nil {
-				d.table.err = s.errAt(off, "set is damaged")
 			}
-			off = next
-		}
+			return complete
+		})
 		slices.Sort(d.listed)
 		d.table.spans = newSpanIndex(spans)
 	})
 	return &d.table
+}
+
+// firstArange returns what aranges would have for one address. Without sorting it takes a
+// fifth of the time.
+func (d *Data) firstArange(pc uint64) *lazyIndex {
+	var x lazyIndex
+	var spans []span
+	x.err = d.eachSet(func(c *cursor, start uint64, offSize int) bool {
+		old := len(spans)
+		_, complete, more := d.arangeSet(c, start, offSize, spans)
+		found := slices.DeleteFunc(more[old:], func(s span) bool { return pc < s.lo || pc >= s.hi })
+		spans = more[:old+len(found)]
+		return complete
+	})
+	x.spans = newSpanIndex(spans)
+	return &x
+}
+
+// eachSet calls fn with a cursor at each set, behind its length. fn reports whether the
+// set is complete. eachSet returns the first error.
+func (d *Data) eachSet(fn func(c *cursor, start uint64, offSize int) bool) error {
+	s := d.main.section(secAranges)
+	err := d.main.sectionErr(secAranges)
+	for off := uint64(0); off < s.size(); {
+		c := s.cursor(off, s.size())
+		offSize := c.unitLength()
+		if c.bad || c.end <= off {
+			return s.errAt(off, "set cut off")
+		}
+		next := c.end
+		if !fn(&c, off, offSize) && err == nil {
+			err = s.errAt(off, "set is damaged")
+		}
+		off = next
+	}
+	return err
 }
 
 // arangeSet reads the ranges of one unit and appends them to spans.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
@@ -37,9 +38,10 @@ type Data struct {
 	// not mark dropped code.
 	zeroIsCode bool
 
-	table  lazyIndex // of .debug_aranges
-	listed []uint64  // units that .debug_aranges covers, ascending; set with table
-	scan   lazyIndex // of all other units
+	asked  atomic.Bool // there was a lookup: it did without table
+	table  lazyIndex   // of .debug_aranges
+	listed []uint64    // units that .debug_aranges covers, ascending; set with table
+	scan   lazyIndex   // of all other units
 
 	alternates Alternates
 	altOnce    sync.Once
@@ -147,7 +149,11 @@ func (d *Data) Lookup(pc uint64) (Location, error) {
 // does, visit returns ErrNotFound, with the reason if there was one.
 func (d *Data) visit(pc uint64, fn func(u *unit) (bool, error)) error {
 	var first error
-	for _, index := range []func() *lazyIndex{d.aranges, d.scanned} {
+	aranges := d.aranges
+	if !d.asked.Swap(true) {
+		aranges = func() *lazyIndex { return d.firstArange(pc) }
+	}
+	for _, index := range []func() *lazyIndex{aranges, d.scanned} {
 		x := index()
 		if first == nil {
 			first = x.err

@@ -21,7 +21,10 @@ import (
 // stretchSource has functions whose symbols strip removes: in the section of the last
 // symbol in front of them, and in the next one.
 const stretchSource = `extern int ext(int);
+extern void stop(int) __attribute__((noreturn));
 __attribute__((noinline)) int first(int a) { ext(a); return ext(a + 1) + 1; }
+__attribute__((noinline)) void halts(int a) { ext(a + 9); stop(a + 10); }
+void leads(int a) { halts(a + 11); }
 static __attribute__((noinline, used)) int gone(int a)
 {
 	ext(a + 2);
@@ -37,11 +40,21 @@ static __attribute__((noinline, used, section(".text.unlikely"))) int calls(int 
 	gone(a + 6);
 	return ext(a + 7) + 1;
 }
+static __attribute__((noinline, used, section(".text.unlikely"))) void dies(int a)
+{
+	ext(a + 12);
+	stop(a + 13);
+}
+static __attribute__((noinline, used, section(".text.unlikely"))) void kills(int a)
+{
+	dies(a + 14);
+}
 __attribute__((section(".exit.text"))) int cleanup_module(void) { return ext(8) + 1; }
 `
 
 // TestStretched has a module that was stripped of local symbols: kallsyms names the last
-// one in front, and stretches it to the next one, which may be in another section. Some
+// one in front, and stretches it to the next one, which may be in another section. A
+// function that ends in a call returns to where the next one begins. Some
 // machines keep the names of local functions that are called, for the linker.
 func TestStretched(t *testing.T) {
 	for _, a := range []struct{ prefix, flags string }{
@@ -137,6 +150,8 @@ func testStretched(t *testing.T, prefix string, flags []string) {
 		{whole, []string{"gone 2", "calls 1"}, LinkDirect},
 		{whole, []string{"gone 1", "rare 1"}, LinkSilent},
 		{none, []string{"gone 1", "calls 1"}, LinkSilent},
+		{stripped, []string{"dies 2", "kills 1"}, LinkDirect},
+		{none, []string{"halts 2", "leads 1"}, LinkDirect},
 	} {
 		t.Run(filepath.Base(filepath.Dir(tt.dir))+" "+strings.Join(tt.frames, " "), func(t *testing.T) {
 			var bt []Frame
