@@ -169,9 +169,6 @@ func (x *extractor) read() (b []byte, header bool) {
 	start.learned = logtext.TrimRight(start.learned)
 	if at > 0 && len(x.open) > 0 {
 		x.body(b[:at]) // the rest of a line without end
-		if r := x.last; r != nil && r.lastLine == x.now.Number {
-			start.learned = r.learned
-		}
 		x.settle(b[:at], true)
 		x.ledger.whole, x.ledger.taken = false, account{}
 	}
@@ -213,19 +210,13 @@ func (x *extractor) records(start headerStart, alone bool) {
 		}
 		b = b[len(start.Text):]
 		var l Leak
-		rest, ok, short := parseHeader(start.Text, &l)
+		rest, ok, _ := parseHeader(start.Text, &l)
 		if ok {
 			x.begin(l, start, rest, "")
 			x.ledger.whole = x.ledger.whole || alone && len(logtext.Trim(rest)) == 0
 			continue
 		}
 		x.header = start.clone()
-		_, rest, damaged := damagedHeader(start.Text)
-		rest = logtext.Trim(rest)
-		if damaged && !short && (alone || len(rest) > 0 && startsBody(rest)) { // else it may be a sentence
-			x.beginDamaged(x.header)
-			x.header.Text = nil
-		}
 	}
 }
 
@@ -415,15 +406,16 @@ func (x *extractor) settle(b []byte, header bool) {
 	c, text := subject.Strip(b)
 	r := x.nearest(c)
 	named := r != nil && r.closed && r.like(text)
-	text = logtext.TrimLeft(text)
+	text = logtext.Trim(text)
+	_, _, position := cutPosition(text) // alone in its line
 	if bytes.HasPrefix(text, []byte("Object 0x")) {
 		x.ledger.object = x.now.Number
 	}
-	if r != nil && len(text) > 0 && (x.ledger.object == x.now.Number || logtext.AnnouncesStack(b) || string(logtext.TrimRight(text)) == "backtrace:") {
+	if r != nil && len(text) > 0 && (x.ledger.object == x.now.Number || logtext.AnnouncesStack(b) || string(text) == "backtrace:") {
 		r.elsewhere, r.announced = true, c
 	}
 	owed := items(text)
-	if named {
+	if named || position && logtext.IndexBlank(text) == len(text) && text[len(text)-1] != ':' {
 		owed.frames++
 	}
 	if r != nil && r.elsewhere && r.announced.Timed == c.Timed {
@@ -432,20 +424,19 @@ func (x *extractor) settle(b []byte, header bool) {
 	if x.ledger.object > 0 && x.now.Number-x.ledger.object < 4 {
 		owed.lines = 0
 	}
-	carried := &x.ledger.owed // to a later line
-	before := *carried
-	*carried = account{}
-	if r != nil {
+	before := x.ledger.owed
+	x.ledger.owed = account{}
+	mine := r != nil && (len(r.carry.Text) == 0 || r.lastLine == x.now.Number) // else the line that is carried goes on behind this one
+	if mine {
 		before, r.owed = before.and(r.owed), account{}
-		if len(r.carry.Text) > 0 {
-			carried = &r.owed
-		}
 	}
 	owed = owed.and(before).less(x.ledger.taken)
 	switch {
 	case owed == account{}:
-	case r != nil && len(r.carry.Text) > 0 || len(x.header.Text) > 0:
-		*carried = owed
+	case mine && len(r.carry.Text) > 0:
+		r.owed = owed
+	case len(x.header.Text) > 0:
+		x.ledger.owed = owed
 	case r != nil:
 		r.damageAt(&logtext.Line{Text: b, Number: x.now.Number}, "what follows it is in no record")
 	case owed.lines > 0:

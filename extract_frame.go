@@ -106,9 +106,6 @@ func (r *record) isCutOff(f *internFrame, indent int, first bool) bool {
 // "[<...>] f+0x..." is "f".
 func elided(b []byte) []byte {
 	const dots = "..."
-	if !bytes.Contains(b, []byte(dots)) {
-		return b
-	}
 	if i := bytes.IndexByte(b, ']'); b[0] == '[' && i > 0 && bytes.Contains(b[:i], []byte(dots)) {
 		b = logtext.TrimLeft(b[i+1:])
 	}
@@ -126,12 +123,9 @@ func isInlineStart(b []byte) bool {
 // behind "(inlined by) " if there are more.
 func isAt(b []byte) bool {
 	b = logtext.TrimLeft(bytes.TrimPrefix(b, []byte("(inlined by)")))
-	name, at, ok := bytes.Cut(b, []byte(" at "))
-	if !ok || len(name) == 0 || bytes.IndexByte(name, ' ') >= 0 {
-		return false
-	}
-	_, _, ok = cutPosition(at[:logtext.IndexBlank(at)])
-	return ok
+	name, at, _ := bytes.Cut(b, []byte(" at "))
+	_, _, ok := cutPosition(at[:logtext.IndexBlank(at)])
+	return ok && len(name) > 0 && bytes.IndexByte(name, ' ') < 0
 }
 
 // accepts reports whether a frame is one of this record. One word may be anything,
@@ -139,10 +133,7 @@ func isAt(b []byte) bool {
 func (r *record) accepts(f *internFrame, l *logtext.Line, first bool, tail []byte) bool {
 	form, t := f.form, &r.trace
 	strong := form.list && (t.form.list && (!first || len(tail) == 0) || startsList(tail)) || form.bracket || form.offset && form.size || form.number && f.frame.Addr>>28 != 0 || form.file && f.frame.Inlined
-	if !first {
-		return strong
-	}
-	if t.gap {
+	if t.gap && first {
 		if l.Indent != t.indent || form.bracket != t.form.bracket || t.printed >= 16 || logtext.IsProse(tail) {
 			return false
 		}
@@ -152,8 +143,8 @@ func (r *record) accepts(f *internFrame, l *logtext.Line, first bool, tail []byt
 		}
 	}
 	switch {
-	case strong:
-		return true
+	case strong || !first:
+		return strong
 	case len(tail) > 0:
 		return false
 	case form.offset || form.file:
@@ -231,11 +222,8 @@ func (r *record) takeTail(l *logtext.Line) (rest []byte, used bool) {
 	if err != nil || f.frame == last.frame || f.form.number {
 		return b, false
 	}
-	if len(rest) > 0 { // more frames, of a paragraph that was filled anew
-		_, next, _, err := parseFrame(rest)
-		if err != nil || !next.bracket && !(next.offset && next.size) && !next.file {
-			return b, false
-		}
+	if len(rest) > 0 && !hasFrame(rest) { // else more frames, of a paragraph that was filled anew
+		return b, false
 	}
 	if r.left {
 		r.damageAt(l, "a word behind a frame may be of what follows it")
@@ -279,9 +267,6 @@ func looseAddress(b []byte) (addr uint64, rest []byte, ok bool) {
 		return 0, b, false
 	}
 	n := bytes.IndexAny(b[:min(len(b), longest)], " \t")
-	if b[0] == '[' || b[0] == '(' || b[0] == '<' {
-		n = bytes.IndexByte(b[:min(len(b), longest)], map[byte]byte{'[': ']', '(': ')', '<': '>'}[b[0]]) + 1
-	}
 	if n <= 0 {
 		return 0, b, false
 	}

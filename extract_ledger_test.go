@@ -99,6 +99,9 @@ func TestExtractLedger(t *testing.T) {
 		{"names behind a reply", head + comm + back + "    f_a\n    f_b\n\n-- \nSomeone\n    f_c\n", "1: x 1 2: f_a f_b", "what follows it is in no record"},
 		{"offset and size alone", head + comm + back + "    first\n\n+0x1/0x20 [m]\n", "1: x 1 2: first", "what follows it is in no record"},
 		{"quoted, wrapped by a terminal, with a reply", ">> " + head + ">>   comm \"x\", pid 1\n, jiffies 2\n>> " + back + ">> " + one + "> Why\n> here?\n>\n>> " + two, all, ""},
+		{"line between a frame and its position", head + comm + back + one + "systemd[1]: Started.\na/x.c:3\n" + two, all, "what follows it is in no record"},
+		{"comm line between the parts of a frame", "[ 1.000001][   T10] " + head + "[ 1.000001][   T10] " + comm + "[ 1.000001][   T10] " + back + "[ 1.000001][   T10]     [<ffffffff81234567>]\n[ 1.000002] " + comm + "first+0x1/0x20\n",
+			"1: x 1 2: first+0x1/0x20", "what follows it is in no record"},
 		{"journal", journal("kmemleak: ", head+comm+back+one+two), all, ""},
 	}
 	for _, tt := range tests {
