@@ -5,12 +5,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/kmemleak/kmemleak"
@@ -130,7 +130,15 @@ func readLeaks(r *bufio.Reader, progress func(leaks int)) (leaks []kmemleak.Leak
 // JSON as well.
 func isJSON(r *bufio.Reader) bool {
 	start, _ := r.Peek(128)
-	return leakJSON.Match(start)
+	return startsJSON(start)
 }
 
-var leakJSON = regexp.MustCompile(`^\s*(\[\s*)?\{\s*"(addr|error)"`)
+// startsJSON reports whether a text begins as the output of leakfmt.JSONLines does, in an
+// array or not.
+func startsJSON(start []byte) bool {
+	start = bytes.TrimLeft(start, " \t\r\n")
+	start = bytes.TrimLeft(bytes.TrimPrefix(start, []byte("[")), " \t\r\n")
+	start, ok := bytes.CutPrefix(start, []byte("{"))
+	start = bytes.TrimLeft(start, " \t\r\n")
+	return ok && (bytes.HasPrefix(start, []byte(`"addr"`)) || bytes.HasPrefix(start, []byte(`"error"`)))
+}

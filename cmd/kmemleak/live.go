@@ -80,7 +80,7 @@ func (l *liveReader) next() bool {
 		l.take(<-l.pieces)
 	}
 	if l.lines == 0 && !l.read {
-		l.whole = debugfile.Unpacker(l.left) != nil || leakJSON.Match(l.left) ||
+		l.whole = debugfile.Unpacker(l.left) != nil || startsJSON(l.left) ||
 			bytes.HasPrefix(l.left, []byte("\xff\xfe")) || bytes.HasPrefix(l.left, []byte("\xfe\xff"))
 	}
 	if len(l.left) == 0 && l.err != nil {

@@ -6,12 +6,16 @@ package logtext
 import (
 	"bytes"
 	"math"
-	"regexp"
 	"strconv"
 )
 
-// lost is what programs that keep logs say of lines that they do not have.
-var lost = regexp.MustCompile(`\d+ printk messages dropped|Missed \d+ kernel messages|lost \d+ messages`)
+// lost is what stands around the number where programs that keep logs say of lines that
+// they do not have them.
+var lost = [...]struct{ before, behind string }{
+	{"", " printk messages dropped"},
+	{"Missed ", " kernel messages"},
+	{"lost ", " messages"},
+}
 
 // Lost returns how many lines a log has lost, if b says that.
 func Lost(b []byte) (n int, ok bool) {
@@ -19,8 +23,20 @@ func Lost(b []byte) (n int, ok bool) {
 	if bytes.IndexByte(b, 'g') < 0 || !bytes.Contains(b, []byte("messages")) {
 		return 0, false
 	}
-	says := lost.Find(b)
-	return FirstNumber(says), says != nil
+	for _, l := range lost {
+		for at := 0; ; at += len(l.behind) {
+			i := bytes.Index(b[at:], []byte(l.behind))
+			if i < 0 {
+				break
+			}
+			at += i
+			digits := len(bytes.TrimRight(b[:at], "0123456789"))
+			if digits < at && bytes.HasSuffix(b[:digits], []byte(l.before)) {
+				return FirstNumber(b[digits:at]), true
+			}
+		}
+	}
+	return 0, false
 }
 
 // FirstNumber returns the first decimal number in b, 0 if there is none,
