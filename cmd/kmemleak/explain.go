@@ -123,7 +123,7 @@ after the owner's file: MAINTAINERS says who they are.
 			defer to.known.tell(std.err, "explain")
 			return len(leaks), errors.Join(err, notLoaded, to.to(std, func(w io.Writer) error {
 				if format.value == "mail" {
-					return leakfmt.Mail(w, leaks, &options)
+					return writeMail(w, leaks, &options)
 				}
 				err := leakfmt.Text(w, leaks, &options)
 				if *live && err == nil {
