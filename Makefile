@@ -40,7 +40,7 @@ lint:
 		echo "lint $$m"; \
 		(cd $$m && $(GO) vet ./... && $(GO) mod tidy -diff && $(GO) run $(STATICCHECK) ./...) || exit 1; \
 	done
-	$(GO) vet -tags nonet ./internal/debugfile ./cmd/kmemleak
+	$(GO) vet -tags nonet ./...
 	$(GO) run $(ACTIONLINT) .github/workflows/*.yml examples/ci/github.yml
 	internal/release/vuln.sh
 	internal/release/api.sh

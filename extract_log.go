@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
@@ -18,25 +17,37 @@ var subject = logtext.Subject{
 	Start: "u" + anchor, Tag: "kmemleak", Label: "backtrace:", Verbatim: nameIn,
 }
 
-// commName is a comm line, whose blanks behind the name may be more or less than the kernel's.
-var commName = regexp.MustCompile(`(?s)comm "(.{0,63})",[ \t\r]*pid`)
-
-// nameIn tells where the name is in a comm line; both are the length of b if there is none.
+// nameIn tells where the name is in a comm line, whose blanks behind the name may be
+// more or less than the kernel's; both are the length of b if there is none.
 func nameIn(b []byte) (from, to int) {
-	if bytes.Contains(b, []byte(`comm "`)) {
-		if at := commName.FindSubmatchIndex(b); at != nil {
-			return at[2], at[3]
+	const start, end, longest = `comm "`, `",`, 63
+	for at := bytes.Index(b, []byte(start)); at >= 0; at = bytes.Index(b[from:], []byte(start)) {
+		from += at + len(start)
+		name := b[from:min(len(b), from+longest+len(end))]
+		for n := bytes.LastIndex(name, []byte(end)); n >= 0; n = bytes.LastIndex(name[:n], []byte(end)) {
+			if bytes.HasPrefix(logtext.TrimLeft(b[from+n+len(end):]), []byte("pid")) {
+				return from, from + n
+			}
 		}
 	}
 	return len(b), len(b)
 }
 
 // notices are what kernels and programs that keep logs say, in the order of their kinds.
-var notices = [...]*regexp.Regexp{
-	NoticeSuspected: regexp.MustCompile(`(?:^| )\d+ new suspected memory leaks`),
-	NoticeDisabled:  regexp.MustCompile(`ernel memory leak detector disabled|kmemleak:\s*(?:Cannot insert|Kmemleak disabled|disabled|[sS]topped|Kernel memory leak detector stopped)`),
-	NoticeMemory:    regexp.MustCompile(`kmemleak:\s*(?:Cannot allocate|Memory pool (?:empty|exhausted)|Early log buffer exceeded)`),
-	NoticeLost:      regexp.MustCompile(`\d+ printk messages dropped|Missed \d+ kernel messages|lost \d+ messages`),
+// Between the two texts stands a number, or nothing but blanks.
+var notices = [...]struct {
+	kind   NoticeKind
+	before string // " ": or the line begins
+	number bool
+	behind []string
+}{
+	{NoticeSuspected, " ", true, []string{" new suspected memory leaks"}},
+	{NoticeDisabled, "", false, []string{"ernel memory leak detector disabled"}},
+	{NoticeDisabled, "kmemleak:", false, []string{"Cannot insert", "Kmemleak disabled", "disabled", "stopped", "Stopped", "Kernel memory leak detector stopped"}},
+	{NoticeMemory, "kmemleak:", false, []string{"Cannot allocate", "Memory pool empty", "Memory pool exhausted", "Early log buffer exceeded"}},
+	{NoticeLost, "", true, []string{" printk messages dropped"}},
+	{NoticeLost, "Missed ", true, []string{" kernel messages"}},
+	{NoticeLost, "lost ", true, []string{" messages"}},
 }
 
 // noticeIn returns what a line says of the search or of the log, nil if it says nothing.
@@ -44,11 +55,23 @@ func noticeIn(b []byte) *Notice {
 	if !bytes.Contains(b, []byte("kmemleak")) && !bytes.Contains(b, []byte("messages")) {
 		return nil
 	}
-	for i, says := range notices[1:] {
-		if found := says.Find(b); found != nil {
-			digits := max(0, bytes.IndexAny(found, "0123456789"))
-			n, _ := strconv.ParseUint(string(found[digits:digits+logtext.LeadingDigits(found[digits:])]), 10, 31) // the largest if there are more
-			return &Notice{Kind: NoticeKind(i + 1), Count: int(n)}
+	for _, says := range notices {
+		for _, behind := range says.behind {
+			for to, n := 0, 0; ; to += len(behind) {
+				if n = bytes.Index(b[to:], []byte(behind)); n < 0 {
+					break
+				}
+				to += n
+				head := bytes.TrimRight(b[:to], " \t\r")
+				if says.number {
+					head = bytes.TrimRight(b[:to], "0123456789")
+				}
+				if says.number && len(head) == to || !bytes.HasSuffix(head, []byte(says.before)) && (says.before != " " || len(head) > 0) {
+					continue
+				}
+				count, _ := strconv.ParseUint(string(b[len(head):to]), 10, 31) // the largest if there are more, 0 if there is none
+				return &Notice{Kind: says.kind, Count: int(count)}
+			}
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sort"
 
 	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
@@ -154,8 +155,10 @@ func (s *search) settle(ctx context.Context, last *reading) {
 		}
 		s.finding.Vanished = append(s.finding.Vanished, v)
 	}
-	slices.SortFunc(s.finding.Vanished, func(a, b Vanished) int {
-		return cmp.Or(cmp.Compare(a.Leak.Jiffies, b.Leak.Jiffies), cmp.Compare(a.Leak.Addr, b.Leak.Addr))
+	gone := s.finding.Vanished
+	sort.Slice(gone, func(i, j int) bool { // slices.SortFunc would be 20 kB for this type
+		a, b := &gone[i].Leak, &gone[j].Leak
+		return cmp.Or(cmp.Compare(a.Jiffies, b.Jiffies), cmp.Compare(a.Addr, b.Addr)) < 0
 	})
 }
 

@@ -5,14 +5,14 @@ package kmemleak
 
 import (
 	"cmp"
-	"crypto/sha256"
 	"encoding/hex"
 	"math"
-	"slices"
+	"sort"
 	"strconv"
 	"time"
 
 	"github.com/kmemleak/kmemleak/internal/blame"
+	"github.com/kmemleak/kmemleak/internal/sha256"
 	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
 
@@ -107,8 +107,9 @@ func Groups(leaks []Leak) []Group {
 		}
 		groups[i].add(l)
 	}
-	slices.SortStableFunc(groups, func(a, b Group) int {
-		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Count, a.Count))
+	sort.SliceStable(groups, func(i, j int) bool {
+		a, b := &groups[i], &groups[j]
+		return cmp.Or(cmp.Compare(b.Bytes, a.Bytes), cmp.Compare(b.Count, a.Count)) < 0
 	})
 	return groups
 }

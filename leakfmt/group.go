@@ -6,7 +6,7 @@ package leakfmt
 import (
 	"cmp"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 
 	"github.com/kmemleak/kmemleak"
@@ -107,9 +107,10 @@ func sitesOf(g kmemleak.Group, of *memo[site]) []site {
 		sites[i].count += l.Objects()
 		sites[i].bytes = sum(sites[i].bytes, l.Bytes())
 	}
-	slices.SortFunc(sites, func(a, b site) int {
+	sort.Slice(sites, func(i, j int) bool { // slices.SortFunc would be 20 kB for this type
+		a, b := &sites[i], &sites[j]
 		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.outer, b.outer), cmp.Compare(a.file, b.file),
-			cmp.Compare(a.line, b.line), cmp.Compare(len(a.frame), len(b.frame)), cmp.Compare(a.frame, b.frame))
+			cmp.Compare(a.line, b.line), cmp.Compare(len(a.frame), len(b.frame)), cmp.Compare(a.frame, b.frame)) < 0
 	})
 	return sites
 }

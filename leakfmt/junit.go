@@ -6,9 +6,10 @@ package leakfmt
 import (
 	"bytes"
 	"cmp"
-	"encoding/xml"
 	"fmt"
 	"io"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/kmemleak/kmemleak"
 )
@@ -59,50 +60,72 @@ func JUnit(w io.Writer, leaks []kmemleak.Leak, o *Options) error {
 		}
 	}
 
-	if _, err := io.WriteString(w, xml.Header); err != nil {
-		return err
-	}
-	e := xml.NewEncoder(w)
-	e.Indent("", "  ")
-	if err := e.Encode(junitSuites{
-		Name: suite.Name, Tests: suite.Tests, Failures: suite.Failures, Errors: suite.Errors, Suites: []junitSuite{suite},
-	}); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, "\n")
+	var b bytes.Buffer
+	suite.write(&b)
+	_, err := b.WriteTo(w)
 	return err
 }
 
-type junitSuites struct {
-	XMLName  xml.Name     `xml:"testsuites"`
-	Name     string       `xml:"name,attr"`
-	Tests    int          `xml:"tests,attr"`
-	Failures int          `xml:"failures,attr"`
-	Errors   int          `xml:"errors,attr"`
-	Suites   []junitSuite `xml:"testsuite"`
-}
-
 type junitSuite struct {
-	Name      string      `xml:"name,attr"`
-	Tests     int         `xml:"tests,attr"`
-	Failures  int         `xml:"failures,attr"`
-	Errors    int         `xml:"errors,attr"`
-	Timestamp string      `xml:"timestamp,attr,omitempty"`
-	Cases     []junitCase `xml:"testcase"`
+	Name                    string
+	Tests, Failures, Errors int
+	Timestamp               string
+	Cases                   []junitCase
 }
 
 type junitCase struct {
-	Class   string        `xml:"classname,attr"`
-	Name    string        `xml:"name,attr"`
-	Error   *junitProblem `xml:"error"`
-	Failure *junitProblem `xml:"failure"`
-	Output  string        `xml:"system-out,omitempty"`
+	Class, Name    string
+	Error, Failure *junitProblem
+	Output         string
 }
 
-type junitProblem struct {
-	Type    string `xml:"type,attr"`
-	Message string `xml:"message,attr"`
-	Text    string `xml:",cdata"`
+type junitProblem struct{ Type, Message, Text string }
+
+// write writes a file with one suite. Package encoding/xml would be 100 kB of a program.
+func (s *junitSuite) write(b *bytes.Buffer) {
+	counts := fmt.Sprintf(`name="%s" tests="%d" failures="%d" errors="%d"`, xmlText(s.Name), s.Tests, s.Failures, s.Errors)
+	fmt.Fprintf(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites %s>\n  <testsuite %s", counts, counts)
+	if s.Timestamp != "" {
+		fmt.Fprintf(b, ` timestamp="%s"`, xmlText(s.Timestamp))
+	}
+	b.WriteString(">\n")
+	for _, c := range s.Cases {
+		fmt.Fprintf(b, `    <testcase classname="%s" name="%s">`, xmlText(c.Class), xmlText(c.Name))
+		start := b.Len()
+		c.Error.write(b, "error")
+		c.Failure.write(b, "failure")
+		if c.Output != "" {
+			fmt.Fprintf(b, "\n      <system-out>%s</system-out>", xmlText(c.Output))
+		}
+		if b.Len() > start {
+			b.WriteString("\n    ")
+		}
+		b.WriteString("</testcase>\n")
+	}
+	b.WriteString("  </testsuite>\n</testsuites>\n")
+}
+
+func (p *junitProblem) write(b *bytes.Buffer, element string) {
+	if p != nil {
+		// A section of CDATA has no way to have its own end.
+		text := strings.ReplaceAll(xmlChars(p.Text), "]]>", "]]]]><![CDATA[>")
+		fmt.Fprintf(b, "\n      <%s type=\"%s\" message=\"%s\"><![CDATA[%s]]></%s>", element, xmlText(p.Type), xmlText(p.Message), text, element)
+	}
+}
+
+var xmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;", "\t", "&#x9;", "\n", "&#xA;")
+
+// xmlText returns a text for an attribute or an element.
+func xmlText(s string) string { return xmlEscapes.Replace(xmlChars(s)) }
+
+// xmlChars replaces what no XML may have, not even escaped. Most texts are clean already.
+func xmlChars(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || r == '\n' || r >= ' ' && r <= 0xd7ff || r >= 0xe000 && r <= 0xfffd || r >= 0x10000 {
+			return r
+		}
+		return utf8.RuneError
+	}, s)
 }
 
 // newProblem uses the message as the text if there is none, because some systems show

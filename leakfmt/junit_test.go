@@ -17,11 +17,39 @@ import (
 	"github.com/kmemleak/kmemleak"
 )
 
+// The parts of a file as another program reads them.
+type (
+	xmlSuites struct {
+		XMLName  xml.Name   `xml:"testsuites"`
+		Tests    int        `xml:"tests,attr"`
+		Failures int        `xml:"failures,attr"`
+		Errors   int        `xml:"errors,attr"`
+		Suites   []xmlSuite `xml:"testsuite"`
+	}
+	xmlSuite struct {
+		Tests    int       `xml:"tests,attr"`
+		Failures int       `xml:"failures,attr"`
+		Errors   int       `xml:"errors,attr"`
+		Cases    []xmlCase `xml:"testcase"`
+	}
+	xmlCase struct {
+		Class   string      `xml:"classname,attr"`
+		Name    string      `xml:"name,attr"`
+		Error   *xmlProblem `xml:"error"`
+		Failure *xmlProblem `xml:"failure"`
+		Output  string      `xml:"system-out"`
+	}
+	xmlProblem struct {
+		Message string `xml:"message,attr"`
+		Text    string `xml:",chardata"`
+	}
+)
+
 // readJUnit reads what JUnit wrote and describes the test cases. The numbers must be
 // right, and no two test cases may have the same name.
 func readJUnit(t testing.TB, text []byte) (cases []string) {
 	t.Helper()
-	var suites junitSuites
+	var suites xmlSuites
 	if err := xml.Unmarshal(text, &suites); err != nil {
 		t.Fatalf("%v in %s", err, text)
 	}

@@ -4,14 +4,15 @@
 package leakfmt
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
-	"mime"
 	"os"
 	slashpath "path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/internal/maintainers"
@@ -147,9 +148,25 @@ func headerAddress(name, address string) string {
 	case name == "":
 		return address
 	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }):
-		name = mime.BEncoding.Encode("utf-8", name)
+		name = encodedWords(name)
 	case strings.ContainsAny(name, `()<>[]:;@\,."`):
 		name = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
 	}
 	return name + " <" + address + ">"
+}
+
+// encodedWords returns a name for the header of a mail (RFC 2047): words of whole
+// characters, none of more than 75 bytes.
+func encodedWords(name string) string {
+	const longest = (75 - len("=?utf-8?b??=")) / 4 * 3
+	var words []string
+	for name = strings.ToValidUTF8(name, "\ufffd"); name != ""; {
+		end := min(longest, len(name))
+		for end < len(name) && !utf8.RuneStart(name[end]) {
+			end--
+		}
+		words = append(words, "=?utf-8?b?"+base64.StdEncoding.EncodeToString([]byte(name[:end]))+"?=")
+		name = name[end:]
+	}
+	return strings.Join(words, " ")
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -134,8 +135,9 @@ func (o *Options) series(leaks []kmemleak.Leak) []series {
 	for _, s := range byPlace {
 		all = append(all, *s)
 	}
-	slices.SortFunc(all, func(a, b series) int {
-		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(b.objects, a.objects), cmp.Compare(a.fingerprint, b.fingerprint))
+	sort.Slice(all, func(i, j int) bool { // slices.SortFunc would be 15 kB for this type
+		a, b := &all[i], &all[j]
+		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(b.objects, a.objects), cmp.Compare(a.fingerprint, b.fingerprint)) < 0
 	})
 	var rest series
 	shown := bound(len(all), cmp.Or(o.MaxGroups, maxSeries))

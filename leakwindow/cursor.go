@@ -20,7 +20,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -71,7 +70,7 @@ func Take(ctx context.Context, d *kmemleak.Detector) (Cursor, error) {
 // BootID returns what distinguishes this boot of d's kernel from all others.
 func BootID(ctx context.Context, d *kmemleak.Detector) (string, error) {
 	id, err := machine.Of(d.Transport, d.Path).Setting(ctx, "/proc/sys/kernel/random/boot_id")
-	if err == nil && !bootID.MatchString(id) {
+	if err == nil && !isBootID(id) {
 		err = fmt.Errorf("boot_id %q is none", id)
 	}
 	if err != nil {
@@ -80,7 +79,13 @@ func BootID(ctx context.Context, d *kmemleak.Detector) (string, error) {
 	return id, nil
 }
 
-var bootID = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+// isBootID reports whether a text has the form of a boot ID, as of
+// 01234567-89ab-cdef-0123-456789abcdef.
+func isBootID(id string) bool {
+	groups := strings.Split(id, "-")
+	return len(id) == 36 && len(groups) == 5 && len(groups[0]) == 8 && len(groups[1]) == 4 && len(groups[2]) == 4 && len(groups[3]) == 4 &&
+		strings.Trim(id, "-0123456789abcdef") == ""
+}
 
 // prefix begins a cursor, with the version of its form.
 const prefix = "kmemleak1:"
@@ -121,13 +126,14 @@ func ParseCursor(text string) (Cursor, error) {
 	text = strings.TrimSpace(text)
 	rest, ok := strings.CutPrefix(text, prefix)
 	if !ok {
-		if version, _, ok := strings.Cut(text, ":"); ok && newer.MatchString(version) {
+		name, version, _ := strings.Cut(text, "kmemleak")
+		if version, _, ok := strings.Cut(version, ":"); ok && name == "" && number(version) {
 			return fail("it is of a newer version of kmemleak than this one")
 		}
 		return fail("expected what kmemleak mark prints")
 	}
 	fields := strings.Split(rest, ":")
-	if len(fields) != 3 || !bootID.MatchString(fields[0]) {
+	if len(fields) != 3 || !isBootID(fields[0]) {
 		return fail("expected a boot ID, jiffies and modules")
 	}
 	jiffies, err := strconv.ParseUint(fields[1], 10, 64)
@@ -164,8 +170,6 @@ func formatErrorf(format string, args ...any) error {
 
 func (e formatError) Error() string { return string(e) }
 func (formatError) Unwrap() error   { return kmemleak.ErrFormat }
-
-var newer = regexp.MustCompile(`^kmemleak[0-9]+$`)
 
 // On returns nil if the cursor is of the boot with this ID, see [BootID], and an error that
 // matches [ErrOtherBoot] otherwise.

@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +28,15 @@ type Moment struct {
 	Uptime time.Duration // since boot; negative: now
 }
 
-var seconds = regexp.MustCompile(`^[0-9]{1,9}(\.[0-9]{1,9})?$`)
+// isSeconds reports whether a text is a number of seconds, of up to nine digits on each
+// side of a point.
+func isSeconds(text string) bool {
+	whole, part, ok := strings.Cut(text, ".")
+	return number(whole) && len(whole) <= 9 && (!ok || number(part) && len(part) <= 9)
+}
+
+// number reports whether a text is of decimal digits, and not empty.
+func number(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 // ParseMoment reads a cursor, seconds since boot as /proc/uptime begins with, such as
 // 123.45, or "-", which is now. The error matches [kmemleak.ErrFormat].
@@ -37,7 +44,7 @@ func ParseMoment(text string) (Moment, error) {
 	switch {
 	case text == "-":
 		return Moment{Uptime: -1}, nil
-	case seconds.MatchString(text):
+	case isSeconds(text):
 		d, err := time.ParseDuration(text + "s")
 		return Moment{Uptime: d}, err
 	case strings.HasPrefix(text, "kmemleak"):

@@ -14,10 +14,10 @@ package shell
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -42,7 +42,7 @@ const patience = 2 * time.Minute
 
 // start makes a Shell of what writes to a shell and reads what that prints.
 func start(in io.WriteCloser, out io.Reader, end func() error, say func() string) *Shell {
-	s := &Shell{in: in, lines: make(chan string), end: end, say: say, token: strings.ToLower(rand.Text()[:10])}
+	s := &Shell{in: in, lines: make(chan string), end: end, say: say, token: fmt.Sprintf("%010x", rand.Uint64N(1<<40))}
 	go s.read(out)
 	return s
 }

@@ -7,10 +7,13 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"io"
 
 	"github.com/kmemleak/kmemleak"
-	"github.com/kmemleak/kmemleak/vmcore"
 )
+
+// kcore is the memory of this machine's kernel.
+const kcore = "/proc/kcore"
 
 // core is the memory of a kernel, and its vmlinux.
 type core struct {
@@ -38,55 +41,27 @@ func (c *core) check() error {
 	return nil
 }
 
-// open opens the dump or, if none was named, the memory of the running kernel. The
-// caller must call the function that is returned.
-func (c *core) open(ctx context.Context, std stdio, from *symbols) (*vmcore.Kernel, func() error, error) {
-	std.progress.set("opening the memory")
-	var image *vmcore.Image
-	var err error
-	if c.given() {
-		image, err = vmcore.Open(c.file)
-	} else {
-		image, err = vmcore.Live()
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	k, err := vmcore.NewKernel(ctx, image, vmcore.Files{Vmlinux: c.vmlinux, Dirs: from.dirs, Release: from.release})
-	if err != nil {
-		return nil, nil, errors.Join(err, image.Close())
-	}
-	return k, func() error { return errors.Join(k.Close(), image.Close()) }, nil
+// A kernelMemory is the memory of a kernel that is open. Programs for an initramfs have none.
+type kernelMemory interface {
+	// leaks returns the leaks that the kernel had reported.
+	leaks(ctx context.Context, std stdio) ([]kmemleak.Leak, error)
+	// describe tells s of the files of the kernel, and where its modules are.
+	describe(ctx context.Context, s *kmemleak.Symbolizer) error
+	// holders searches for pointers to one object of each place that leaks, and returns what
+	// writes them, as far as it came.
+	holders(ctx context.Context, std stdio, leaks []kmemleak.Leak) (write func(io.Writer) error, err error)
+	close() error
 }
 
 // leaks returns the leaks that the kernel in the dump had reported. s then knows the
 // files of that kernel, and where its modules were.
 func (c *core) leaks(ctx context.Context, std stdio, from *symbols, s *kmemleak.Symbolizer) (leaks []kmemleak.Leak, err error) {
 	defer std.progress.clear()
-	k, closeAll, err := c.open(ctx, std, from)
+	k, err := c.open(ctx, std, from)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, closeAll()) }()
-	return c.leaksOf(ctx, std, k, s)
-}
-
-// leaksOf is leaks for a kernel that is open.
-func (c *core) leaksOf(ctx context.Context, std stdio, k *vmcore.Kernel, s *kmemleak.Symbolizer) ([]kmemleak.Leak, error) {
-	std.progress.set("reading %s", c.file)
-	leaks, err := k.Leaks(ctx)
-	return leaks, errors.Join(err, c.describe(ctx, k, s))
-}
-
-// describe tells s of the files of a kernel, and where its modules are.
-func (c *core) describe(ctx context.Context, k *vmcore.Kernel, s *kmemleak.Symbolizer) error {
-	modules, err := k.Modules(ctx)
-	s.Modules = modules
-	if c.vmlinux != "" {
-		s.Dirs = append([]string{c.vmlinux}, s.Dirs...)
-	}
-	if s.Release == "" {
-		s.Release = k.Release()
-	}
-	return err
+	defer func() { err = errors.Join(err, k.close()) }()
+	leaks, err = k.leaks(ctx, std)
+	return leaks, errors.Join(err, k.describe(ctx, s))
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/leakfmt"
-	"github.com/kmemleak/kmemleak/vmcore"
 )
 
 // maxHZ is more than any kernel's configuration offers.
@@ -105,27 +104,26 @@ after the owner's file: MAINTAINERS says who they are.
 				s.Release = cmp.Or(s.Release, release())
 			}
 			var leaks []kmemleak.Leak
-			var dead *vmcore.Kernel
+			var dead kernelMemory
 			if memory.given() {
-				k, closeAll, err := memory.open(ctx, std, &from)
+				dead, err = memory.open(ctx, std, &from)
 				std.progress.clear()
 				if err != nil {
 					return 0, err
 				}
-				defer closeAll()
-				dead = k
+				defer dead.close()
 			}
 			switch {
 			case *live && len(args) == 0:
 				leaks, err = scanAndRead(ctx, std, &h.Detector, 0)
 			case dead != nil && len(args) == 0:
-				leaks, err = memory.leaksOf(ctx, std, dead, s)
+				leaks, err = dead.leaks(ctx, std)
 				std.progress.clear()
 			default:
 				leaks, err = in.read(std, args)
-				if dead != nil {
-					err = errors.Join(err, memory.describe(ctx, dead, s))
-				}
+			}
+			if dead != nil && (!*live || len(args) > 0) {
+				err = errors.Join(err, dead.describe(ctx, s))
 			}
 			switch {
 			case *hz != 0:
@@ -154,22 +152,22 @@ after the owner's file: MAINTAINERS says who they are.
 			if places := kmemleak.Groups(leaks); format.value == "mail" && len(places) != 1 {
 				return 0, errors.Join(err, severalPlaces(places))
 			}
-			var pointers []vmcore.Referrers
+			writePointers := func(io.Writer) error { return nil }
 			if dead != nil && format.value == "text" {
 				var refsErr error
-				pointers, refsErr = searchFor(ctx, std, dead, leaks)
+				writePointers, refsErr = dead.holders(ctx, std, leaks)
 				err = errors.Join(err, refsErr)
 			}
 			return len(leaks), errors.Join(err, notLoaded, to.to(std, func(w io.Writer) error {
 				if format.value == "mail" {
-					return leakfmt.Mail(w, leaks, &options)
+					return writeMail(w, leaks, &options)
 				}
 				err := leakfmt.Text(w, leaks, &options)
 				if *live && err == nil {
 					err = writeObjects(w, &h.Detector, leaks)
 				}
-				if dead != nil && err == nil {
-					err = writeHolders(w, leaks, pointers)
+				if err == nil {
+					err = writePointers(w)
 				}
 				return err
 			}))

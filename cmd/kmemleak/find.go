@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -199,7 +198,7 @@ func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []
 	}
 	if s.leak != "" {
 		s.leak = strings.ToLower(s.leak)
-		if !fingerprint.MatchString(s.leak) {
+		if !isFingerprint(s.leak) {
 			return nil, usageError{fmt.Sprintf("-leak %q is no fingerprint: 16 hexadecimal digits", s.leak)}
 		}
 		options = append(options, kmemleak.WithSymbolizer(symbolizer), kmemleak.Ignore(func(l kmemleak.Leak) bool {
@@ -233,8 +232,8 @@ func unnamed(l kmemleak.Leak) bool {
 	return l.Owner().Func() == ""
 }
 
-// fingerprint is the form of [kmemleak.Leak.Fingerprint].
-var fingerprint = regexp.MustCompile(`^[0-9a-f]{16}$`)
+// isFingerprint reports whether a text has the form of [kmemleak.Leak.Fingerprint].
+func isFingerprint(s string) bool { return len(s) == 16 && strings.Trim(s, "0123456789abcdef") == "" }
 
 // untilInterrupted returns a context that ends with the first signal to stop, or when
 // the terminal is lost; the second one ends the program. Signals that were ignored at the

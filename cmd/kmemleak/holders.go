@@ -1,6 +1,8 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
+//go:build !nonet
+
 package main
 
 import (
@@ -13,24 +15,24 @@ import (
 	"github.com/kmemleak/kmemleak/vmcore"
 )
 
-// kcore is the memory of this machine's kernel.
-const kcore = "/proc/kcore"
-
 // maxHolders is how many references to an object explain writes.
 const maxHolders = 3
 
-// searchFor searches for pointers to one object of each place that leaks.
-func searchFor(ctx context.Context, std stdio, k *vmcore.Kernel, leaks []kmemleak.Leak) ([]vmcore.Referrers, error) {
+func (o *openCore) holders(ctx context.Context, std stdio, leaks []kmemleak.Leak) (func(io.Writer) error, error) {
+	var found []vmcore.Referrers
+	write := func(w io.Writer) error { return writeHolders(w, leaks, found) }
 	if len(leaks) == 0 {
-		return nil, nil
+		return write, nil
 	}
 	defer std.progress.clear()
-	showSearch(std, k)
+	showSearch(std, o.kernel)
 	var addrs []uint64
 	for _, g := range kmemleak.Groups(leaks) {
 		addrs = append(addrs, g.Example.Addr)
 	}
-	return k.Refs(ctx, addrs...)
+	var err error
+	found, err = o.kernel.Refs(ctx, addrs...)
+	return write, err
 }
 
 // writeHolders writes who points to one object of each place that leaks.

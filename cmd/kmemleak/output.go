@@ -15,7 +15,6 @@ import (
 	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/internal/terminal"
 	"github.com/kmemleak/kmemleak/leakfmt"
-	"github.com/kmemleak/kmemleak/leakprof"
 )
 
 // output is how and where a command writes leaks.
@@ -28,10 +27,6 @@ type output struct {
 // formats are the formats of the packages leakfmt and leakprof.
 var formats = map[string]func(io.Writer, []kmemleak.Leak, *leakfmt.Options) error{
 	"text": leakfmt.Text, "json": leakfmt.JSONLines, "junit": leakfmt.JUnit, "openmetrics": leakfmt.OpenMetrics, "ktap": leakfmt.KTAP, "pprof": writeProfile,
-}
-
-func writeProfile(w io.Writer, leaks []kmemleak.Leak, o *leakfmt.Options) error {
-	return leakprof.Write(w, leaks, &leakprof.Options{Symbolizer: o.Symbolizer, Time: o.Time, Clock: o.Clock, Err: o.Err})
 }
 
 func (o *output) define(flags *flag.FlagSet) {

@@ -1,6 +1,8 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
+//go:build !nonet
+
 package main
 
 import (
@@ -56,13 +58,13 @@ changes while it is read: what was different when read again is marked with ~.
 			if err := errors.Join(memory.check(), to.check(std)); err != nil {
 				return 0, err
 			}
-			k, closeAll, err := memory.open(ctx, std, &from)
+			k, err := memory.openKernel(ctx, std, &from)
 			if err != nil {
 				return 0, err
 			}
-			defer closeAll()
+			defer k.close()
 			defer std.progress.clear()
-			found, err := lookFor(ctx, std, k, args[0])
+			found, err := lookFor(ctx, std, k.kernel, args[0])
 			std.progress.clear()
 			if len(found) == 0 {
 				if err == nil {

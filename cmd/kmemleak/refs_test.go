@@ -1,6 +1,8 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
+//go:build !nonet
+
 package main
 
 import (

@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"iter"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -82,8 +81,9 @@ func debuginfod(std stdio) *kmemleak.Debuginfod {
 		return nil
 	}
 	d.Progress = func(from string, done, total int64) error {
-		if u, err := url.Parse(from); err == nil {
-			from = u.Host
+		if _, rest, ok := strings.Cut(from, "://"); ok { // the host, and not the password before it
+			from, _, _ = strings.Cut(rest, "/")
+			from = from[strings.LastIndexByte(from, '@')+1:]
 		}
 		std.progress.detail("loading from %s, %d of %d MB", from, done>>20, max(total, done)>>20)
 		return nil

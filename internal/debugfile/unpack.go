@@ -13,8 +13,6 @@ import (
 	"math"
 	"os"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
@@ -75,13 +73,7 @@ func Unpacker(magic []byte) func(r io.Reader, limit int64) (io.ReadCloser, error
 	case bytes.HasPrefix(magic, xzMagic):
 		return newXZReader
 	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		return func(r io.Reader, _ int64) (io.ReadCloser, error) {
-			z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-			if err != nil {
-				return nil, err
-			}
-			return z.IOReadCloser(), nil
-		}
+		return func(r io.Reader, _ int64) (io.ReadCloser, error) { return kobj.NewZstdReader(r) }
 	}
 	return nil
 }

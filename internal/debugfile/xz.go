@@ -6,7 +6,6 @@ package debugfile
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	"github.com/ulikunitz/xz/lzma"
 
 	"github.com/kmemleak/kmemleak/internal/kobj"
+	"github.com/kmemleak/kmemleak/internal/sha256"
 )
 
 // xzReader reads the blocks of an .xz file. It parses the file format itself: package

@@ -12,17 +12,11 @@ import (
 	"fmt"
 	"io"
 	"math"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // maxRatio is the largest allowed ratio of a section's size to its compressed size.
 // Debug sections shrink to about a fourth; this leaves room for odd ones.
 const maxRatio = 256
-
-// maxWindow is how far back Zstandard data may refer, in bytes. Decompression takes
-// that much memory; level 19 of zstd uses 8 MiB.
-const maxWindow = 64 << 20
 
 // decompress unpacks a section that has an ELF compression header.
 func (f *File) decompress(b []byte) ([]byte, error) {
@@ -46,7 +40,7 @@ func (f *File) decompress(b []byte) ([]byte, error) {
 	case elf.COMPRESS_ZLIB:
 		return inflate(b, size)
 	case elf.COMPRESS_ZSTD:
-		r, err := zstd.NewReader(bytes.NewReader(b), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		r, err := NewZstdReader(bytes.NewReader(b))
 		if err != nil {
 			return nil, err
 		}

@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -162,7 +161,7 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 			n = 1
 			out = append(out, '\n')
 		case 0x1b:
-			n = len(escapeSequence.Find(b[i:]))
+			n = escapeLen(b[i:])
 		case '#':
 			if octal && bytes.HasPrefix(b[i:], []byte("#012")) {
 				out, n = append(out, '\n'), 4
@@ -200,8 +199,39 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 	return out
 }
 
-// escapeSequence is a terminal's: of several bytes, a title, or of two. It may be cut.
-var escapeSequence = regexp.MustCompile(`^\x1b(?:\[[ -?]*[@-~]?|\][^\x07\x1b]*(?:\x07|\x1b.?)|[()#%].?|.?)`)
+// escapeLen returns the length of a terminal's escape sequence at the start of b: of
+// several bytes, a title, or of two. It may be cut.
+func escapeLen(b []byte) int {
+	next := func(i int) int { // one character more, but no line end
+		if i == len(b) || b[i] == '\n' {
+			return i
+		}
+		_, n := utf8.DecodeRune(b[i:])
+		return i + n
+	}
+	kind := b[1:next(1)]
+	switch {
+	case string(kind) == "[":
+		i := 2
+		for i < len(b) && b[i] >= ' ' && b[i] <= '?' {
+			i++
+		}
+		if i < len(b) && b[i] >= '@' && b[i] <= '~' {
+			i++
+		}
+		return i
+	case string(kind) == "]":
+		switch n := bytes.IndexAny(b[2:], "\a\x1b"); {
+		case n >= 0 && b[2+n] == '\a':
+			return 2 + n + 1
+		case n >= 0:
+			return next(2 + n + 1)
+		}
+	case len(kind) > 0 && bytes.IndexByte([]byte("()#%"), kind[0]) >= 0:
+		return next(2)
+	}
+	return 1 + len(kind)
+}
 
 var entities = []struct{ name, text string }{
 	{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", `"`}, {"&nbsp;", " "}, {"&apos;", "'"}, {"&amp;", "&"},

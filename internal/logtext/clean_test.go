@@ -5,6 +5,7 @@ package logtext
 
 import (
 	"encoding/binary"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -85,4 +86,22 @@ func TestIsPlain(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The pattern says the same as escapeLen, which is without package regexp since that is large.
+func TestEscapeLen(t *testing.T) {
+	pattern := regexp.MustCompile(`^\x1b(?:\[[ -?]*[@-~]?|\][^\x07\x1b]*(?:\x07|\x1b.?)|[()#%].?|.?)`)
+	bytes := []byte("\x1b[](%;1mA~\x7f\a\\\n\xc3\xa9")
+	var all func(b []byte)
+	all = func(b []byte) {
+		if got, want := escapeLen(b), len(pattern.Find(b)); got != want {
+			t.Errorf("%q: %d, want %d", b, got, want)
+		}
+		if len(b) < 5 {
+			for _, c := range bytes {
+				all(append(b[:len(b):len(b)], c))
+			}
+		}
+	}
+	all([]byte("\x1b"))
 }

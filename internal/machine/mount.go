@@ -9,6 +9,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 )
@@ -71,21 +72,12 @@ func parseMounts(r io.Reader) ([]mount, error) {
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("/proc/self/mountinfo: %w", err)
 	}
-	slices.SortStableFunc(mounts, func(a, b mount) int {
-		switch {
-		case a.readOnly != b.readOnly:
-			if a.readOnly {
-				return 1
-			}
-			return -1
-		case a.point == b.point:
-			return 0
-		case a.point == standardDebugfs:
-			return -1
-		case b.point == standardDebugfs:
-			return 1
+	sort.SliceStable(mounts, func(i, j int) bool {
+		a, b := &mounts[i], &mounts[j]
+		if a.readOnly != b.readOnly {
+			return b.readOnly
 		}
-		return 0
+		return a.point == standardDebugfs && b.point != standardDebugfs
 	})
 	return mounts, nil
 }

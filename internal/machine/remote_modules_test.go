@@ -18,7 +18,7 @@ func TestModulesFS(t *testing.T) {
 		"other/notes/.note.gnu.build-id:sh: od: not found\n" +
 		"proc/modules:other 1 0 - Live 0x0\n" +
 		"no line of it\n") {
-		got[name] = string(file.Data)
+		got[name] = file
 	}
 	if diff := cmp.Diff(map[string]string{
 		"proc/modules":                              "leaky 16384 0 - Live 0xffffffffc0000000 (O)\nother 1 0 - Live 0x0\n",

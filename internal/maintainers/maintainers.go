@@ -60,6 +60,9 @@ func Open(tree string) (*File, error) {
 		return nil, err
 	}
 	defer file.Close()
+	if compile == nil {
+		return nil, errors.New("this program was built without reading MAINTAINERS (build tag nonet); use the program without -nonet")
+	}
 	f, err := Read(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

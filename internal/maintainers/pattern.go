@@ -5,7 +5,6 @@ package maintainers
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 )
 
@@ -14,11 +13,17 @@ import (
 // which the beginning of a path has to match.
 type pattern struct {
 	kind    byte
-	depth   int            // ranks matches: slashes, and one more for a file; -1 for one that begins with a star
-	slashes int            // that the path must have, -1 for any
-	literal string         // beginning of the paths
-	find    *regexp.Regexp // nil if literal is all of it
+	depth   int     // ranks matches: slashes, and one more for a file; -1 for one that begins with a star
+	slashes int     // that the path must have, -1 for any
+	literal string  // beginning of the paths
+	find    matcher // nil if literal is all of it
 }
+
+// A matcher is a regular expression.
+type matcher interface{ MatchString(path string) bool }
+
+// compile makes a matcher. It is nil in programs for initramfs.
+var compile func(expr string) (matcher, error)
 
 const maxPattern = 1000
 
@@ -33,7 +38,7 @@ func newPattern(kind byte, value string) (p pattern, err error) {
 	}
 	p = pattern{kind: kind, slashes: -1}
 	if kind == 'N' {
-		p.find, err = regexp.Compile(unspaced(value))
+		p.find, err = compile(unspaced(value))
 		return p, err
 	}
 	slashes, folder := strings.Count(value, "/"), strings.HasSuffix(value, "/")
@@ -58,7 +63,7 @@ func newPattern(kind byte, value string) (p pattern, err error) {
 	default:
 		p.literal = value[:max(meta-1, 0)]
 	}
-	p.find, err = regexp.Compile("^" + globs.Replace(value))
+	p.find, err = compile("^" + globs.Replace(value))
 	return p, err
 }
 

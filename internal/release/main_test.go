@@ -66,6 +66,15 @@ func TestRelease(t *testing.T) {
 	if diff := cmp.Diff(sums[0], sums[1]); diff != "" || strings.Count(sums[0], "\n") != 3 {
 		t.Errorf("(-one folder +another):\n%s\n%s", diff, sums[0])
 	}
+	small := "dist/kmemleak-linux-" + runtime.GOARCH + "-nonet"
+	for _, args := range []string{"refs 0x1", "report -core x", "explain -core x", "pprof testdata/reports/hello_kernel-6.12-x86_64.txt",
+		"symbolize -format pprof testdata/reports/hello_kernel-6.12-x86_64.txt",
+		"explain -format mail -leak 2a2b3f2db5b8094b testdata/reports/hello_kernel-6.12-x86_64.txt"} {
+		out := shell(t, small+" "+args+" 2>&1 || test $? -eq 2")
+		if !strings.Contains(out, "this program was built without") || !strings.Contains(out, "use the program without -nonet (try: ") {
+			t.Errorf("%s: %s", args, out)
+		}
+	}
 	if got := shell(t, "dist/kmemleak-linux-"+runtime.GOARCH+" version"); !strings.HasPrefix(got, "kmemleak v0.9.9, revision ") {
 		t.Errorf("version: %s", got)
 	}
@@ -81,7 +90,24 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// TestNoNetwork sees that the build tag leaves out all that could reach a server.
+// Programs for initramfs have a bound, which TestRelease and make release keep.
+func TestMost(t *testing.T) {
+	got := make(map[string]int)
+	for _, target := range targets() {
+		if most := target.most(); most > 0 {
+			got[target.goarch] = most
+		}
+	}
+	want := map[string]int{
+		"amd64": 5_000_000, "arm64": 5_000_000, "386": 5_000_000, "arm": 5_000_000, "riscv64": 5_000_000, "ppc64le": 5_000_000, "s390x": 5 << 20,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestNoNetwork sees that the build tag leaves out all that could reach a server, and what
+// makes programs large.
 func TestNoNetwork(t *testing.T) {
 	need.Tools(t, "golang", "go")
 	for tags, want := range map[string]bool{"": true, "nonet": false} {
@@ -91,7 +117,10 @@ func TestNoNetwork(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range []string{"net", "net/http", "crypto/tls"} {
+		for _, p := range []string{
+			"net", "net/http", "crypto/tls", "crypto/cipher", "regexp", modulePath + "/vmcore", modulePath + "/leakprof",
+			"github.com/ianlancetaylor/demangle", "github.com/klauspost/compress/zstd",
+		} {
 			if got := strings.Contains("\n"+string(out), "\n"+p+"\n"); got != want {
 				t.Errorf("tags %q: %s linked: %t", tags, p, got)
 			}

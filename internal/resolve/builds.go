@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -125,7 +126,7 @@ func (r *Resolver) choose(bt []Frame, addr uint64) ([]Call, *Resolver) {
 		if len(t.trials) == 0 {
 			continue
 		}
-		slices.SortStableFunc(t.trials, func(a, b trial) int { return slices.Compare(a.score[:], b.score[:]) })
+		sort.SliceStable(t.trials, func(i, j int) bool { return slices.Compare(t.trials[i].score[:], t.trials[j].score[:]) < 0 })
 		for t.best < len(t.trials) && t.trials[t.best].score == t.trials[0].score {
 			t.best++
 		}

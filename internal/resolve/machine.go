@@ -8,6 +8,7 @@ import (
 	"debug/elf"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/kmemleak/kmemleak/internal/kobj"
@@ -77,7 +78,7 @@ func (r *Resolver) noteMachines(calls []Call) {
 	if len(all) < 2 {
 		return
 	}
-	slices.SortStableFunc(all, func(a, b witness) int { return b.compare(&a) })
+	sort.SliceStable(all, func(i, j int) bool { return all[j].compare(&all[i]) < 0 })
 	best := &all[0]
 	wrong := make(map[string]*Call) // by file
 	for i := range calls {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 )
@@ -68,8 +69,9 @@ func (m *memory) below(addr uint64) []loadedSection {
 				m.loaded = append(m.loaded, loadedSection{at, name, module})
 			}
 		}
-		slices.SortFunc(m.loaded, func(a, b loadedSection) int {
-			return cmp.Or(cmp.Compare(a.addr, b.addr), strings.Compare(a.name, b.name))
+		sort.Slice(m.loaded, func(i, j int) bool {
+			a, b := &m.loaded[i], &m.loaded[j]
+			return cmp.Or(cmp.Compare(a.addr, b.addr), strings.Compare(a.name, b.name)) < 0
 		})
 	})
 	i := m.after(addr)

@@ -17,8 +17,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/ianlancetaylor/demangle"
-
 	"github.com/kmemleak/kmemleak/internal/debugfile"
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
@@ -201,13 +199,4 @@ func (m *memory) wanted(module, printed string) string {
 		return cmp.Or(printed, known.BuildID)
 	}
 	return printed
-}
-
-// Demangled returns the name of a C++ or Rust function as its source has it, and
-// other names as they are.
-func Demangled(name string) string {
-	if len(name) > 1<<10 || !strings.HasPrefix(name, "_") {
-		return name
-	}
-	return demangle.Filter(name, demangle.MaxLength(12))
 }

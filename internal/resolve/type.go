@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -133,7 +134,7 @@ func guessed(size uint64, data []byte, vars []dwarf.Variable, order binary.ByteO
 		}
 		all = append(all, g)
 	}
-	slices.SortStableFunc(all, func(a, b ranked) int { return b.rank - a.rank })
+	sort.SliceStable(all, func(i, j int) bool { return all[j].rank < all[i].rank })
 	var guesses []Guess
 	for _, g := range all {
 		guesses = append(guesses, g.Guess)
