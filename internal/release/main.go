@@ -40,17 +40,8 @@ func (t target) String() string {
 	return s
 }
 
-// most returns the largest size in bytes that a program may have, 0 if it may have any. The
-// code for s390x is larger than that for others.
-func (t target) most() int {
-	switch {
-	case !t.nonet:
-		return 0
-	case t.goarch == "s390x":
-		return 5 << 20
-	}
-	return 5_000_000
-}
+// most is the largest size in bytes that a program for initramfs may have.
+const most = 5 << 20
 
 // targets returns all of them. Control is for Linux; elsewhere kmemleak reads reports.
 func targets() []target {
@@ -154,7 +145,7 @@ func build(out string, t target) (artifact, error) {
 	if err != nil {
 		return artifact{}, err
 	}
-	if most := t.most(); most > 0 && len(b) > most {
+	if t.nonet && len(b) > most {
 		return artifact{}, fmt.Errorf("%d bytes, more than %d: nonet.go of cmd/kmemleak says what is left out; go tool nm -size -sort size of a program without -s shows what is new", len(b), most)
 	}
 	info, err := buildinfo.ReadFile(path)

@@ -90,22 +90,6 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// Programs for initramfs have a bound, which TestRelease and make release keep.
-func TestMost(t *testing.T) {
-	got := make(map[string]int)
-	for _, target := range targets() {
-		if most := target.most(); most > 0 {
-			got[target.goarch] = most
-		}
-	}
-	want := map[string]int{
-		"amd64": 5_000_000, "arm64": 5_000_000, "386": 5_000_000, "arm": 5_000_000, "riscv64": 5_000_000, "ppc64le": 5_000_000, "s390x": 5 << 20,
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
 // TestNoNetwork sees that the build tag leaves out all that could reach a server, and what
 // makes programs large.
 func TestNoNetwork(t *testing.T) {

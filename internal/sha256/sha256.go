@@ -1,9 +1,10 @@
 // Copyright (c) 2026 The kmemleak authors. All rights reserved.
 // Use of this source code is governed by the BSD-3-Clause license in LICENSE.
 
-// Package sha256 computes SHA-256, for fingerprints and the checks of .xz files. These keep
-// no secrets. Package crypto/sha256 would link AES, SHA-3 and a generator of random numbers
-// into each program, 200 kB that a program for an initramfs has no room for.
+// Package sha256 is crypto/sha256, for fingerprints and the checks of .xz files. These keep
+// no secrets. With the build tag nonet it is a small one of its own: crypto/sha256 links
+// AES, SHA-3 and a generator of random numbers, 130 kB that a program for an initramfs has
+// no room for.
 package sha256
 
 import (
@@ -35,22 +36,14 @@ var (
 	}
 )
 
+// A digest is the small one.
 type digest struct {
 	state   [8]uint32
 	pending []byte // less than a block
 	length  uint64
 }
 
-// New returns a hash. Its Write returns no errors.
-func New() hash.Hash { return &digest{state: start} }
-
-// Sum256 returns the checksum of data.
-func Sum256(data []byte) (sum [Size]byte) {
-	d := digest{state: start}
-	d.Write(data)
-	d.Sum(sum[:0])
-	return sum
-}
+func newDigest() hash.Hash { return &digest{state: start} }
 
 func (d *digest) Size() int      { return Size }
 func (d *digest) BlockSize() int { return BlockSize }

@@ -6,6 +6,7 @@ package sha256
 import (
 	"bytes"
 	"crypto/sha256"
+	"hash"
 	"testing"
 )
 
@@ -29,15 +30,16 @@ func compare(t *testing.T, data []byte, cut int) {
 		t.Errorf("Sum256(%x) = %x, want %x", data, got, want)
 	}
 	cut = min(max(cut, 0), len(data))
-	h := New()
-	h.Write(data)
-	h.Reset()
-	h.Write(data[:cut])
-	if got, want := h.Sum([]byte("x")), sha256.Sum256(data[:cut]); !bytes.Equal(got, append([]byte("x"), want[:]...)) {
-		t.Errorf("%x: %x, want %x behind x", data[:cut], got, want)
-	}
-	h.Write(data[cut:])
-	if got := h.Sum(nil); !bytes.Equal(got, want[:]) || len(got) != h.Size() || h.BlockSize() != sha256.BlockSize {
-		t.Errorf("%x and %x: %x, want %x", data[:cut], data[cut:], got, want)
+	for _, h := range []hash.Hash{newDigest(), New()} {
+		h.Write(data)
+		h.Reset()
+		h.Write(data[:cut])
+		if got, want := h.Sum([]byte("x")), sha256.Sum256(data[:cut]); !bytes.Equal(got, append([]byte("x"), want[:]...)) {
+			t.Errorf("%T: %x: %x, want %x behind x", h, data[:cut], got, want)
+		}
+		h.Write(data[cut:])
+		if got := h.Sum(nil); !bytes.Equal(got, want[:]) || len(got) != h.Size() || h.BlockSize() != sha256.BlockSize {
+			t.Errorf("%T: %x and %x: %x, want %x", h, data[:cut], data[cut:], got, want)
+		}
 	}
 }
