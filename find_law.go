@@ -19,6 +19,7 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	s.sheaves(ctx)
 	// The kernel counts in ticks of up to 10 ms.
 	const tick = 20 * time.Millisecond
 	enough := scansFor(n)
@@ -151,4 +152,18 @@ func (s *search) minUnrefScans(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("%s asks for %d scans that find an object unreferenced, which would take too long (write a number up to %d to it)", name, n, most)
 	}
 	return max(int(n), 1), nil // the kernel takes 0 for 1
+}
+
+// sheaves doubts the search if SLUB keeps what it hands out next in arrays (since 7.0,
+// mm/slub.c): it takes objects out without writing to them, so that they point to what was
+// allocated last. Caches that are debugged have none.
+func (s *search) sheaves(ctx context.Context) {
+	capacity, err := s.machine.Setting(ctx, "/sys/kernel/slab/kmalloc-64/sheaf_capacity")
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && capacity == "0":
+	case err != nil:
+		s.doubt("whether SLUB hides leaks in sheaves could not be read: %w", err)
+	default:
+		s.doubt("SLUB has pointers to what it allocated last (sheaves, since Linux 7.0), so that most leaks of single objects may be missing (boot with slab_debug=P)")
+	}
 }

@@ -189,6 +189,8 @@ func TestDoubts(t *testing.T) {
 		{"a search was killed", func(k *kerneltest.Kernel) { k.KillSearch() }, [][]string{{"killed", "on again"}}, true},
 		{"a search was killed, and the scan is on again", func(k *kerneltest.Kernel) { k.KillSearch(); k.Write("scan=on", "") }, nil, true},
 		{"a search was killed, and the scan is to be off", func(k *kerneltest.Kernel) { k.KillSearch(); k.Detector().SetAutoScan(0) }, nil, false},
+		{"SLUB without sheaves", func(k *kerneltest.Kernel) { k.SetSheafCapacity(0) }, nil, false},
+		{"SLUB with sheaves", func(k *kerneltest.Kernel) { k.SetSheafCapacity(60) }, [][]string{{"sheaves", "slab_debug=P"}}, false},
 		{"all", func(k *kerneltest.Kernel) {
 			k.KillSearch()
 			k.Fail(kerneltest.Watch, errors.ErrUnsupported)
@@ -210,6 +212,7 @@ func TestDoubts(t *testing.T) {
 			}
 			k.Fail(kerneltest.AutoScan, nil)
 			k.Fail(kerneltest.Watch, nil)
+			k.SetSheafCapacity(-1)
 			if f, err := examine(t, k); err != nil || f.Doubts != nil {
 				t.Errorf("%v, doubts %v of the next search, want none", err, f.Doubts)
 			}

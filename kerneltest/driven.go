@@ -241,6 +241,10 @@ func (d driven) Setting(ctx context.Context, name string) (string, error) {
 	switch path.Base(name) {
 	case "min_unref_scans":
 		return strconv.Itoa(d.k.minUnrefScans), nil
+	case "sheaf_capacity":
+		if d.k.sheafCapacity >= 0 {
+			return strconv.Itoa(d.k.sheafCapacity), nil
+		}
 	case "boot_id":
 		return d.k.bootID, nil
 	case "osrelease":

@@ -59,6 +59,7 @@ type Kernel struct {
 	stacks        bool // scans look at stacks
 	scanTime      time.Duration
 	minUnrefScans int
+	sheafCapacity int
 	scans         int // complete ones, the first is 1
 	readings      int
 	skip          func(reading, record int) bool
@@ -100,6 +101,7 @@ func New(t T) *Kernel {
 		modules:       make(map[string][]kmemleak.Leak),
 		scanTime:      100 * time.Millisecond,
 		minUnrefScans: 1,
+		sheafCapacity: -1,
 		stacks:        true,
 	}
 	unregister := machine.Register(k.path, driven{k})
@@ -237,6 +239,15 @@ func (k *Kernel) SetMinUnrefScans(n int) {
 	k.minUnrefScans = n
 }
 
+// SetSheafCapacity sets how many objects the arrays of SLUB hold, as kernels since 7.0
+// tell: 0 means that it has none. A negative number, as after boot, stands for an older
+// kernel, which does not tell.
+func (k *Kernel) SetSheafCapacity(n int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sheafCapacity = n
+}
+
 // SetSkip makes f decide which records are missing from a reading of the report, as
 // records may be while objects are freed. Both count from 0. f must not use k; a nil
 // f skips none.
@@ -320,7 +331,7 @@ const (
 	Watch                // noting who else writes to the control file
 	Load                 // loading a module
 	Unload               // unloading it
-	Setting              // reading min_unref_scans; older kernels have none: fs.ErrNotExist
+	Setting              // reading min_unref_scans and the like; older kernels have none: fs.ErrNotExist
 )
 
 // Fail makes calls of that kind fail with err, until Fail is called with nil. Usual

@@ -6,6 +6,7 @@ package debugfile
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Build is a build of a module, or of the kernel image.
@@ -14,6 +15,14 @@ type Build struct {
 	ID      string // build ID, "" if it has none
 	Bits    int    // size of an address
 	Foreign bool   // it was made for a kernel of another release
+
+	sections string // names of those that are loaded, each with a line end before and after it
+}
+
+// Loads reports whether a module of this build has a section of that name in memory. The
+// kernel adds two of its own.
+func (b Build) Loads(section string) bool {
+	return section == ".symtab" || section == ".strtab" || strings.Contains(b.sections, "\n"+section+"\n")
 }
 
 // maxBuilds is how many builds are told apart.
@@ -47,7 +56,7 @@ func (f *Finder) Builds(module string) []Build {
 		if err != nil {
 			continue
 		}
-		b := Build{path, file.BuildID(), 8 * file.AddrSize(), f.otherRelease(file)}
+		b := Build{path, file.BuildID(), 8 * file.AddrSize(), f.otherRelease(file), file.Loaded()}
 		name := file.ModuleName()
 		fits := file.HasCode() && file.HasSymbols() && (name == "" || ModuleName(name) == module) && (module != "" || file.Linked())
 		_ = file.Close()

@@ -44,6 +44,18 @@ func (s *Section) Executable() bool { return s.executable() }
 // section. The caller must not change them.
 func (f *File) Sections() []Section { return f.sections }
 
+// Loaded returns the names of the sections that are in memory when the file is loaded, each
+// with a line end before and after it.
+func (f *File) Loaded() string {
+	var names strings.Builder
+	for i := range f.sections {
+		if s := &f.sections[i]; s.loaded() {
+			names.WriteString("\n" + s.Name + "\n")
+		}
+	}
+	return names.String()
+}
+
 // Section returns the first section of that name, or nil if there is none.
 func (f *File) Section(name string) *Section {
 	for i := range f.sections {

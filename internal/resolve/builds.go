@@ -48,7 +48,7 @@ func (r *Resolver) several(module string, bits int) []debugfile.Build {
 		return nil
 	}
 	keep := slices.DeleteFunc(slices.Clone(all), func(b debugfile.Build) bool {
-		return b.Foreign || bits != 0 && b.Bits != bits || r.builds.wrong[b]
+		return b.Foreign || bits != 0 && b.Bits != bits || r.builds.wrong[b] || !r.memory.loads(module, b)
 	})
 	if len(keep) == 0 {
 		return all

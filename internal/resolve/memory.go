@@ -11,6 +11,8 @@ import (
 	"sort"
 	"strings"
 	"sync"
+
+	"github.com/kmemleak/kmemleak/internal/debugfile"
 )
 
 // Module is where a module is, or was, in memory; see the type of this name of
@@ -50,6 +52,20 @@ func (m *Module) hasCode() bool {
 		}
 	}
 	return false
+}
+
+// loads reports whether all sections of a module that were in memory are of the build.
+func (m *memory) loads(name string, b debugfile.Build) bool {
+	module := m.module(name)
+	if module == nil {
+		return true
+	}
+	for section := range module.Sections {
+		if !b.Loads(section) {
+			return false
+		}
+	}
+	return true
 }
 
 // loadedSection is a section in memory.
