@@ -62,11 +62,14 @@ func dumpObject(ctx context.Context, m machine.Machine, addr uint64) (Object, er
 // parseDump finds the answer to dump=addr in what was logged since the command. Other
 // parts of the kernel may have logged records between its lines.
 func parseDump(records []machine.LogRecord, addr uint64) (Object, error) {
-	for i, r := range records {
-		object, ok := parseObjectHeader(r.Text)
-		// Kernels that take inner addresses may answer with several objects.
-		if ok && object.Addr <= addr && addr-object.Addr < max(object.Size, 1) {
-			return object.parse(records[i+1:], r.Caller)
+	// Kernels that take inner addresses may answer with several objects: the one that
+	// begins there is meant.
+	for _, exact := range []bool{true, false} {
+		for i, r := range records {
+			object, ok := parseObjectHeader(r.Text)
+			if ok && (object.Addr == addr || !exact && object.Addr < addr && addr-object.Addr < object.Size) {
+				return object.parse(records[i+1:], r.Caller)
+			}
 		}
 	}
 	return Object{}, fmt.Errorf("%w: no line about such an object", errDumpIncomplete)

@@ -101,6 +101,13 @@ func TestParseDump(t *testing.T) {
 5,3,1,-;kmemleak:   comm "x", pid 1, jiffies 3
 5,4,1,-;kmemleak:   backtrace:
 `, Object{Addr: 0x607b97e9cab0, Size: 64, Comm: "x", PID: 1, Jiffies: 3}, nil},
+		{"the one that begins there is meant", `5,1,1,-;kmemleak: Object (phys) 0x607b97e9c000 (size 4096):
+5,2,1,-;kmemleak:   comm "y", pid 2, jiffies 4
+5,3,1,-;kmemleak:   backtrace:
+5,4,1,-;kmemleak: Object (percpu) 0x607b97e9cab8 (size 8):
+5,5,1,-;kmemleak:   comm "x", pid 1, jiffies 3
+5,6,1,-;kmemleak:   backtrace:
+`, Object{Addr: 0x607b97e9cab8, Size: 8, PerCPU: true, Comm: "x", PID: 1, Jiffies: 3}, nil},
 		{"another object", "5,1,1,-;kmemleak: Object 0x1000 (size 8):\n5,2,1,-;kmemleak:   backtrace:\n", Object{}, errDumpIncomplete},
 		{"nothing", "", Object{}, errDumpIncomplete},
 	}
