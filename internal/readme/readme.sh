@@ -58,7 +58,7 @@ while IFS=: read -r document command; do
 	case $command in
 	"make "*) ;; # make test has this as a part, and the release has tests of its own
 	"kmemleak is "* | "kmemleak was "* | "kmemleak ended "*) ;; # texts of errors
-	"go run ./examples/tour"* | "go install "* | "go test ./..."* | "go doc "*) expect 0 "$command" ;;
+	"go run ./examples/tour"* | "go install "* | "go build "* | "go test ./..."* | "go doc "*) expect 0 "$command" ;;
 	"go mod edit "* | "go mod tidy"*) (cd "$work/user" && expect 0 "${command/\/path\/to\/checkout/$work/checkout}") ;;
 	"go run ./examples/tensteps "*) expect 1 "$command" ;;
 	"dmesg | "*) expect 1 "cat $command" ;; # of a log with leaks, which is here
