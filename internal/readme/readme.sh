@@ -63,7 +63,9 @@ while IFS=: read -r document command; do
 	"go run ./examples/tensteps "*) expect 1 "$command" ;;
 	"dmesg | "*) expect 1 "cat $command" ;; # of a log with leaks, which is here
 	"kmemleak symbolize") expect 1 "$command <dmesg" ;;
-	"kmemleak symbolize "*) command=${command/FOLDER/testdata} && command=${command/FILE/dmesg} && expect 1 "${command/REPORT/dmesg}" ;; # there are leaks in the report
+	"kmemleak pprof") expect 1 "$command <dmesg >leaks.pb.gz" ;;
+	"kmemleak explain -format mail") expect 2 "$command <dmesg" ;; # it asks for one of the places
+	"kmemleak symbolize "*) command=${command/-snapshot FILE/-snapshot testdata/reports/hello_kernel-6.12-x86_64.modules.json} && command=${command/FOLDER/testdata} && command=${command/FILE/dmesg} && expect 1 "${command/REPORT/dmesg}" ;; # there are leaks in the report
 	"kmemleak find"*) expect 2 "timeout 60 ${command/FILE/file}" ;;
 	"kmemleak watch"* | "kmemleak mark" | "kmemleak status" | "kmemleak report") expect 2 "timeout 60 $command" ;;
 	"kmemleak snapshot") expect '[02]' "$command" ;; # whatever this kernel has
