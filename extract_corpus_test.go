@@ -24,7 +24,7 @@ import (
 func TestExtractCorpus(t *testing.T) {
 	dir := os.Getenv("KMEMLEAK_CORPUS")
 	if dir == "" {
-		t.Skip("set KMEMLEAK_CORPUS to a folder of published reports with their INDEX.tsv")
+		t.Skip("no published reports (try: KMEMLEAK_CORPUS set to a folder of them with their INDEX.tsv)")
 	}
 	index, err := os.ReadFile(filepath.Join(dir, "INDEX.tsv"))
 	if err != nil {

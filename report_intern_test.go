@@ -70,7 +70,7 @@ func (e *endless) Read(p []byte) (int, error) {
 // No two records of these reports share anything, so nothing may be kept of them.
 func TestMemory(t *testing.T) {
 	if testing.Short() {
-		t.Skip("reads 150 MB; run without -short")
+		t.Skip("reads 150 MB (try: without -short)")
 	}
 	heap := func() uint64 {
 		var m runtime.MemStats

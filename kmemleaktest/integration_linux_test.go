@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 // user skips a user's test unless another test runs it.
 func user(t *testing.T) {
 	if os.Getenv("KMEMLEAK_USER") == "" {
-		t.Skip("is run by others")
+		t.Skip("is run by another test (try: make integration)")
 	}
 }
 

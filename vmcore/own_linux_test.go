@@ -11,7 +11,7 @@ import (
 func TestOwn(t *testing.T) {
 	var o own
 	if err := o.add(); err != nil {
-		t.Skip("is run by others") // as TestIntegrationMemory, with all rights
+		t.Skip("is run by another test (try: make integration)") // as TestIntegrationMemory, with all rights
 	}
 	if !o.threads[os.Getpid()] {
 		t.Errorf("not thread %d: %v", os.Getpid(), o.threads)

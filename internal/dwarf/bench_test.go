@@ -62,7 +62,7 @@ func vmlinux(b *testing.B) string {
 	cache, _ := os.UserCacheDir() // "" if there is none
 	names, _ := filepath.Glob(filepath.Join(cache, "kmemleak", "kernels", "*x86_64*", "vmlinux"))
 	if len(names) == 0 {
-		b.Skip("no vmlinux: build the test kernels, or set KMEMLEAK_VMLINUX to one with debugging information")
+		b.Skip("no vmlinux (try: make integration, or KMEMLEAK_VMLINUX set to one with debugging information)")
 	}
 	return names[0]
 }

@@ -47,7 +47,7 @@ func fixtures(t testing.TB, dir string) []string {
 func builtFixtures(t testing.TB) string {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("builds all fixtures; not with -short")
+		t.Skip("builds all fixtures (try: without -short)")
 	}
 	need.Tools(t, "gcc clang-14 dwz gcc-{aarch64,powerpc64le,riscv64,s390x}-linux-gnu gcc-arm-linux-gnueabi gcc-mips64-linux-gnuabi64 rustc",
 		"gcc", "clang-14", "dwz", "rustc", "aarch64-linux-gnu-gcc", "arm-linux-gnueabi-gcc", "riscv64-linux-gnu-gcc",

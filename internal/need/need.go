@@ -41,7 +41,7 @@ func Kernel(t testing.TB, boot string) string {
 		Skip(t, "a test kernel of its own is missing (try: make integration)")
 	}
 	if os.Getenv("KMEMLEAK_BOOT") != boot {
-		t.Skipf("needs another boot: %q", boot)
+		t.Skipf("needs another boot (try: make integration): %q", boot)
 	}
 	return kernel
 }

@@ -46,7 +46,7 @@ func TestNeed(t *testing.T) {
 		{"no tool, which is promised", tools("no-such-tool"), "require", "", "", "failed: no-such-tool is missing (try: apt-get install p q)"},
 		{"no kernel", kernel, "", "", "", "skipped: a test kernel of its own is missing (try: make integration)"},
 		{"no kernel, which is promised", kernel, "require", "", "", "failed: a test kernel of its own is missing (try: make integration)"},
-		{"another boot", kernel, "require", "6.12", "recall", `skipped: needs another boot: "find"`},
+		{"another boot", kernel, "require", "6.12", "recall", `skipped: needs another boot (try: make integration): "find"`},
 		{"this boot", kernel, "require", "6.12", "find", ""},
 	} {
 		t.Setenv("KMEMLEAK", tt.require)

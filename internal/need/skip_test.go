@@ -18,18 +18,18 @@ import (
 // skipped are the reasons for which tests skip themselves although nothing is missing, or
 // with another way to run them. What is missing is for Skip of this package.
 var skipped = map[string]bool{
-	"reads 150 MB; run without -short":                                                                true,
-	"builds all fixtures; not with -short":                                                            true,
-	"needs another boot: %q":                                                                          true, // each test has one
+	"reads 150 MB (try: without -short)":                                                              true,
+	"builds all fixtures (try: without -short)":                                                       true,
+	"needs another boot (try: make integration): %q":                                                  true, // each test has one
 	"this kernel has no namespaces (try: 6.12-arm64)":                                                 true,
 	"busybox is of the host's architecture (try: a kernel for x86_64)":                                true,
 	"needs the vmlinux of a test kernel (try: make integration)":                                      true, // which runs it on the host
 	"needs the dump of a test kernel (try: make integration)":                                         true, // the same
-	"is run by others":                                                                                true,
+	"is run by another test (try: make integration)":                                                  true,
 	"this program cannot run itself: it is under an emulator (try: on a machine of its architecture)": true,
 	"files are not mapped here (try: on Linux)":                                                       true,
-	"set KMEMLEAK_CORPUS to a folder of published reports with their INDEX.tsv":                       true, // others' text
-	"no vmlinux: build the test kernels, or set KMEMLEAK_VMLINUX to one with debugging information":   true, // a benchmark
+	"no published reports (try: KMEMLEAK_CORPUS set to a folder of them with their INDEX.tsv)":        true, // others' text
+	"no vmlinux (try: make integration, or KMEMLEAK_VMLINUX set to one with debugging information)":   true, // a benchmark
 }
 
 // TestSkips sees that no test is skipped in silence: where something is missing, Skip of
@@ -86,6 +86,9 @@ func TestSkips(t *testing.T) {
 	for reason := range skipped {
 		if !found[reason] {
 			t.Errorf("nothing is skipped for %q", reason)
+		}
+		if !strings.Contains(reason, "(try: ") {
+			t.Errorf("%q names no remedy", reason)
 		}
 	}
 }
