@@ -44,12 +44,15 @@ func (s *Section) Executable() bool { return s.executable() }
 // section. The caller must not change them.
 func (f *File) Sections() []Section { return f.sections }
 
-// Loaded returns the names of the sections that are in memory when the file is loaded, each
-// with a line end before and after it.
+// Loaded returns the names of the sections that may be in memory when the file is loaded,
+// each with a line end before and after it. On PowerPC the kernel's module loader makes
+// room in sections that are empty in the file, such as .stubs.
 func (f *File) Loaded() string {
 	var names strings.Builder
 	for i := range f.sections {
-		if s := &f.sections[i]; s.loaded() {
+		s := &f.sections[i]
+		filled := s.Type == elf.SHT_NOBITS && s.Flags&elf.SHF_ALLOC != 0 && s.Name != ".bss"
+		if s.loaded() || filled {
 			names.WriteString("\n" + s.Name + "\n")
 		}
 	}

@@ -30,7 +30,8 @@ type builds struct {
 }
 
 // several returns the builds of a module, or of the kernel image, that may be meant, if
-// there is more than one for addresses of this size, 0 if that is not known.
+// there is more than one. Addresses have this size, 0 if that is not known. What excludes
+// all builds excludes none.
 func (r *Resolver) several(module string, bits int) []debugfile.Build {
 	r.builds.mu.Lock()
 	defer r.builds.mu.Unlock()
@@ -47,13 +48,15 @@ func (r *Resolver) several(module string, bits int) []debugfile.Build {
 	if len(all) < 2 {
 		return nil
 	}
-	keep := slices.DeleteFunc(slices.Clone(all), func(b debugfile.Build) bool {
-		return b.Foreign || bits != 0 && b.Bits != bits || r.builds.wrong[b] || !r.memory.loads(module, b)
-	})
-	if len(keep) == 0 {
-		return all
+	for _, excluded := range []func(b debugfile.Build) bool{
+		func(b debugfile.Build) bool { return b.Foreign || bits != 0 && b.Bits != bits || r.builds.wrong[b] },
+		func(b debugfile.Build) bool { return !r.memory.loads(module, b) },
+	} {
+		if keep := slices.DeleteFunc(slices.Clone(all), excluded); len(keep) > 0 {
+			all = keep
+		}
 	}
-	return keep
+	return all
 }
 
 // only returns a Resolver that knows one build of a module only, nil after Close.

@@ -104,3 +104,71 @@ func TestBuildsImage(t *testing.T) {
 		})
 	}
 }
+
+// TestSeveral excludes builds, but not all.
+func TestSeveral(t *testing.T) {
+	builds := []debugfile.Build{{Path: "a", Bits: 32}, {Path: "b", Bits: 64}, {Path: "c", Bits: 64, Foreign: true}, {Path: "d", Bits: 64}}
+	for _, tt := range []struct {
+		name, section string
+		bits          int
+		want          []string
+	}{
+		{"bits are not known", ".symtab", 0, []string{"a", "b"}},
+		{"bits", ".symtab", 64, []string{"b"}},
+		{"bits of none", ".symtab", 16, []string{"a", "b", "c", "d"}},
+		{"bits, and a section of none", ".text.none", 64, []string{"b"}},
+	} {
+		r := New(Config{Modules: []Module{{Name: "m", Sections: map[string]uint64{tt.section: 1 << 12}}}})
+		r.builds.known = map[string][]debugfile.Build{"m": builds}
+		r.builds.wrong = map[debugfile.Build]bool{builds[3]: true}
+		var got []string
+		for _, b := range r.several("m", tt.bits) {
+			got = append(got, b.Path)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// TestBuildsSections has builds of a module with equal code. Which sections were in memory
+// tells them apart; where they are of none, other things still do.
+func TestBuildsSections(t *testing.T) {
+	const ppc = "powerpc64le-linux-gnu"
+	root := t.TempDir()
+	build := func(name, release, extra string) string {
+		// As arch/powerpc/include/asm/module.h has it: the loader makes room in it.
+		source := `__asm__(".section .stubs,\"ax\",@nobits; .align 3; .previous");
+const char magic[] __attribute__((section(".modinfo"), used)) = "vermagic=` + release + ` SMP";
+` + extra + moduleSource
+		return compile(t, ppc, source, filepath.Join(root, name, "made.ko"))
+	}
+	const once = "int once __attribute__((section(\".data.once\"), used)) = 1;\n"
+	frame := frameAt(t, build("plain", "6.1.192", "\n\n\n"), "made", "made")
+	build("once", "6.1.192", once)
+	build("old", "5.10.0", once)
+	for _, tt := range []struct{ name, dirs, sections, want string }{
+		{"not known", "plain once", "", "made plain/made.ko fits 2 foreign 0 link 0"},
+		{"of both", "plain once", ".text .symtab .strtab", "made plain/made.ko fits 2 foreign 0 link 0"},
+		{"of one", "plain once", ".text .data.once", "made once/made.ko fits 1 foreign 0 link 0; of 2 builds of the module made.ko fits best, not plain/made.ko"},
+		{"of one, and what the loader filled", "plain once", ".text .data.once .stubs", "made once/made.ko fits 1 foreign 0 link 0; of 2 builds of the module made.ko fits best, not plain/made.ko"},
+		{"empty in the files", "plain once", ".text .data", "made plain/made.ko fits 2 foreign 0 link 0"},
+		{"of one of another release", "plain old", ".text .data.once", "made plain/made.ko fits 1 foreign 0 link 0; of 2 builds of the module made.ko fits best, not old/made.ko"},
+		{"of none", "old plain", ".text .data.other", "made plain/made.ko fits 1 foreign 0 link 0; of 2 builds of the module made.ko fits best, not old/made.ko"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var dirs []string
+			for _, d := range strings.Fields(tt.dirs) {
+				dirs = append(dirs, filepath.Join(root, d))
+			}
+			memory := Module{Name: "made", Sections: make(map[string]uint64)}
+			for i, s := range strings.Fields(tt.sections) {
+				memory.Sections[s] = 0xc008000000000000 + uint64(i)<<16
+			}
+			files := &debugfile.Finder{Release: "6.1.192", Root: t.TempDir(), Dirs: dirs}
+			if diff := cmp.Diff([]string{tt.want}, ask(t, Config{Files: files, Modules: []Module{memory}}, root, frame)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
