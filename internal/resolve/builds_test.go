@@ -151,7 +151,7 @@ const char magic[] __attribute__((section(".modinfo"), used)) = "vermagic=` + re
 		{"not known", "plain once", "", "made plain/made.ko fits 2 foreign 0 link 0"},
 		{"of both", "plain once", ".text .symtab .strtab", "made plain/made.ko fits 2 foreign 0 link 0"},
 		{"of one", "plain once", ".text .data.once", "made once/made.ko fits 1 foreign 0 link 0; of 2 builds of the module made.ko fits best, not plain/made.ko"},
-		{"of one, and what the loader filled", "plain once", ".text .data.once .stubs", "made once/made.ko fits 1 foreign 0 link 0; of 2 builds of the module made.ko fits best, not plain/made.ko"},
+		{"of one, and what the loader filled", "plain once", ".text .data.once .stubs .symtab .strtab", "made once/made.ko fits 1 foreign 0 link 0; of 2 builds of the module made.ko fits best, not plain/made.ko"},
 		{"empty in the files", "plain once", ".text .data", "made plain/made.ko fits 2 foreign 0 link 0"},
 		{"of one of another release", "plain old", ".text .data.once", "made plain/made.ko fits 1 foreign 0 link 0; of 2 builds of the module made.ko fits best, not old/made.ko"},
 		{"of none", "old plain", ".text .data.other", "made plain/made.ko fits 1 foreign 0 link 0; of 2 builds of the module made.ko fits best, not old/made.ko"},
