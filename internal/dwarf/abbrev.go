@@ -62,7 +62,7 @@ const (
 	numSlots
 )
 
-// slots maps attribute numbers to slots.
+// slots maps attribute numbers to slots; for those beyond see extensionSlot.
 var slots = [...]slot{
 	0x01: slotSibling,
 	0x03: slotName,
@@ -91,12 +91,9 @@ var slots = [...]slot{
 	0x84: slotCallTarget, // call_target_clobbered
 }
 
-// slotOf returns the slot of an attribute. GNU extensions share the slots of the DWARF
-// 5 attributes that replaced them.
-func slotOf(attr uint64) slot {
-	if attr < uint64(len(slots)) {
-		return slots[attr]
-	}
+// extensionSlot returns the slot of an attribute that is not in slots. GNU extensions share
+// the slots of the DWARF 5 attributes that replaced them.
+func extensionSlot(attr uint64) slot {
 	switch attr {
 	case 0x2007: // MIPS_linkage_name
 		return slotLinkageName
@@ -282,7 +279,7 @@ func (a *abbrevs) parseSpecs(c *cursor, ab *abbrev, enc encoding, sizes *formSiz
 		if attr < uint64(len(slots)) {
 			spec.slot = slots[attr]
 		} else {
-			spec.slot = slotOf(attr)
+			spec.slot = extensionSlot(attr)
 		}
 		if form < uint64(len(sizes)) {
 			spec.size = sizes[form]

@@ -144,9 +144,9 @@ func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 				p.standard(c, r, op)
 				off, addr = c.off, r.addr
 				continue
-			case 12:
+			case 12: // set_isa
 				c.off = off
-				p.standard(c, r, op)
+				c.uleb()
 				off = c.off
 				continue
 			default:
@@ -170,7 +170,7 @@ func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 	return eventDone, n
 }
 
-// standard runs the less common standard opcodes.
+// standard runs the less common standard opcodes that advance the address.
 func (p *lineProgram) standard(c *cursor, r *registers, op uint8) {
 	switch op {
 	case 2: // advance_pc
@@ -180,10 +180,6 @@ func (p *lineProgram) standard(c *cursor, r *registers, op uint8) {
 		} else {
 			p.advance(r, c.uleb())
 		}
-	case 4: // set_file
-		r.file = c.uleb()
-	case 5: // set_column
-		r.column = c.uleb()
 	case 8: // const_add_pc
 		if p.lineRange != 0 {
 			p.advance(r, uint64((255-p.opcodeBase)/p.lineRange))
@@ -192,10 +188,6 @@ func (p *lineProgram) standard(c *cursor, r *registers, op uint8) {
 		n, _ := c.relocated(2)
 		r.addr += n
 		r.op = 0
-	case 12: // set_isa
-		c.uleb()
-	default:
-		p.skipOperands(c, op)
 	}
 }
 
