@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // dumped is the memory of a test kernel that had loaded the module held and, with the
@@ -25,10 +26,7 @@ type dumped struct {
 // kernel's folder is KMEMLEAK_IMAGE.
 func openMemory(t *testing.T) dumped {
 	t.Helper()
-	folder := os.Getenv("KMEMLEAK_MEMORY")
-	if folder == "" {
-		t.Skip("needs the dump of a test kernel (try: make integration)")
-	}
+	folder := need.Memory(t)
 	image, err := Open(filepath.Join(folder, "core"))
 	if err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 	"golang.org/x/sys/unix"
 )
 
@@ -42,10 +43,7 @@ type damage struct {
 // newDamage cuts a small dump out of the real one.
 func newDamage(t *testing.T) *damage {
 	t.Helper()
-	folder := os.Getenv("KMEMLEAK_MEMORY")
-	if folder == "" {
-		t.Skip("needs the dump of a test kernel (try: make integration)")
-	}
+	folder := need.Memory(t)
 	name := filepath.Join(folder, "core")
 	image, err := Open(name)
 	if err != nil {

@@ -12,15 +12,13 @@ import (
 	"testing"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // TestMemoryCommands reads the dump that make integration made, whose kernel had reported 40
 // objects of the module leaky, and lists of the module held.
 func TestMemoryCommands(t *testing.T) {
-	folder := os.Getenv("KMEMLEAK_MEMORY")
-	if folder == "" {
-		t.Skip("needs the dump of a test kernel (try: make integration)")
-	}
+	folder := need.Memory(t)
 	name := filepath.Join(folder, "report")
 	file, err := os.Open(name)
 	if err != nil {

@@ -31,6 +31,21 @@ func Tools(t testing.TB, packages string, names ...string) {
 	}
 }
 
+// Memory returns the folder with the dump of a test kernel, KMEMLEAK_MEMORY, and skips the
+// test without one: only make integration makes it, and names the kernel then.
+func Memory(t testing.TB) string {
+	t.Helper()
+	folder := os.Getenv("KMEMLEAK_MEMORY")
+	switch {
+	case folder != "":
+	case os.Getenv("KMEMLEAK_KERNEL") != "":
+		Skip(t, "the dump of the test kernel is missing: KMEMLEAK_MEMORY names no folder (try: make integration)")
+	default:
+		t.Skip("needs the dump of a test kernel (try: make integration)")
+	}
+	return folder
+}
+
 // Kernel returns the name of the test kernel, as in testdata/modules/hello_kernel. It
 // skips the test if that was booted in another way: each test has its own, see
 // integration_linux_test.go.

@@ -17,6 +17,7 @@ type recorder struct {
 }
 
 func (r *recorder) Helper()                           {}
+func (r *recorder) Skip(args ...any)                  { r.end("skipped: %s", args...) }
 func (r *recorder) Skipf(format string, args ...any)  { r.end("skipped: "+format, args...) }
 func (r *recorder) Fatalf(format string, args ...any) { r.end("failed: "+format, args...) }
 
@@ -34,6 +35,14 @@ func TestNeed(t *testing.T) {
 			panic(got)
 		}
 	}
+	memory := func(folder string) func(testing.TB) {
+		return func(r testing.TB) {
+			t.Setenv("KMEMLEAK_MEMORY", folder)
+			if got := Memory(r); got != folder {
+				panic(got)
+			}
+		}
+	}
 	for _, tt := range []struct {
 		name                  string
 		test                  func(testing.TB)
@@ -48,6 +57,9 @@ func TestNeed(t *testing.T) {
 		{"no kernel, which is promised", kernel, "require", "", "", "failed: a test kernel of its own is missing (try: make integration)"},
 		{"another boot", kernel, "require", "6.12", "recall", `skipped: needs another boot (try: make integration): "find"`},
 		{"this boot", kernel, "require", "6.12", "find", ""},
+		{"a dump", memory("/dump"), "require", "6.12", "", ""},
+		{"no dump", memory(""), "require", "", "", "skipped: needs the dump of a test kernel (try: make integration)"},
+		{"no dump, which is promised", memory(""), "require", "6.12", "", "failed: the dump of the test kernel is missing: KMEMLEAK_MEMORY names no folder (try: make integration)"},
 	} {
 		t.Setenv("KMEMLEAK", tt.require)
 		t.Setenv("KMEMLEAK_KERNEL", tt.kernel)
