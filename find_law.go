@@ -8,8 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strconv"
 	"time"
+
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // protocol scans and reads until the leaks are known, by the law that
@@ -85,12 +88,9 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	f.Ignored = now.ignored + len(now.leaks) - len(f.Leaks)
 	suspects, _ = s.options.suppress.Filter(suspects, time.Now())
 	confirmed := now.ids()
-	asked := 0
-	for _, l := range suspects {
-		if confirmed[identityOf(l)] {
-			continue
-		}
-		if asked++; asked > maxFates || s.fate(ctx, l) != FateFreed {
+	suspects = slices.DeleteFunc(suspects, func(l Leak) bool { return confirmed[identityOf(l)] })
+	for i, l := range suspects {
+		if i >= maxFates || s.fate(ctx, l) != FateFreed {
 			f.Suspects = append(f.Suspects, l)
 		}
 	}
@@ -158,7 +158,7 @@ func (s *search) minUnrefScans(ctx context.Context) (int, error) {
 // mm/slub.c): it takes objects out without writing to them, so that they point to what was
 // allocated last. Caches that are debugged have none.
 func (s *search) sheaves(ctx context.Context) {
-	capacity, err := s.machine.Setting(ctx, "/sys/kernel/slab/kmalloc-64/sheaf_capacity")
+	capacity, err := s.machine.Setting(ctx, machine.Sheaves)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || err == nil && capacity == "0":
 	case err != nil:

@@ -242,7 +242,8 @@ func (d driven) Setting(ctx context.Context, name string) (string, error) {
 	case "min_unref_scans":
 		return strconv.Itoa(d.k.minUnrefScans), nil
 	case "sheaf_capacity":
-		if d.k.sheafCapacity >= 0 {
+		// Kernels for large cache lines have no kmalloc-64.
+		if d.k.sheafCapacity >= 0 && path.Base(path.Dir(name)) == "kmalloc-1k" {
 			return strconv.Itoa(d.k.sheafCapacity), nil
 		}
 	case "boot_id":

@@ -121,7 +121,7 @@ func (s *Status) settings(ctx context.Context, m machine.Machine) {
 		}
 		add("verbose", verbose, note)
 	}
-	if capacity, err := m.Setting(ctx, "/sys/kernel/slab/kmalloc-64/sheaf_capacity"); err == nil {
+	if capacity, err := m.Setting(ctx, machine.Sheaves); err == nil {
 		note := ""
 		if capacity != "0" {
 			note = "SLUB points to what it allocated last, which hides leaks"

@@ -110,6 +110,11 @@ type Watcher interface {
 	Close()
 }
 
+// Sheaves is the setting that tells how many objects SLUB's arrays of a cache hold (since
+// Linux 7.0). All kernels have this cache: smaller ones may be missing, since those for
+// large cache lines begin with 128 bytes or more (new_kmalloc_cache in mm/slab_common.c).
+const Sheaves = "/sys/kernel/slab/kmalloc-1k/sheaf_capacity"
+
 // Of returns the machine behind a transport, or this one if t is nil. path is as for
 // [Local].
 func Of(t Transport, path string) Machine {
