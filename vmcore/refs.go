@@ -86,8 +86,9 @@ func (k *Kernel) refs(ctx context.Context, ask func(*search) []*target) (found [
 		asked = ask(s)
 		return errors.Join(err, s.search(ctx))
 	})
-	if ctx.Err() != nil {
-		return nil, err
+	// Steps that were left out for that had no errors.
+	if cause := context.Cause(ctx); cause != nil {
+		return nil, cause
 	}
 	for _, t := range asked {
 		found = append(found, t.found)

@@ -4,6 +4,8 @@
 package vmcore
 
 import (
+	"context"
+	"errors"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -71,6 +73,33 @@ func (d dumped) checkRefs(t *testing.T) {
 		if r := found[i]; r.Object.Count > 0 && !slices.ContainsFunc(r.Refs, func(x Ref) bool { return x.Holder.Scanned }) {
 			t.Errorf("%s: the kernel counted %d references", c.label, r.Object.Count)
 		}
+	}
+}
+
+// TestRefsEnded has a search that was ended: that is the answer, and never that nothing was
+// found.
+func TestRefsEnded(t *testing.T) {
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(cause)
+	k := newFake(nil)
+	k.broken.Store(true) // so that nothing is read
+	if found, err := k.Refs(ctx, 0x1000); found != nil || !errors.Is(err, cause) {
+		t.Errorf("%v, %v", found, err)
+	}
+}
+
+// TestMemoryRefsEnded ends a search when all memory was searched, and the places are next.
+func TestMemoryRefsEnded(t *testing.T) {
+	k := openMemory(t).kernel
+	ctx, cancel := context.WithCancel(t.Context())
+	k.Progress = func(done, total uint64) {
+		if done == total {
+			cancel()
+		}
+	}
+	if found, err := k.RefsWhere(ctx, func(o *Object) bool { return o.Reported }); found != nil || !errors.Is(err, context.Canceled) {
+		t.Errorf("%d, %v", len(found), err)
 	}
 }
 
