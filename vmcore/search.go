@@ -56,7 +56,7 @@ func (s *search) targetAt(addr uint64, o *Object) *target {
 	}
 	t := &target{addr: addr, size: 1}
 	if o != nil {
-		t.size, t.found.Object = o.Size, *o
+		t.size, t.found.Object = max(o.Size, 1), *o
 	}
 	s.known[addr] = t
 	s.targets = append(s.targets, t)

@@ -31,6 +31,15 @@ func TestTargets(t *testing.T) {
 	}
 }
 
+// TestTargetOfNoSize has an object of early boot: what points to where it is counts.
+func TestTargetOfNoSize(t *testing.T) {
+	s := &search{k: newFake(fakeSpace{0x8000: 0x1000, 0x8008: 0x1001}), known: make(map[uint64]*target)}
+	s.targetAt(0x1000, &Object{})
+	if err := s.run(t.Context()); err != nil || len(s.hits) != 1 || s.hits[0].phys != 0x8000 {
+		t.Errorf("%+v, %v", s.hits, err)
+	}
+}
+
 // chunkSpace is memory in pieces that begin anywhere.
 type chunkSpace struct {
 	fakeSpace
