@@ -6,6 +6,7 @@ package vmcore
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -44,33 +45,51 @@ func (k *Kernel) newGraph(ctx context.Context, objects []*Object) (*graph, error
 	slices.SortFunc(g.objects, func(a, b *Object) int { return cmp.Compare(a.Addr, b.Addr) })
 	g.to = make([][]int32, len(g.objects))
 	var bad problems
-	var buffer []byte
+	buffer := make([]byte, maxScanned)
 	for i, o := range g.objects {
 		if err := checkContext(ctx, i); err != nil {
 			return nil, err
 		}
-		if o.Flags&flagNoScan != 0 || o.PerCPU || o.Phys {
+		if o.PerCPU || o.Phys {
 			continue
 		}
-		areas := o.Areas
-		if areas == nil || o.Flags&flagFullScan != 0 {
-			areas = []Range{{o.Addr, o.Size}}
-		}
-		for _, area := range areas {
-			for from := area.Addr; from < area.Addr+area.Size; from += maxScanned {
-				n := min(maxScanned, area.Addr+area.Size-from)
-				buffer = slices.Grow(buffer[:0], int(n))[:n]
-				if err := k.mem.ReadAt(buffer, from); err != nil {
-					bad.add(fmt.Errorf("content of object %#x: %w", o.Addr, err))
-					break
-				}
-				g.link(i, from, buffer, k.word)
+		for _, area := range o.scanned() {
+			if err := k.pieces(ctx, area, buffer, func(from uint64, b []byte) { g.link(i, from, b, k.word) }); err != nil {
+				bad.add(fmt.Errorf("content of object %#x: %w", o.Addr, err))
 			}
 		}
 		slices.Sort(g.to[i])
 		g.to[i] = slices.Compact(g.to[i])
 	}
 	return g, bad.err()
+}
+
+// pieces calls fn with the content of an area, as far as it can be read: where pages are
+// missing, the others count. The error is that of a page that is there, if there is such a
+// one, else that of the first that is not.
+func (k *Kernel) pieces(ctx context.Context, area Range, buffer []byte, fn func(from uint64, b []byte)) (bad error) {
+	missing := 0
+	for from, end := area.Addr, area.Addr+area.Size; from < end; {
+		b := buffer[:min(uint64(len(buffer)), end-from)]
+		if k.mem.ReadAt(b, from) == nil {
+			fn(from, b)
+			from += uint64(len(b))
+			continue
+		}
+		for stop := from + uint64(len(b)); from < stop; {
+			page := b[:min(smallestPage-from%smallestPage, stop-from)]
+			if err := k.mem.ReadAt(page, from); err == nil {
+				fn(from, page)
+			} else if missing++; bad == nil || errors.Is(bad, ErrAbsent) && !errors.Is(err, ErrAbsent) {
+				bad = err
+			}
+			from += uint64(len(page))
+		}
+		if missing > maxAbsent || ctx.Err() != nil {
+			return bad
+		}
+	}
+	return bad
 }
 
 // link adds the pointers in the content of object i.

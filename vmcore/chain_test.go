@@ -4,8 +4,11 @@
 package vmcore
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -117,5 +120,56 @@ func TestGraph(t *testing.T) {
 		if got := slices.Contains(g.to[0], 1); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}
+	}
+}
+
+// TestGraphWithoutPage has an object of which a page is missing: pointers behind it count,
+// and the error names the object.
+func TestGraphWithoutPage(t *testing.T) {
+	space, objects := structure(3, nil)
+	for at := uint64(0x100000); at < 0x103000; at += 8 {
+		if at < 0x101000 || at >= 0x102000 {
+			space[at] = 0
+		}
+	}
+	space[0x100ff8], space[0x102008] = objects[1].Addr, objects[2].Addr
+	big := &Object{Object: kmemleak.Object{Addr: 0x100000, Size: 0x3000, Flags: flagAllocated}}
+	g, err := newFake(space).newGraph(t.Context(), append(objects, big))
+	if !errors.Is(err, ErrAbsent) || !strings.Contains(err.Error(), "content of object 0x100000: virtual address 0x101000") {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff([][]int32{nil, nil, nil, {1, 2}}, g.to); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// brokenSpace is memory that is there and cannot be read.
+type brokenSpace struct{ fakeSpace }
+
+func (brokenSpace) ReadAt(p []byte, addr uint64) error {
+	if addr < 0x200000 {
+		return &AbsentError{Addr: addr}
+	}
+	return ErrTruncated
+}
+
+// TestPieces has areas that cannot be read: that a page is damaged is told before that others
+// are absent, and neither a huge area nor a search that was ended takes long.
+func TestPieces(t *testing.T) {
+	k := newFake(nil)
+	k.mem = brokenSpace{}
+	buffer := make([]byte, maxScanned)
+	none := func(uint64, []byte) { t.Error("read") }
+	if err := k.pieces(t.Context(), Range{0x1ff000, 0x3000}, buffer, none); !errors.Is(err, ErrTruncated) {
+		t.Errorf("error %v", err)
+	}
+	if err := k.pieces(t.Context(), Range{0x200000, 1 << 42}, buffer, none); !errors.Is(err, ErrTruncated) {
+		t.Errorf("a huge area: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	k.mem = fakeSpace{}
+	if err := k.pieces(ctx, Range{0x200000, 1 << 30}, buffer, none); !errors.Is(err, ErrAbsent) {
+		t.Errorf("a search that was ended: %v", err)
 	}
 }

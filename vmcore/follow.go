@@ -106,19 +106,15 @@ func (s *search) heldAlone(ctx context.Context, g *graph, some []int32) (map[int
 	held := make(map[int32]place)
 	var bad problems
 	buffer := make([]byte, maxScanned)
-	for n, area := range s.variables() {
-		if err := checkContext(ctx, n); err != nil {
+	for _, area := range s.variables() {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		from := area.Addr + -area.Addr&7
-		for end := area.Addr + area.Size; from < end; from += maxScanned {
-			b := buffer[:min(maxScanned, end-from)]
-			if err := s.k.mem.ReadAt(b, from); err != nil {
-				// The pages that are there count.
-				bad.add(s.eachPage(from, uint64(len(b)), func(from uint64, b []byte) { s.hold(f, g, wanted, held, from, b) }))
-				continue
-			}
-			s.hold(f, g, wanted, held, from, b)
+		skip := min(-area.Addr&7, area.Size)
+		err := s.k.pieces(ctx, Range{area.Addr + skip, area.Size - skip}, buffer, func(from uint64, b []byte) { s.hold(f, g, wanted, held, from, b) })
+		// The memory of variables has gaps where what was only needed at boot was freed.
+		if !errors.Is(err, ErrAbsent) {
+			bad.add(err)
 		}
 	}
 	return held, bad.err()
@@ -138,24 +134,6 @@ func (s *search) hold(f *filter, g *graph, wanted map[int32]bool, held map[int32
 	})
 }
 
-// eachPage calls fn with the pages of memory that can be read. What is not mapped is no
-// error: the memory of variables has gaps where what was only needed at boot was freed.
-func (s *search) eachPage(from, size uint64, fn func(from uint64, b []byte)) error {
-	var bad problems
-	var page [smallestPage]byte
-	for end := from + size; from < end; {
-		n := min(smallestPage-from%smallestPage, end-from)
-		switch err := s.k.mem.ReadAt(page[:n], from); {
-		case err == nil:
-			fn(from, page[:n])
-		case !errors.Is(err, ErrAbsent):
-			bad.add(err)
-		}
-		from += n
-	}
-	return bad.err()
-}
-
 // variables returns the memory in which kmemleak looks for pointers and that is no object:
 // variables of the kernel and of modules, per-CPU ones, and the used part of stacks.
 func (s *search) variables() []Range {
@@ -163,13 +141,8 @@ func (s *search) variables() []Range {
 	var all []Range
 	for _, i := range a.byAddr {
 		o := &a.objects[i]
-		if o.Flags&flagNoScan != 0 || o.MinCount == -1 || !a.holdsVariables(o) {
-			continue
-		}
-		if o.Areas != nil && o.Flags&flagFullScan == 0 {
-			all = append(all, o.Areas...)
-		} else {
-			all = append(all, Range{o.Addr, o.Size})
+		if a.holdsVariables(o) {
+			all = append(all, o.scanned()...)
 		}
 	}
 	for _, off := range a.cpuOffsets {

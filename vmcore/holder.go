@@ -288,13 +288,7 @@ func (a *atlas) task(addr uint64) *Task {
 
 // scannedIn reports whether kmemleak looks for pointers at an address in an object.
 func scannedIn(o *Object, addr uint64) bool {
-	if o.Flags&flagNoScan != 0 || o.MinCount == -1 {
-		return false
-	}
-	if o.Areas == nil || o.Flags&flagFullScan != 0 {
-		return true
-	}
-	return slices.ContainsFunc(o.Areas, func(s Range) bool { return addr-s.Addr < s.Size })
+	return slices.ContainsFunc(o.scanned(), func(s Range) bool { return addr-s.Addr < s.Size })
 }
 
 // holder tells what the memory at an address is.

@@ -69,6 +69,7 @@ func TestScannedIn(t *testing.T) {
 		{"an area without it", Object{Areas: []Range{{0x1000, 8}}}, false},
 		{"an area without it, but scanned fully", Object{Object: kmemleak.Object{Flags: flagFullScan}, Areas: []Range{{0x1000, 8}}}, true},
 	} {
+		c.o.Addr, c.o.Size = 0x1000, 64
 		if got := scannedIn(&c.o, 0x1010); got != c.want {
 			t.Errorf("%s: %v", c.name, got)
 		}

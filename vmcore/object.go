@@ -46,6 +46,17 @@ const (
 // White reports whether the last scan found fewer references than the object must have.
 func (o *Object) White() bool { return o.Count != -1 && o.Count < o.MinCount }
 
+// scanned returns the parts of the object in which kmemleak looks for pointers.
+func (o *Object) scanned() []Range {
+	switch {
+	case o.Flags&flagNoScan != 0 || o.MinCount == -1:
+		return nil
+	case o.Areas == nil || o.Flags&flagFullScan != 0:
+		return []Range{{o.Addr, o.Size}}
+	}
+	return o.Areas
+}
+
 // objectLayout is where a struct kmemleak_object has what is needed.
 type objectLayout struct {
 	struct_ *dwarf.Layout
