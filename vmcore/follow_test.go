@@ -91,3 +91,53 @@ func TestHeldAlone(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
+
+// TestFollow has objects that only other objects point to: from the stack of a thread, one
+// way leads to the second and the third, and none to the last.
+func TestFollow(t *testing.T) {
+	space, objects := structure(5, map[int][]int{0: {1}, 1: {2}, 3: {4}})
+	const stack = 0x100000
+	for at := uint64(stack); at < stack+0x4000; at += 8 {
+		space[at] = 0
+	}
+	space[stack+0x100] = objects[3].Addr // left over from calls that have returned
+	space[stack+0x3f08] = objects[0].Addr + 8
+	k := newFake(space)
+	a := &atlas{k: k, types: guesser{k: k}, stacks: true, threads: []Task{{PID: 7, Stack: Range{stack, 0x4000}, SP: stack + 0x3f00}}, tasks: []int{0}}
+	for i, o := range objects {
+		a.objects, a.byAddr = append(a.objects, *o), append(a.byAddr, i)
+	}
+	byObject, byStack := Ref{Holder: Holder{Kind: HolderObject, Scanned: true}}, Ref{Holder: Holder{Kind: HolderStack, Scanned: true}}
+	for _, c := range []struct {
+		name   string
+		object int
+		change func(r *Referrers)
+		want   int // length of the path
+	}{
+		{"behind one", 1, func(*Referrers) {}, 2},
+		{"behind two", 2, func(*Referrers) {}, 3},
+		{"nothing holds the first", 4, func(*Referrers) {}, 0},
+		{"reported", 2, func(r *Referrers) { r.Object.Reported = true }, 0},
+		{"not all references are known", 2, func(r *Referrers) { r.More = 1 }, 0},
+		{"held by something else, too", 2, func(r *Referrers) { r.Refs = append(r.Refs, byStack) }, 0},
+		{"that has changed", 2, func(r *Referrers) { r.Refs = append(r.Refs, byStack); r.Refs[1].Changed = true }, 3},
+		{"nothing points to it", 2, func(r *Referrers) { r.Refs = nil }, 0},
+	} {
+		o := objects[c.object]
+		found := Referrers{Object: *o, Refs: []Ref{byObject}}
+		c.change(&found)
+		asked := &target{addr: o.Addr, size: o.Size, found: found}
+		s := &search{k: k, a: a, targets: []*target{asked}}
+		if err := s.follow(t.Context()); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		got := asked.found.Held
+		switch {
+		case got == nil && c.want == 0:
+		case got == nil || got.Length != c.want:
+			t.Errorf("%s: %+v, want %d objects", c.name, got, c.want)
+		case got.Ref.Addr != stack+0x3f08 || got.Ref.Target != objects[0].Addr || got.Ref.Offset != 8 || got.Ref.Holder.Task.PID != 7:
+			t.Errorf("%s: held by %+v", c.name, got.Ref)
+		}
+	}
+}
