@@ -118,7 +118,8 @@ var xmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`
 // xmlText returns a text for an attribute or an element.
 func xmlText(s string) string { return xmlEscapes.Replace(xmlChars(s)) }
 
-// xmlChars replaces what no XML may have, not even escaped. Most texts are clean already.
+// xmlChars replaces what no XML may have, not even escaped, and carriage returns, which
+// CDATA does not keep. Most texts are clean already.
 func xmlChars(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\t' || r == '\n' || r >= ' ' && r <= 0xd7ff || r >= 0xe000 && r <= 0xfffd || r >= 0x10000 {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -44,6 +45,24 @@ type (
 		Text    string `xml:",chardata"`
 	}
 )
+
+// The standard library escapes each character as xmlText does, but a carriage return.
+func TestXMLText(t *testing.T) {
+	var want bytes.Buffer
+	for c := rune(0); c <= utf8.MaxRune; c++ {
+		want.Reset()
+		s := string(c)
+		if err := xml.EscapeText(&want, []byte(s)); err != nil {
+			t.Fatal(err)
+		}
+		if got := xmlText(s); got != want.String() && c != '\r' {
+			t.Errorf("%U: %s, want %s", c, got, &want)
+		}
+	}
+	if got := xmlText("\r\xff"); got != "\ufffd\ufffd" {
+		t.Errorf("a carriage return and a byte that is no UTF-8: %q", got)
+	}
+}
 
 // readJUnit reads what JUnit wrote and describes the test cases. The numbers must be
 // right, and no two test cases may have the same name.

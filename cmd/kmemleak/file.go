@@ -13,9 +13,12 @@ import (
 
 // writeFile replaces a file as a whole when the new one is complete: readers such as
 // node_exporter see the old file or the new one. If name is not a regular file, such as
-// /dev/stderr, it is written to directly. Errors have that name, not that of the file
-// in between.
+// /dev/stderr, it is written to directly, and if it is a symbolic link, that stays. Errors
+// have that name, not that of the file in between.
 func writeFile(name string, write func(io.Writer) error) error {
+	if file := standard(name); file != nil {
+		return write(file)
+	}
 	file, done, err := create(name)
 	if err != nil {
 		return err
@@ -26,7 +29,7 @@ func writeFile(name string, write func(io.Writer) error) error {
 // checkFile returns the error that writeFile would end with, before there is something
 // to be lost. flag is the one that names the file.
 func checkFile(flag, name string) error {
-	if name == "" {
+	if name == "" || standard(name) != nil {
 		return nil
 	}
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
@@ -46,6 +49,18 @@ func checkFile(flag, name string) error {
 	return fmt.Errorf("-%s %s: %w", flag, name, err)
 }
 
+// standard returns standard output or standard error if name is that file, by whatever name,
+// or nil. Opened anew, it would be written from its beginning, and if it is a socket, not at all.
+func standard(name string) *os.File {
+	info, err := os.Stat(name)
+	for _, f := range []*os.File{os.Stdout, os.Stderr} {
+		if its, itsErr := f.Stat(); err == nil && itsErr == nil && os.SameFile(info, its) {
+			return f
+		}
+	}
+	return nil
+}
+
 // errNotWritten is why a file that could be written is not.
 var errNotWritten = errors.New("only tried")
 
@@ -59,8 +74,12 @@ func create(name string) (file *os.File, done func(error) error, err error) {
 		file, err := os.OpenFile(name, os.O_WRONLY, 0)
 		return file, func(err error) error { return err }, err
 	}
+	whole := name
+	if target, err := filepath.EvalSymlinks(name); err == nil {
+		whole = target
+	}
 	// os.CreateTemp would make a file that nobody else may read.
-	part := filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%d", filepath.Base(name), os.Getpid()))
+	part := filepath.Join(filepath.Dir(whole), fmt.Sprintf(".%s.%d", filepath.Base(whole), os.Getpid()))
 	own := func(err error) error {
 		if p := new(os.PathError); errors.As(err, &p) && p.Path == part {
 			p.Path = name
@@ -70,7 +89,7 @@ func create(name string) (file *os.File, done func(error) error, err error) {
 	file, err = os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 	return file, func(err error) error {
 		if err == nil {
-			if err = os.Rename(part, name); err == nil {
+			if err = os.Rename(part, whole); err == nil {
 				return nil
 			}
 			if l := new(os.LinkError); errors.As(err, &l) {

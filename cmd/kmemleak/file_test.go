@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 func TestWriteFile(t *testing.T) {
@@ -66,6 +67,42 @@ func TestWriteFile(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"kmemleak.prom"}, names); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
+	}
+}
+
+// What is behind a link is replaced, and not the link: root would replace /dev/stdout.
+func TestWriteFileLink(t *testing.T) {
+	dir := t.TempDir()
+	name, link := filepath.Join(dir, "folder", "file"), filepath.Join(dir, "link")
+	if err := errors.Join(os.Mkdir(filepath.Dir(name), 0o777), os.WriteFile(name, []byte("old"), 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(name, link); err != nil {
+		need.Skip(t, "%v (try: a system with symbolic links)", err)
+	}
+	write := func(w io.Writer) error {
+		_, err := io.WriteString(w, "new")
+		return err
+	}
+	if err := errors.Join(checkFile("o", link), writeFile(link, write)); err != nil || readFileText(t, name) != "new" {
+		t.Errorf("error %v, and in the file is %q", err, readFileText(t, name))
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link is %v, error %v", info, err)
+	}
+
+	// What has been written to standard output stays, and so does what comes behind it.
+	file, err := os.OpenFile(name, os.O_RDWR|os.O_TRUNC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	defer func(f *os.File) { os.Stdout = f }(os.Stdout)
+	os.Stdout = file
+	_, err1 := io.WriteString(file, "before, ")
+	err = errors.Join(err1, checkFile("o", link), writeFile(link, write))
+	if _, err2 := io.WriteString(file, ", behind"); errors.Join(err, err2) != nil || readFileText(t, name) != "before, new, behind" {
+		t.Errorf("error %v, and in standard output is %q", errors.Join(err, err2), readFileText(t, name))
 	}
 }
 

@@ -38,8 +38,12 @@ func foreign(start []byte) string {
 }
 
 // forPeople reports whether a text begins as leaks, or their difference, that are written
-// for people: "8 leaks, 512 bytes in all", behind a time where watch writes it.
+// for people: "8 leaks, 512 bytes in all", behind a time where watch writes it. It may also
+// tell that a search was not sure, or could not look, which means anything but no leaks.
 func forPeople(text string) bool {
+	if strings.HasPrefix(text, "could not look for leaks: ") || strings.HasPrefix(text, "no leaks found, but the search is not sure") {
+		return true
+	}
 	words := strings.Fields(text)
 	if len(words) > 0 && strings.HasSuffix(words[0], "Z:") {
 		words = words[1:]

@@ -4,9 +4,22 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/kmemleak/kmemleak/leakfmt"
 )
+
+// leaksText returns what a search without leaks writes for people.
+func leaksText(t *testing.T, o *leakfmt.Options) string {
+	t.Helper()
+	var b strings.Builder
+	if err := leakfmt.Text(&b, nil, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
 
 // TestForeign reads again what this program writes: either it takes that, or it says what
 // to do instead, whatever -empty means.
@@ -40,6 +53,8 @@ func TestForeign(t *testing.T) {
 		{"7z", "7z\xbc\xaf\x27\x1c", "unpack it"},
 		{"no leaks", "no leaks\n", ""},
 		{"a log", "[ 1.0] random: crng init done\n", ""},
+		{"not sure", leaksText(t, &leakfmt.Options{Doubts: []error{errors.New("why")}}), people},
+		{"could not look", leaksText(t, &leakfmt.Options{Err: errors.New("why")}), people},
 	} {
 		got := runWith(t, tt.input, "symbolize", "-empty")
 		if tt.err == "" {

@@ -147,11 +147,20 @@ for kernel in "${ours[@]}"; do
 	{
 		all_boots "$kernel"
 		touch "$logs/$kernel.passed"
-	} 2>&1 | sed -u "s/^/$kernel: /" &
+	} 2>&1 | sed -u "s/^/$kernel: /" | tee "$logs/$kernel.all" &
 done
 wait
+failed=0
 for kernel in "${ours[@]}"; do
-	[ -e "$logs/$kernel.passed" ] || { echo "$kernel: FAILED" >&2; exit 1; }
+	[ ! -e "$logs/$kernel.passed" ] || continue
+	failed=1
+	# Again at the end, since others have gone on meanwhile: what failed, and what came last.
+	{
+		grep -nE -B 12 -- '--- FAIL|^[^ ]+ FAIL|panic:|did not run|tried once more' "$logs/$kernel.all" | tail -n 60 || true
+		tail -n 20 "$logs/$kernel.all"
+		echo "$kernel: FAILED"
+	} >&2
 done
+[ "$failed" = 0 ]
 touch "$logs/repeated"
 echo "boots that failed and were tried once more: $(wc -l <"$logs/repeated")$(sed 's/^/, /' "$logs/repeated" | tr -d '\n')"
