@@ -28,12 +28,15 @@ slabs() { case $1 in 6.* | debian-*) ;; *) echo slab_debug=P ;; esac; }
 #
 # A stale value somewhere in the kernel's memory can hide a leaked object for as
 # long as the kernel runs; tests that lose few objects expect no less for that. So a
-# boot that fails is made again, once, and the last line says how many were.
+# boot that fails is made again, once, for the packages that failed, and the last line
+# says how many were.
 boot() {
 	boot_once "$@" && return
-	echo "=== ${2:-(nothing special)}: failed, and is tried once more"
+	local failed
+	failed=$(sed -n 's/^FAIL\t\([^[:space:]]*\).*/\1/p' "$logs/$1.boot" | tr '\n' ' ')
+	echo "=== ${2:-(nothing special)}: failed, and is tried once more: ${failed:=$3}"
 	echo "$1 ${2:-(nothing special)}" >>"$logs/repeated"
-	boot_once "$@"
+	boot_once "$1" "$2" "$failed" "${4-}"
 }
 
 boot_once() {
@@ -51,7 +54,7 @@ boot_once() {
 	CGO_ENABLED=0 GOARCH=$goarch go test -p 1 -count=1 -v -timeout 25m -run '^TestIntegration' \
 		-exec "$PWD/bin/vmexec -timeout 26m -kernel $image -init $PWD/bin/init-$goarch -processors $processors -append=${parameters// /,} \
 			-env KMEMLEAK=require -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=$boot -out $capture ${files[*]-}" \
-		$packages 2>&1 | tee -a "$logs/$kernel" | grep --line-buffered -vE '^(=== RUN|\s*--- SKIP|    [a-z_]+_test.go:[0-9]+: needs another boot)'
+		$packages 2>&1 | tee "$logs/$kernel.boot" | tee -a "$logs/$kernel" | grep --line-buffered -vE '^(=== RUN|\s*--- SKIP|    [a-z_]+_test.go:[0-9]+: needs another boot)'
 }
 
 # tensteps KERNEL: the example, on a kernel where nothing is prepared for it.
