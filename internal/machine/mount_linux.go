@@ -76,7 +76,7 @@ func choose(files []string, statfs func(name string) (magic int64, err error)) (
 func debugfsMounts() ([]mount, error) {
 	file, err := os.Open("/proc/self/mountinfo")
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w (%w)", err, ErrNoProc)
+		return nil, fmt.Errorf("%w: look for debugfs: %w (%w)", ErrUnavailable, err, ErrNoProc)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look for debugfs: %w", err)

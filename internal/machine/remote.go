@@ -153,7 +153,7 @@ func (r remote) find(ctx context.Context) (string, error) {
 	}
 	text, err := r.output(ctx, "cat /proc/self/mountinfo")
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("look for debugfs: %w (%w)", err, ErrNoProc)
+		err = fmt.Errorf("%w: look for debugfs: %w (%w)", ErrUnavailable, err, ErrNoProc)
 	}
 	if err != nil {
 		return "", err
