@@ -109,7 +109,7 @@ func ParseSuppressions(r io.Reader) (Suppressions, error) {
 			continue
 		}
 		if entry.Line == 0 {
-			return fail(text, "expected an entry that starts with leak:")
+			return fail(text, "expected \"leak:\" and a reason, with which an entry begins")
 		}
 		if problem := entry.set(key, value); problem != "" {
 			return fail(text, problem)

@@ -58,7 +58,7 @@ func TestParseSuppressionsErrors(t *testing.T) {
 	}{
 		{"no key", "leak: a\nframe: f\nhello\n", 0, `line 3: expected a key, a colon and a value: "hello"`},
 		{"no reason", "leak:\n", 0, `line 1: expected a key, a colon and a value: "leak:"`},
-		{"no entry", "frame: f\n", 0, `line 1: expected an entry that starts with leak:: "frame: f"`},
+		{"no entry", "frame: f\n", 0, `line 1: expected "leak:" and a reason, with which an entry begins: "frame: f"`},
 		{"unknown key", "leak: a\nframe: f\nleak: b\nfunc: f\n", 1, `line 4: unknown key: "func: f"`},
 		{"twice", "leak: a\ncomm: f\ncomm: g\n", 0, `line 3: a second comm: "comm: g"`},
 		{"bad date", "leak: a\nexpires: 31.1.2027\n", 0, `line 2: expected a date like 2027-01-31: "expires: 31.1.2027"`},

@@ -163,3 +163,32 @@ func TestBacktraceHello(t *testing.T) {
 		}
 	}
 }
+
+// TestBacktraceReused has the code of a module that is gone where the init code of another
+// one had been, which is loaded. Its file, which is of the build that is loaded, shows that
+// no call ends there.
+func TestBacktraceReused(t *testing.T) {
+	for _, build := range helloBuilds {
+		t.Run(build, func(t *testing.T) {
+			leaks, modules := helloReport(t, build)
+			leaks = unloaded(t, build, leaks, modules)
+			leaky := filepath.Join("testdata/modules/leaky", build)
+			f, err := kobj.Open(filepath.Join(leaky, "leaky.ko"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			text := modules[0].Sections[".text"]
+			reused := []Module{{Name: "leaky", BuildID: f.BuildID(), Sections: map[string]uint64{".text": text - 0x6000, ".init.text": text}}}
+			want := &Symbolizer{Release: "0", Dirs: []string{filepath.Join(helloModules, build)}}
+			defer want.Close()
+			got := &Symbolizer{Release: "0", Dirs: []string{filepath.Join(helloModules, build), leaky}, Modules: reused}
+			defer got.Close()
+			for i, l := range leaks {
+				if diff := cmp.Diff(ownCalls(want.Backtrace(l.Backtrace)), ownCalls(got.Backtrace(l.Backtrace))); diff != "" {
+					t.Errorf("leak %d (-want +got):\n%s", i, diff)
+				}
+			}
+		})
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // howTo is how an option or a boot parameter is set.
@@ -43,6 +44,10 @@ func (s *Status) Advice() []string {
 		return advice
 	case slices.Contains(s.CommandLine, "debugfs=off"):
 		return []string{"take debugfs=off off the kernel's command line, and boot"}
+	case errors.Is(s.Problem, machine.ErrNoProc):
+		return []string{"mount -t proc proc /proc"}
+	case errors.Is(s.Problem, machine.ErrNoSysfs):
+		return []string{"mount -t sysfs sysfs /sys", "mount -t debugfs none /sys/kernel/debug"}
 	case errors.Is(s.Problem, fs.ErrPermission):
 		return []string{"run this as root; if that is so, see the cause above"}
 	case errors.Is(s.Problem, kmemleak.ErrUnavailable) && s.Config == nil:

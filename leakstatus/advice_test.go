@@ -4,11 +4,13 @@
 package leakstatus
 
 import (
+	"fmt"
 	"io/fs"
 	"strings"
 	"testing"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // Every problem has a way out, which names the option or the parameter.
@@ -34,6 +36,8 @@ func TestAdvice(t *testing.T) {
 			"kmemleak was switched off after boot: by the command off, or by itself when it ran out of memory. Boot again", "CONFIG_DEBUG_KMEMLEAK_MEM_POOL_SIZE above 400"},
 		{"off though on at boot", Status{Problem: kmemleak.ErrDisabled, Config: defaultOff, CommandLine: []string{"kmemleak=on"}},
 			"kmemleak was switched off after boot: by the command off, or by itself when it ran out of memory. Boot again", ""},
+		{"no /proc", Status{Problem: fmt.Errorf("%w (%w)", kmemleak.ErrUnavailable, machine.ErrNoProc)}, "mount -t proc proc /proc", ""},
+		{"no /sys", Status{Problem: fmt.Errorf("%w (%w)", kmemleak.ErrUnavailable, machine.ErrNoSysfs), Config: built}, "mount -t sysfs sysfs /sys", "mount -t debugfs none"},
 		{"no root", Status{Problem: fs.ErrPermission}, "run this as root; if that is so, see the cause above", ""},
 		{"on", Status{Config: built}, "kmemleak find looks for leaks; kmemleak find -- command, for those of a command", ""},
 		{"on, with values that hide", Status{Config: defaultOff}, "boot with init_on_alloc=1: old values in memory hide leaks otherwise", "CONFIG_DEBUG_INFO"},

@@ -106,7 +106,7 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 	}
 	if len(args) > 0 {
 		if _, err := exec.LookPath(args[0]); err != nil {
-			return 0, fmt.Errorf("%s was not run: %w", args[0], err)
+			return 0, notRunError{args[0], err}
 		}
 	}
 	if s.moments.since != "" && len(args) > 0 {
@@ -156,7 +156,7 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 			ran = true
 		}, options...)
 		if !ran {
-			err = fmt.Errorf("%s was not run: %w", args[0], err)
+			err = notRunError{args[0], err}
 		}
 	}
 	std.progress.clear()

@@ -93,16 +93,30 @@ type usageError struct{ text string }
 
 func (e usageError) Error() string { return e.text }
 
+// withoutOperation returns the text of one of the library's errors without the name of the
+// operation that it begins with, which says no more than the command's name.
+func withoutOperation(text string) string {
+	for _, operation := range []string{"probe: ", "find: "} {
+		text = strings.TrimPrefix(text, operation)
+	}
+	return text
+}
+
+// notRunError is the reason why find has not run its command.
+type notRunError struct {
+	name string
+	err  error
+}
+
+func (e notRunError) Error() string {
+	return e.name + " was not run: " + withoutOperation(e.err.Error())
+}
+func (e notRunError) Unwrap() error { return e.err }
+
 // fail reports an error and returns its exit status.
 func (c command) fail(std stdio, err error) int {
-	// The library's errors begin with the name of the operation, which says no more than
-	// the command's name.
-	text := err.Error()
-	for _, operation := range []string{c.name, "probe", "find"} {
-		text = strings.TrimPrefix(text, operation+": ")
-	}
-	for line := range strings.Lines(text) {
-		fmt.Fprintf(std.err, "kmemleak %s: %s\n", c.name, strings.TrimSuffix(line, "\n"))
+	for line := range strings.Lines(err.Error()) {
+		fmt.Fprintf(std.err, "kmemleak %s: %s\n", c.name, strings.TrimPrefix(withoutOperation(strings.TrimSuffix(line, "\n")), c.name+": "))
 	}
 	if errors.As(err, new(usageError)) {
 		fmt.Fprintf(std.err, "usage: %s (try: kmemleak help %s)\n", c.usage(), c.name)

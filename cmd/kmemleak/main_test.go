@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/internal/need"
 )
 
@@ -155,7 +156,7 @@ func TestRun(t *testing.T) {
 		{"a flag behind a file", with("symbolize", report, "-empty"), "", 2, "",
 			"kmemleak symbolize: flags come before files: -empty\nusage: kmemleak symbolize [flags] [file ...] (try: kmemleak help symbolize)\n"},
 		{"a folder that is not there", []string{"symbolize", "-dir", "missing"}, text, 2, "",
-			"kmemleak symbolize: stat missing: no such file or directory\n"},
+			"kmemleak symbolize: -dir: stat missing: no such file or directory\n"},
 		{"a snapshot that is none", []string{"symbolize", "-snapshot", report}, text, 2, "",
 			"kmemleak symbolize: -snapshot " + report + ": kmemleak snapshot has not written this: invalid character 'u' looking for beginning of value\n"},
 
@@ -261,6 +262,27 @@ func TestFullDisk(t *testing.T) {
 		got := run(t.Context(), args, stdio{in: strings.NewReader(""), out: full{}, err: &errs})
 		if want := fmt.Sprintf("kmemleak %s: no space\n", args[0]); got != statusError || errs.String() != want {
 			t.Errorf("%v: status %d, %q, want %q", args, got, errs.String(), want)
+		}
+	}
+}
+
+// The names of the library's operations say nothing here, wherever they stand.
+func TestFail(t *testing.T) {
+	unavailable := fmt.Errorf("find: %w", kmemleak.ErrUnavailable)
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{unavailable, "kmemleak find: kmemleak is not available\n"},
+		{notRunError{"insmod", unavailable}, "kmemleak find: insmod was not run: kmemleak is not available\n"},
+		{errors.Join(unavailable, fmt.Errorf("probe: %w", kmemleak.ErrDisabled)), "kmemleak find: kmemleak is not available\nkmemleak find: kmemleak is switched off\n"},
+	} {
+		var b strings.Builder
+		if status := (command{name: "find"}).fail(stdio{err: &b}, tt.err); status != statusError {
+			t.Errorf("status %d", status)
+		}
+		if diff := cmp.Diff(tt.want, b.String()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	}
 }

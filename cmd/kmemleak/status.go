@@ -63,7 +63,7 @@ func statusLines(s *leakstatus.Status) []byte {
 	if s.Problem == nil {
 		row("kmemleak", "on")
 	} else {
-		row("kmemleak", "cannot be used: %s", strings.TrimPrefix(s.Problem.Error(), "probe: "))
+		row("kmemleak", "cannot be used: %s", withoutOperation(s.Problem.Error()))
 	}
 	switch {
 	case s.ConfigFile != "":

@@ -11,10 +11,10 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/debugfile"
 	"github.com/kmemleak/kmemleak/internal/stackkey"
 )
 
@@ -45,7 +45,13 @@ func (s *symbols) defineElsewhere(flags *flag.FlagSet) {
 // symbolizer returns a Symbolizer as the flags say. The caller must close it.
 func (s *symbols) symbolizer(std stdio) (*kmemleak.Symbolizer, error) {
 	made := &kmemleak.Symbolizer{Dirs: s.dirs, Release: s.release, Debuginfod: debuginfod(std)}
-	names := slices.Clone(s.dirs)
+	// Without these checks, a path that does not exist, or is no object file, would find
+	// nothing and cause no error.
+	for _, name := range s.dirs {
+		if err := debugfile.Check(name); err != nil {
+			return nil, fmt.Errorf("-dir: %w", err)
+		}
+	}
 	for _, source := range s.sources {
 		name := source
 		if before, after, ok := strings.Cut(source, "="); ok {
@@ -54,13 +60,8 @@ func (s *symbols) symbolizer(std stdio) (*kmemleak.Symbolizer, error) {
 		} else {
 			made.Sources = append(made.Sources, source)
 		}
-		names = append(names, name)
-	}
-	// Without this check, a path that does not exist would find nothing and cause no
-	// error.
-	for _, name := range names {
 		if _, err := os.Stat(name); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("-source: %w", err)
 		}
 	}
 	if s.snapshot != "" {

@@ -3,15 +3,18 @@
 
 // Watch is a daemon: it looks for leaks again and again, as root on a kernel with
 // kmemleak, and writes each new one as a line of JSON, until it gets SIGTERM or an
-// interrupt. If it cannot look, it writes a line that says so.
+// interrupt. If it cannot look, it writes a line that says so, and it ends if that will be
+// the same the next time.
 //
 //	watch -every 10m >> /var/log/kmemleak.jsonl
 package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"io"
+	"io/fs"
 	"log"
 	"os"
 	"os/signal"
@@ -43,6 +46,9 @@ func watch(ctx context.Context, w io.Writer, d *kmemleak.Detector, every time.Du
 			return nil
 		}
 		if err := write(w, found.Leaks, err); err != nil {
+			return err
+		}
+		if errors.Is(err, kmemleak.ErrUnavailable) || errors.Is(err, kmemleak.ErrDisabled) || errors.Is(err, fs.ErrPermission) {
 			return err
 		}
 		if err == nil {

@@ -52,6 +52,31 @@ func (f *Finder) open(path string) (*kobj.File, error) {
 	return kobj.New(b, path)
 }
 
+// Check returns the error that makes a file that the user named no object file: nothing
+// would be found in it. A packed file is not unpacked for that, and a folder is one always.
+func Check(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.IsDir() {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	magic := make([]byte, 6)
+	if _, err := io.ReadFull(file, magic); err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if bytes.HasPrefix(magic, []byte(elf.ELFMAG)) || Unpacker(magic) != nil {
+		return nil
+	}
+	return fmt.Errorf("%s is no object file (give a .ko, a debug file or vmlinux, packed or not; what boots, vmlinuz or bzImage, has no lines)", path)
+}
+
 // maxUnpacked is the largest allowed ratio of a file's size to its packed size.
 // maxWindow is how far back in the unpacked data a file may refer, in bytes: that
 // memory is allocated before anything is unpacked. The kernel packs modules with

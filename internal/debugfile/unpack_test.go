@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/kmemleak/kmemleak/internal/need"
 )
 
@@ -35,6 +37,36 @@ func pack(t testing.TB, b []byte, name string, args ...string) []byte {
 // unpackBytes unpacks bytes that may be packed.
 func unpackBytes(b []byte) ([]byte, error) {
 	return unpacked(bytes.NewReader(b), Unpacker(b), int64(len(b)))
+}
+
+// What a user names must be an object file, packed or not, or a folder.
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string]string{"empty": "", "short": "\x7fE", "script": "#!/bin/sh\n", "packed": "\x1f\x8b\x08\x00\x00\x00", "image": "MZ\xea\x07\x00\xc0"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := make(map[string]string)
+	for _, path := range []string{hello, dir, filepath.Join(dir, "empty"), filepath.Join(dir, "short"), filepath.Join(dir, "script"),
+		filepath.Join(dir, "packed"), filepath.Join(dir, "image"), filepath.Join(dir, "none")} {
+		if err := Check(path); err != nil {
+			text, _, _ := strings.Cut(strings.ReplaceAll(err.Error(), dir, ""), " (")
+			got[filepath.Base(path)] = text
+		}
+	}
+	want := map[string]string{"empty": "/empty is no object file", "short": "/short is no object file", "script": "/script is no object file", "image": "/image is no object file"}
+	if runtime.GOOS == "linux" {
+		want["none"] = "stat /none: no such file or directory"
+		if err := Check(os.DevNull); err == nil {
+			t.Error("a device is taken for an object file")
+		}
+	} else {
+		delete(got, "none")
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }
 
 // TestUnpack unpacks the output of packing programs, in all forms that the kernel's

@@ -5,6 +5,7 @@ package machine
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -82,7 +83,11 @@ func missingCause(root fs.FS, release, file string) error {
 	case filesystems != nil && !slices.Contains(strings.Fields(string(filesystems)), "debugfs"):
 		return fmt.Errorf("%w: %s", ErrUnavailable, noDebugfs)
 	case file == "":
-		return notMounted("", ", or MountDebugfs")
+		err := notMounted("", ", or MountDebugfs")
+		if _, none := fs.Stat(root, standardDebugfs[1:]); errors.Is(none, fs.ErrNotExist) {
+			err = fmt.Errorf("%w (%w)", err, ErrNoSysfs)
+		}
+		return err
 	case isDebugfs(path.Dir(file)):
 		// Up to Linux 4.18 the file is not made when kmemleak is off at boot.
 		return fmt.Errorf("%w: %s", ErrDisabled, disabledCause(root, release, nil))

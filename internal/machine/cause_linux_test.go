@@ -58,6 +58,7 @@ func TestMissingCause(t *testing.T) {
 			ErrUnavailable, "debugfs is not mounted"},
 		{"old kernel, not mounted", root("proc/kallsyms", "0000 T _text\n0000 T kmemleak_init\n", "proc/filesystems", withDebugfs), "",
 			ErrUnavailable, "debugfs is not mounted"},
+		{"no sysfs", root("proc/filesystems", withDebugfs), "", ErrNoSysfs, "/sys is not mounted"},
 		{"nothing to be seen in /proc", root(), "", ErrUnavailable, "debugfs is not mounted"},
 		{"debugfs=off", root("sys/module/kmemleak/parameters/verbose", "N\n", "proc/filesystems", "nodev\tproc\n"), "",
 			ErrUnavailable, "debugfs=off"},

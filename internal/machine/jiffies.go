@@ -38,7 +38,7 @@ func parseJiffies(r io.Reader) (uint64, error) {
 func jiffiesError(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w (/proc is not mounted, or with subset=pid, which leaves it out: mount -t proc proc /proc)", err)
+		return fmt.Errorf("%w (%w)", err, ErrNoProc)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w (it is open to root only)", err)
 	}

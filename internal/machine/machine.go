@@ -30,6 +30,12 @@ var (
 	// ErrUnwatched means that writers cannot be watched on a machine.
 	ErrUnwatched = errors.New("nobody can be watched on another machine")
 
+	// ErrNoProc means that a file of /proc is not there that every kernel has.
+	ErrNoProc = errors.New("/proc is not mounted, or with subset=pid, which leaves it out: mount -t proc proc /proc")
+
+	// ErrNoSysfs means that the standard place of debugfs is not there.
+	ErrNoSysfs = errors.New("/sys is not mounted: mount -t sysfs sysfs /sys")
+
 	// ErrHidden means that /proc shows none of the kernel's threads.
 	ErrHidden = errors.New("/proc shows no thread of the kernel, because of a PID namespace or the mount options of /proc")
 )

@@ -75,6 +75,9 @@ func choose(files []string, statfs func(name string) (magic int64, err error)) (
 
 func debugfsMounts() ([]mount, error) {
 	file, err := os.Open("/proc/self/mountinfo")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: look for debugfs: %w (%w)", ErrUnavailable, err, ErrNoProc)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("look for debugfs: %w", err)
 	}
@@ -103,6 +106,8 @@ func mountDebugfs(dir string) error {
 		return nil
 	case errors.Is(err, unix.ENODEV):
 		return fmt.Errorf("%w: %s", ErrUnavailable, noDebugfs)
+	case errors.Is(err, fs.ErrNotExist) && dir == standardDebugfs:
+		return fmt.Errorf("%w (%w)", err, ErrNoSysfs)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w (it takes root, with CAP_SYS_ADMIN outside of any container)", err)
 	}

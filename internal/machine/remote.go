@@ -152,6 +152,9 @@ func (r remote) find(ctx context.Context) (string, error) {
 		return r.path, nil
 	}
 	text, err := r.output(ctx, "cat /proc/self/mountinfo")
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: look for debugfs: %w (%w)", ErrUnavailable, err, ErrNoProc)
+	}
 	if err != nil {
 		return "", err
 	}

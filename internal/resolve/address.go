@@ -64,8 +64,10 @@ func (r *Resolver) examineIn(q question, l loadedSection, x *resolution) trouble
 	img.findCall(&c, false)
 	a := img.answer(&r.source, function, c)
 	a.same, a.sized = true, true
-	if c.denied.err != nil && len(x.answers) > 0 {
-		return trouble{} // another section fits better
+	if c.denied.err != nil && (len(x.answers) > 0 || l.module.BuildID != "" && sameID(l.module.BuildID, img.buildID)) {
+		// Another section fits better, or another module: this one is of that build, so the
+		// memory, such as that of its freed init code, has become somebody else's since.
+		return trouble{}
 	}
 	if x.err != nil {
 		x.answers = nil // this one fits better

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 Execute = Callable[[str], tuple[int, str, str]]
 
-#: Outcomes. The last one is not a pass: nobody knows whether there are leaks.
+#: Outcomes, the worst one last: it is not a pass, nobody knows whether there are leaks.
 PASS, FAIL, ERROR = "pass", "fail", "error"
 
 
@@ -36,3 +36,26 @@ def after(execute: Execute, cursor: str, flags: tuple[str, ...] = ()) -> tuple[s
     if status == 1:
         return FAIL, out
     return ERROR, err + out or f"kmemleak find: exit status {status}"
+
+
+class Parts:
+    """
+    One test, which may run in several parts, since it may boot its guest. A harness forgets
+    what it was told of a part when the next one begins: after() tells the worst of all.
+    """
+
+    def __init__(self) -> None:
+        self._cursor = ""
+        self._ended: list[tuple[str, str]] = []
+
+    def before(self, execute: Execute) -> tuple[str, str]:
+        """Return the outcome, and why nobody can look."""
+        outcome, self._cursor, why = before(execute)
+        return outcome, why
+
+    def after(self, execute: Execute, flags: tuple[str, ...] = ()) -> tuple[str, str]:
+        """Return the outcome of all parts until now, and what after() says of each."""
+        self._ended.append(after(execute, self._cursor, flags))
+        self._cursor = ""
+        worst = max((outcome for outcome, _ in self._ended), key=(PASS, FAIL, ERROR).index)
+        return worst, "\n".join(text for _, text in self._ended)
