@@ -19,7 +19,7 @@ import (
 
 // held is what is known of an object that a list, a stack and stale values point to.
 func held() vmcore.Referrers {
-	node := vmcore.Object{Object: kmemleak.Object{Addr: 0x2000, Size: 64, Backtrace: []kmemleak.Frame{{Func: "add_node"}}}}
+	node := vmcore.Object{Object: kmemleak.Object{Addr: 0x2000, Size: 64, Backtrace: []kmemleak.Frame{{Func: "add_node"}}}, Reported: true}
 	r := vmcore.Referrers{
 		Object: vmcore.Object{
 			Object:   kmemleak.Object{Addr: 0x1000, Size: 32, MinCount: 1, PID: 7, Jiffies: 9, Comm: "a\x1bb", Backtrace: []kmemleak.Frame{{Func: "kmalloc"}, {Func: "add_queue"}}},
@@ -27,7 +27,7 @@ func held() vmcore.Referrers {
 		},
 		Roots: []vmcore.Root{{Object: node, Ring: 1, Objects: 2, Bytes: 96}},
 		Refs: []vmcore.Ref{
-			{Addr: 0x2008, Value: 0x1008, Target: 0x1000, Offset: 8, Holder: vmcore.Holder{Kind: vmcore.HolderObject, Scanned: true, Object: &node, Offset: 8, Field: "struct node.next"}},
+			{Addr: 0x2008, Value: 0x1008, Target: 0x1000, Offset: 8, Holder: vmcore.Holder{Kind: vmcore.HolderObject, Object: &node, Offset: 8, Field: "struct node.next"}},
 			{Addr: 0x9000, Value: 0x1000, Target: 0x1000, Changed: true, Holder: vmcore.Holder{Kind: vmcore.HolderStack, Scanned: true, Task: &vmcore.Task{PID: 3, Comm: "worker"}, Stale: true}},
 		},
 	}
@@ -46,7 +46,7 @@ func TestWriteRefs(t *testing.T) {
 	want := `object 0x1000 (size 32), allocated by add_queue, comm "a\x1bb", pid 7
   it is reported as a leak
   the leaked structure begins with object 0x2000 of 64 bytes, with 2 objects and 96 bytes in all
-  * 0x2008: object 0x2000 of 64 bytes, offset 8, allocated by add_node, perhaps struct node.next (points 8 bytes into it)
+    0x2008: leaked object 0x2000 of 64 bytes, offset 8, allocated by add_node, perhaps struct node.next (points 8 bytes into it)
   ~ 0x9000: stack of "worker" (pid 3), left over from calls that have returned
     0x5000: memory that kmemleak does not track
     0x5000: memory that kmemleak does not track
