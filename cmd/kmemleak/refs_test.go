@@ -55,12 +55,42 @@ func TestWriteRefs(t *testing.T) {
 object 0x3000 (size 8), allocated by unknown code, comm "", pid 0
   it is not reported: the last scan found 1 references, and 1 are enough
   nothing in this memory points to it
+  where kmemleak looks, nothing points to it: a pointer has gone since that scan, or the content had changed, for which kmemleak waits
 
 No object that kmemleak tracks is there.
   nothing in this memory points to it
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestUnexplained has objects that kmemleak found references to.
+func TestUnexplained(t *testing.T) {
+	scanned := vmcore.Ref{Holder: vmcore.Holder{Kind: vmcore.HolderVariable, Scanned: true}}
+	changed := scanned
+	changed.Changed = true
+	for _, tt := range []struct {
+		name        string
+		count, more int
+		refs        []vmcore.Ref
+		want        bool
+	}{
+		{"found", 1, 0, []vmcore.Ref{{}, scanned}, false},
+		{"none", 1, 0, nil, true},
+		{"where kmemleak does not look", 1, 0, []vmcore.Ref{{}}, true},
+		{"changed", 1, 0, []vmcore.Ref{changed}, true},
+		{"left out", 1, 1, nil, false},
+		{"too few counted", 0, 0, nil, false},
+		{"not scanned yet", -1, 0, nil, false},
+	} {
+		r := vmcore.Referrers{Object: vmcore.Object{Object: kmemleak.Object{MinCount: 1, Count: tt.count}}, Refs: tt.refs, More: tt.more}
+		if got := unexplained(&r); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+		if r.Object.MinCount = 0; unexplained(&r) {
+			t.Errorf("%s: an object that needs no references", tt.name)
+		}
 	}
 }
 
