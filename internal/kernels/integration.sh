@@ -19,9 +19,10 @@ trap 'rm -rf "$logs"' EXIT
 # goarch_of KERNEL: what Go calls its architecture.
 goarch_of() { case $1 in *-i386) echo 386 ;; *-arm64) echo arm64 ;; *) echo amd64 ;; esac; }
 
-# slabs KERNEL: what tests that count what is lost need on its command line. SLUB keeps what it allocated last in
+# slabs KERNEL [BOOT]: what tests that count what is lost need on its command line. SLUB keeps what it allocated last in
 # arrays since Linux 7.0, which hide it from kmemleak until others are freed; a cache that is debugged has none.
-slabs() { case $1 in 6.* | debian-*) ;; *) echo slab_debug=P ;; esac; }
+# The boot that counts what a search finds takes kernels as they are.
+slabs() { case $1+${2-} in 6.* | debian-* | *+recall) ;; *) echo slab_debug=P ;; esac; }
 
 # boot KERNEL BOOT PACKAGES [PARAMETERS]: run the tests of these packages that ask
 # for this BOOT.
@@ -44,7 +45,7 @@ boot_once() {
 	goarch=$(goarch_of "$kernel")
 	image=$("$kernels" kernel "$kernel")/image || return
 	[ "$boot" != find ] || processors=4 # more per-CPU memory and idle stacks with stale values
-	parameters="$parameters $(slabs "$kernel")"
+	parameters="$parameters $(slabs "$kernel" "$boot")"
 	[ ! -e "testdata/modules/leaky/$kernel" ] ||
 		files=(-file "$PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko" -file /bin/busybox=/bin/busybox \
 			-file "$PWD/testdata/modules/hello_kernel/$kernel/hello-kernel.ko=/hello-kernel.ko" \
