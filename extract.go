@@ -152,7 +152,8 @@ func (x *extractor) read() (b []byte, header bool) {
 	at, weak := -1, false
 	rare := bytes.IndexByte(b, 'j') >= 0 // it is in "object" and "jiffies"
 	if rare {
-		b, at, weak = anyHeader(b)
+		b = oneBlank(b)
+		at, weak = findHeader(b)
 	}
 	if at < 0 {
 		if word := x.firstWord(b); !word && len(x.open) > 0 {
@@ -205,18 +206,17 @@ func (x *extractor) firstWord(b []byte) bool {
 func (x *extractor) records(start headerStart, alone bool) {
 	for b := start.Text; len(b) > 0; alone = false {
 		start.Text = b
-		if next := findHeader(b[len(anchor):]); next >= 0 {
+		if next, weak := findHeader(b[len(anchor):]); next >= 0 && !weak {
 			start.Text = b[:len(anchor)+next]
 		}
 		b = b[len(start.Text):]
 		var l Leak
-		rest, ok, _ := parseHeader(start.Text, &l)
-		if ok {
+		if rest, ok, _ := parseHeader(start.Text, &l); ok {
 			x.begin(l, start, rest, "")
 			x.ledger.whole = x.ledger.whole || alone && len(logtext.Trim(rest)) == 0
-			continue
+		} else {
+			x.header = start.clone()
 		}
-		x.header = start.clone()
 	}
 }
 
@@ -246,7 +246,7 @@ func (x *extractor) wrappedHeader(start headerStart) bool {
 		return true
 	}
 	if startsBody(text) {
-		x.beginDamaged(start)
+		x.beginDamaged(start, " ")
 	} else if r := x.nearest(start.Carrier); x.ledger.owed.lines > 0 { // what follows may be whole
 		x.ledger.owed = account{}
 		if r != nil {
@@ -259,14 +259,14 @@ func (x *extractor) wrappedHeader(start headerStart) bool {
 }
 
 // beginDamaged opens a record with what can be read of its header, if there is
-// anything.
-func (x *extractor) beginDamaged(start headerStart) {
+// anything. behind follows the header: nothing where the text ends.
+func (x *extractor) beginDamaged(start headerStart, behind string) {
 	if l, rest, ok := damagedHeader(start.Text); ok {
 		x.begin(l, start, rest, "the header is damaged")
 		return
 	}
 	var l Leak
-	if parseHeader(append(logtext.TrimRight(start.Text), ' '), &l); l.Addr != 0 {
+	if parseHeader(append(start.Text, behind...), &l); l.Addr != 0 {
 		x.begin(l, start, nil, "the size of the object is missing")
 	}
 }
@@ -386,10 +386,7 @@ func (x *extractor) endOpen() {
 // endAll is for the end of the text.
 func (x *extractor) endAll() {
 	if start := x.header; len(start.Text) > 0 && !start.weak {
-		var l Leak
-		if parseHeader(start.Text, &l); l.Addr != 0 {
-			x.begin(l, start, nil, "the size of the object is missing")
-		}
+		x.beginDamaged(start, "")
 	}
 	x.endOpen()
 }
