@@ -161,13 +161,8 @@ func (x *extractor) read() (b []byte, header bool) {
 		}
 		return b, rare
 	}
-	start := headerStart{Line: *x.now, weak: weak}
-	start.Text = b[at:]
-	x.base = start.behind(b[:at])
-	if len(start.learned) == 0 && at > 0 && bytes.IndexByte([]byte("+-*#%!:/"), b[at-1]) >= 0 {
-		start.learned = b[at-1 : at] // a mark without the blank that makes it a carrier
-	}
-	start.learned = logtext.TrimRight(start.learned)
+	start, base := headerAt(x.now, b, at)
+	start.weak, x.base = weak, base
 	if at > 0 && len(x.open) > 0 {
 		x.body(b[:at]) // the rest of a line without end
 		x.settle(b[:at], true)
@@ -185,17 +180,11 @@ func (x *extractor) firstWord(b []byte) bool {
 	if len(t) == 0 || strings.IndexByte(anchor, t[len(t)-1]) < 0 {
 		return false // nearly every line
 	}
-	at := len(t) - 2
-	for at > 0 && len(t)-at <= len(anchor) && t[at]|0x20 != 'u' {
-		at--
-	}
-	if at < 0 || t[at]|0x20 != 'u' || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
+	at := bytes.LastIndexAny(t, "uU")
+	if at < 0 || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
 		return false
 	}
-	start := headerStart{Line: *x.now}
-	start.Text = t[at:]
-	start.behind(t[:at])
-	start.learned = logtext.TrimRight(start.learned)
+	start, _ := headerAt(x.now, t, at)
 	x.header = start.clone()
 	_, before := subject.Strip(t[:at])
 	return len(logtext.Trim(before)) == 0 && len(start.Text) > len("unref") // else it may be another word

@@ -17,15 +17,21 @@ type headerStart struct {
 	weak         bool   // no more than its address can be read
 }
 
-// behind notes what stands before the header and returns its indentation. A frame is not
-// of its carrier.
-func (h *headerStart) behind(b []byte) (indent int) {
-	h.Carrier, h.learned = subject.Strip(b)
+// headerAt returns the header at b[at:], which is of the line l, and its indentation. A
+// frame before it is not of its carrier.
+func headerAt(l *logtext.Line, b []byte, at int) (h headerStart, indent int) {
+	h.Line = *l
+	h.Text = b[at:]
+	h.Carrier, h.learned = subject.Strip(b[:at])
 	indent = logtext.Indent(h.learned)
-	if items(h.learned).frames > 0 {
+	h.learned = logtext.TrimRight(h.learned)
+	switch {
+	case hasFrame(h.learned):
 		h.learned = nil
+	case len(h.learned) == 0 && at > 0 && bytes.IndexByte([]byte("+-*#%!:/"), b[at-1]) >= 0:
+		h.learned = b[at-1 : at] // a mark without the blank that makes it a carrier
 	}
-	return indent
+	return h, indent
 }
 
 // clone returns a copy that does not depend on the memory of the line.
