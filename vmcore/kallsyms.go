@@ -43,18 +43,14 @@ func (k *Kernel) kernelSymbols() (*symbolTable, error) {
 	return &k.symbols, k.symbolsErr
 }
 
-// constant reads what never changes: from memory or, where a dump has no such page, from
-// the file.
+// constant reads what never changes: from the file, since memory may be damaged or missing,
+// or from memory if the file has debugging information alone.
 func (k *Kernel) constant(p []byte, addr uint64) error {
-	err := k.mem.ReadAt(p, addr)
-	if err == nil {
-		return nil
-	}
 	if b := k.contents(addr-k.slide, uint64(len(p))); len(b) == len(p) {
 		copy(p, b)
 		return nil
 	}
-	return err
+	return k.mem.ReadAt(p, addr)
 }
 
 // load finds the table by the symbols of the file.

@@ -142,6 +142,38 @@ func TestKallsyms(t *testing.T) {
 	}
 }
 
+// TestMemorySymbolsDamaged has a kernel whose table of symbols is damaged in memory: its
+// functions have their names all the same.
+func TestMemorySymbolsDamaged(t *testing.T) {
+	d := openMemory(t)
+	start, _ := d.kernel.symbol("kallsyms_num_syms")
+	end := start
+	for _, name := range []string{"names", "markers", "token_table", "token_index", "offsets"} {
+		addr, ok := d.kernel.symbol("kallsyms_" + name)
+		if !ok {
+			t.Fatalf("no kallsyms_%s", name)
+		}
+		start, end = min(start, addr), max(end, addr+512)
+	}
+	base, _ := d.kernel.symbol("kallsyms_relative_base") // the file need not have it
+	read := 0
+	k := d.damaged(t, damagedSpace{change: func(p []byte, addr uint64) {
+		for i := range p {
+			if at := addr + uint64(i); at >= start && at < end && at-base >= 8 {
+				p[i] ^= 0x55
+				read++
+			}
+		}
+	}})
+	leaks, err := k.Leaks(t.Context())
+	if err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(d.report, leaks); diff != "" {
+		t.Errorf("%d bytes changed (-want +got)\n%s", read, diff)
+	}
+}
+
 // FuzzKallsyms changes bytes of a table, and cuts it off: a symbol is named for each address,
 // or there is an error.
 func FuzzKallsyms(f *testing.F) {

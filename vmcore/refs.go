@@ -45,7 +45,8 @@ const MaxRefs = 1000
 // Refs returns who refers to the objects at some addresses, which may be inside of them.
 // It looks at all memory: at what kmemleak scans (variables, per-CPU areas, stacks,
 // other objects), and at what it does not. kmemleak's own records are left out. Memory is
-// read once, however many addresses there are.
+// read once, however many addresses there are; that of a running kernel once more if kmemleak
+// counted references and none was found.
 //
 // An address that is in no tracked object is looked for as it is. Where the image lacks
 // pages or the kernel's data is damaged, what was found is returned with an error.

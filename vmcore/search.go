@@ -69,7 +69,25 @@ func (s *search) search(ctx context.Context) error {
 		return nil
 	}
 	slices.SortFunc(s.targets, func(x, y *target) int { return cmp.Compare(x.addr, y.addr) })
-	var bad problems
+	bad := s.once(ctx)
+	// A running kernel may not have shown the page that holds an object.
+	if s.k.mem.Info().Live && ctx.Err() == nil && slices.ContainsFunc(s.targets, (*target).unexplained) {
+		bad = s.once(ctx)
+	}
+	for _, step := range []func(context.Context) error{s.roots, s.follow} {
+		if ctx.Err() == nil {
+			bad.add(step(ctx))
+		}
+	}
+	return bad.err()
+}
+
+// once looks at all memory, and finds out what the places are.
+func (s *search) once(ctx context.Context) (bad problems) {
+	s.hits = nil
+	for _, t := range s.targets {
+		t.n, t.found.Refs, t.found.More = 0, nil, 0
+	}
 	live := s.k.mem.Info().Live
 	if live {
 		bad.add(s.own.add())
@@ -78,12 +96,17 @@ func (s *search) search(ctx context.Context) error {
 	if live {
 		bad.add(s.own.add())
 	}
-	for _, step := range []func(context.Context) error{s.place, s.roots, s.follow} {
-		if ctx.Err() == nil {
-			bad.add(step(ctx))
-		}
+	if ctx.Err() == nil {
+		bad.add(s.place(ctx))
 	}
-	return bad.err()
+	return bad
+}
+
+// unexplained reports whether kmemleak counted references where none was found.
+func (t *target) unexplained() bool {
+	o := &t.found.Object
+	return o.MinCount > 0 && o.Count >= o.MinCount && t.found.More == 0 &&
+		!slices.ContainsFunc(t.found.Refs, func(r Ref) bool { return r.Holder.Scanned && !r.Changed })
 }
 
 // run looks at all memory.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/kobj"
 )
 
 // TestTargets has addresses of which several are in one object.
@@ -37,6 +38,52 @@ func TestTargetOfNoSize(t *testing.T) {
 	s.targetAt(0x1000, &Object{})
 	if err := s.run(t.Context()); err != nil || len(s.hits) != 1 || s.hits[0].phys != 0x8000 {
 		t.Errorf("%+v, %v", s.hits, err)
+	}
+}
+
+// shySpace is the memory of a running kernel, of which a page is not shown at first.
+type shySpace struct {
+	fakeSpace
+	hidden uint64
+	scans  *int
+}
+
+func (s shySpace) Info() Info { return Info{Live: true} }
+
+func (s shySpace) Scan(ctx context.Context, fn func(uint64, []byte)) error {
+	*s.scans++
+	return s.fakeSpace.Scan(ctx, func(addr uint64, b []byte) {
+		if *s.scans > 1 || addr != s.hidden {
+			fn(addr, b)
+		}
+	})
+}
+
+// TestSearchAgain searches a running kernel once more where kmemleak counted references and
+// none was found.
+func TestSearchAgain(t *testing.T) {
+	const stack, hidden = 0x7f1000000000000, 0x7f1000000000008 // where this process has no page
+	for _, c := range []struct {
+		name        string
+		hidden      uint64
+		count       int
+		scans, refs int
+	}{
+		{"not found at first", hidden, 1, 2, 1},
+		{"found", 0, 1, 1, 1},
+		{"not counted", hidden, 0, 1, 0},
+	} {
+		scans := 0
+		k := newFake(nil)
+		k.file = new(kobj.File)
+		k.mem = shySpace{fakeSpace{0: 0, stack: 0, hidden: 0x1000}, c.hidden, &scans}
+		a := &atlas{k: k, types: guesser{k: k}, stacks: true, threads: []Task{{PID: 1 << 30, Stack: Range{stack, 16}, SP: hidden}}, tasks: []int{0}}
+		s := &search{k: k, a: a, known: make(map[uint64]*target)}
+		o := s.targetAt(0x1000, &Object{Object: kmemleak.Object{Addr: 0x1000, Size: 64, MinCount: 1, Count: c.count}})
+		err := s.search(t.Context())
+		if err != nil || scans != c.scans || len(o.found.Refs) != c.refs {
+			t.Errorf("%s: %d scans, %+v, %v", c.name, scans, o.found.Refs, err)
+		}
 	}
 }
 
