@@ -152,7 +152,8 @@ func (x *extractor) read() (b []byte, header bool) {
 	at, weak := -1, false
 	rare := bytes.IndexByte(b, 'j') >= 0 // it is in "object" and "jiffies"
 	if rare {
-		b, at, weak = anyHeader(b)
+		b = oneBlank(b)
+		at, weak = findHeader(b)
 	}
 	if at < 0 {
 		if word := x.firstWord(b); !word && len(x.open) > 0 {
@@ -160,13 +161,8 @@ func (x *extractor) read() (b []byte, header bool) {
 		}
 		return b, rare
 	}
-	start := headerStart{Line: *x.now, weak: weak}
-	start.Text = b[at:]
-	x.base = start.behind(b[:at])
-	if len(start.learned) == 0 && at > 0 && bytes.IndexByte([]byte("+-*#%!:/"), b[at-1]) >= 0 {
-		start.learned = b[at-1 : at] // a mark without the blank that makes it a carrier
-	}
-	start.learned = logtext.TrimRight(start.learned)
+	start, base := headerAt(x.now, b, at)
+	start.weak, x.base = weak, base
 	if at > 0 && len(x.open) > 0 {
 		x.body(b[:at]) // the rest of a line without end
 		x.settle(b[:at], true)
@@ -184,17 +180,11 @@ func (x *extractor) firstWord(b []byte) bool {
 	if len(t) == 0 || strings.IndexByte(anchor, t[len(t)-1]) < 0 {
 		return false // nearly every line
 	}
-	at := len(t) - 2
-	for at > 0 && len(t)-at <= len(anchor) && t[at]|0x20 != 'u' {
-		at--
-	}
-	if at < 0 || t[at]|0x20 != 'u' || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
+	at := bytes.LastIndexAny(t, "uU")
+	if at < 0 || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
 		return false
 	}
-	start := headerStart{Line: *x.now}
-	start.Text = t[at:]
-	start.behind(t[:at])
-	start.learned = logtext.TrimRight(start.learned)
+	start, _ := headerAt(x.now, t, at)
 	x.header = start.clone()
 	_, before := subject.Strip(t[:at])
 	return len(logtext.Trim(before)) == 0 && len(start.Text) > len("unref") // else it may be another word
@@ -205,18 +195,17 @@ func (x *extractor) firstWord(b []byte) bool {
 func (x *extractor) records(start headerStart, alone bool) {
 	for b := start.Text; len(b) > 0; alone = false {
 		start.Text = b
-		if next := findHeader(b[len(anchor):]); next >= 0 {
+		if next, weak := findHeader(b[len(anchor):]); next >= 0 && !weak {
 			start.Text = b[:len(anchor)+next]
 		}
 		b = b[len(start.Text):]
 		var l Leak
-		rest, ok, _ := parseHeader(start.Text, &l)
-		if ok {
+		if rest, ok, _ := parseHeader(start.Text, &l); ok {
 			x.begin(l, start, rest, "")
 			x.ledger.whole = x.ledger.whole || alone && len(logtext.Trim(rest)) == 0
-			continue
+		} else {
+			x.header = start.clone()
 		}
-		x.header = start.clone()
 	}
 }
 
@@ -246,7 +235,7 @@ func (x *extractor) wrappedHeader(start headerStart) bool {
 		return true
 	}
 	if startsBody(text) {
-		x.beginDamaged(start)
+		x.beginDamaged(start, " ")
 	} else if r := x.nearest(start.Carrier); x.ledger.owed.lines > 0 { // what follows may be whole
 		x.ledger.owed = account{}
 		if r != nil {
@@ -259,14 +248,14 @@ func (x *extractor) wrappedHeader(start headerStart) bool {
 }
 
 // beginDamaged opens a record with what can be read of its header, if there is
-// anything.
-func (x *extractor) beginDamaged(start headerStart) {
+// anything. behind follows the header: nothing where the text ends.
+func (x *extractor) beginDamaged(start headerStart, behind string) {
 	if l, rest, ok := damagedHeader(start.Text); ok {
 		x.begin(l, start, rest, "the header is damaged")
 		return
 	}
 	var l Leak
-	if parseHeader(append(logtext.TrimRight(start.Text), ' '), &l); l.Addr != 0 {
+	if parseHeader(append(start.Text, behind...), &l); l.Addr != 0 {
 		x.begin(l, start, nil, "the size of the object is missing")
 	}
 }
@@ -386,10 +375,7 @@ func (x *extractor) endOpen() {
 // endAll is for the end of the text.
 func (x *extractor) endAll() {
 	if start := x.header; len(start.Text) > 0 && !start.weak {
-		var l Leak
-		if parseHeader(start.Text, &l); l.Addr != 0 {
-			x.begin(l, start, nil, "the size of the object is missing")
-		}
+		x.beginDamaged(start, "")
 	}
 	x.endOpen()
 }

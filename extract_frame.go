@@ -27,12 +27,10 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 		return nil, true
 	}
 	if i, ok := t.lookup(b); ok {
-		f := &t.frames[i]
-		if r.isCutOff(f, l.Indent, first) {
-			r.keep(l)
-			return nil, true
-		}
-		if !r.accepts(f, l, first, nil) {
+		switch f := &t.frames[i]; {
+		case r.isCutOff(f, l.Indent, first):
+			return r.keep(l)
+		case !r.accepts(f, l, first, nil):
 			return b, false
 		}
 		r.push(i, l)
@@ -42,9 +40,8 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 	var err error
 	f.frame, f.form, rest, err = parseFrame(b)
 	if err != nil {
-		if err == errCutFrame && first || isOpenList(b) && len(r.trace.frames) > 0 && !r.trace.gap && first {
-			r.keep(l)
-			return nil, true
+		if first && (err == errCutFrame || isOpenList(b) && len(r.trace.frames) > 0 && !r.trace.gap) {
+			return r.keep(l)
 		}
 		if rest, used := r.takeList(l); used {
 			return rest, true
@@ -52,15 +49,13 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 		if rest, used := r.takeTail(l); used || !first {
 			return rest, used
 		}
-		var ok bool
-		if short := elided(b); len(short) < len(b) {
-			if f.frame, f.form, rest, err = parseFrame(short); err == nil && len(rest) == 0 && (f.form.bracket || len(short) < len(b)) {
-				r.damageAt(l, "numbers of a frame are left out")
-				r.push(t.add(nil, f), l)
-				return nil, true
-			}
+		if f.frame, f.form, rest, err = parseFrame(elided(b)); err == nil && len(rest) == 0 {
+			r.damageAt(l, "numbers of a frame are left out")
+			r.push(t.add(nil, f), l)
+			return nil, true
 		}
-		if f, ok = looseFrame(b); !ok || !r.accepts(&f, l, first, nil) {
+		var ok bool
+		if f, ok = looseFrame(b); !ok {
 			return b, false
 		}
 		rest = nil
@@ -69,22 +64,16 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 		rest = nil
 	}
 	if isOpenList(rest) && first || len(rest) == 0 && r.isCutOff(&f, l.Indent, first) {
-		r.keep(l)
-		return nil, true
+		return r.keep(l)
 	}
 	if !r.accepts(&f, l, first, rest) {
-		// The name may be an address without brackets.
-		if f, ok := looseFrame(b); f.form.bracket && ok && first && r.accepts(&f, l, first, nil) {
-			r.push(t.add(b, f), l)
-			return nil, true
+		var ok bool // the name may be an address without brackets
+		if f, ok = looseFrame(b); !ok || !f.form.bracket || !first || !r.accepts(&f, l, first, nil) {
+			return b, false
 		}
-		return b, false
+		rest = nil
 	}
-	key := b
-	if len(rest) > 0 {
-		key = logtext.TrimRight(b[:len(b)-len(rest)])
-	}
-	r.push(t.add(key, f), l)
+	r.push(t.add(logtext.TrimRight(b[:len(b)-len(rest)]), f), l)
 	return rest, true
 }
 
@@ -215,10 +204,8 @@ func (r *record) takeTail(l *logtext.Line) (rest []byte, used bool) {
 	if n == 0 || r.trace.gap {
 		return b, false
 	}
-	t := r.intern
-	last := t.frames[r.trace.frames[n-1]]
-	f := last
-	rest, err := parseTail(b, &f.frame, &f.form)
+	last := r.intern.frames[r.trace.frames[n-1]]
+	f, rest, err := r.tail(b)
 	if err != nil || f.frame == last.frame || f.form.number {
 		return b, false
 	}
@@ -230,16 +217,20 @@ func (r *record) takeTail(l *logtext.Line) (rest []byte, used bool) {
 	}
 	key := append(last.frame.append(nil), '\n')
 	key = append(key, b[:len(b)-len(rest)]...)
-	r.trace.frames[n-1] = t.add(key, f)
+	r.trace.frames[n-1] = r.intern.add(key, f)
 	return rest, true
+}
+
+// tail reads b as the end of the last frame.
+func (r *record) tail(b []byte) (f internFrame, rest []byte, err error) {
+	f = r.intern.frames[r.trace.frames[len(r.trace.frames)-1]]
+	rest, err = parseTail(b, &f.frame, &f.form)
+	return f, rest, err
 }
 
 // looseFrame reads a frame with marks around it, or with a remainder of its
 // address. It must have offset and size.
 func looseFrame(b []byte) (f internFrame, ok bool) {
-	if len(b) == 0 || len(b) > maxFrame || b[0] != '[' && b[0] != '<' && b[0] != '(' && !hasFrame(b) {
-		return f, false
-	}
 	if bytes.IndexByte(b, '*') >= 0 || bytes.IndexByte(b, '`') >= 0 {
 		b = bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("*"), nil), []byte("`"), nil)
 	}
@@ -263,9 +254,6 @@ func looseFrame(b []byte) (f internFrame, ok bool) {
 // looseAddress reads what editors and browsers leave of [<address>].
 func looseAddress(b []byte) (addr uint64, rest []byte, ok bool) {
 	const longest = 32
-	if len(b) == 0 {
-		return 0, b, false
-	}
 	n := bytes.IndexAny(b[:min(len(b), longest)], " \t")
 	if n <= 0 {
 		return 0, b, false

@@ -17,32 +17,27 @@ type headerStart struct {
 	weak         bool   // no more than its address can be read
 }
 
-// behind notes what stands before the header and returns its indentation. A frame is not
-// of its carrier.
-func (h *headerStart) behind(b []byte) (indent int) {
-	h.Carrier, h.learned = subject.Strip(b)
+// headerAt returns the header at b[at:], which is of the line l, and its indentation. A
+// frame before it is not of its carrier.
+func headerAt(l *logtext.Line, b []byte, at int) (h headerStart, indent int) {
+	h.Line = *l
+	h.Text = b[at:]
+	h.Carrier, h.learned = subject.Strip(b[:at])
 	indent = logtext.Indent(h.learned)
-	if items(h.learned).frames > 0 {
+	h.learned = logtext.TrimRight(h.learned)
+	switch {
+	case hasFrame(h.learned):
 		h.learned = nil
+	case len(h.learned) == 0 && at > 0 && bytes.IndexByte([]byte("+-*#%!:/"), b[at-1]) >= 0:
+		h.learned = b[at-1 : at] // a mark without the blank that makes it a carrier
 	}
-	return indent
+	return h, indent
 }
 
 // clone returns a copy that does not depend on the memory of the line.
 func (h headerStart) clone() headerStart {
 	h.Text, h.learned = bytes.Clone(h.Text), bytes.Clone(h.learned)
 	return h
-}
-
-// anyHeader returns the index of a header in b, in which it has made the blanks between
-// the first words one. weak says that no more than the address can be read. Without
-// a header the index is -1.
-func anyHeader(b []byte) (_ []byte, at int, weak bool) {
-	b = oneBlank(b)
-	if at = findHeader(b); at < 0 {
-		at, weak = findAddress(b), true
-	}
-	return b, at, weak
 }
 
 // oneBlank returns b with one blank between the first two words of a header.
@@ -59,45 +54,33 @@ func oneBlank(b []byte) []byte {
 	return b
 }
 
-// findHeader returns the index of a header, or of the start of one at the end of a
-// line, or -1.
-func findHeader(b []byte) int {
+// findHeader returns the index of a header in b, or of the start of one at the end of a
+// line, or -1. weak says that no more than its address can be read, and nothing but a
+// carrier stands before it: it is one if its lines follow.
+func findHeader(b []byte) (at int, weak bool) {
+	first := -1
 	for from := 0; ; {
 		i := bytes.Index(b[from:], []byte(anchor))
 		if i < 0 {
-			return -1
+			break
 		}
-		i += from - 1
-		from = i + 1 + len(anchor)
-		if i < 0 || b[i] != 'u' && b[i] != 'U' {
+		at = from + i - 1
+		from += i + len(anchor)
+		if at < 0 || b[at]|0x20 != 'u' {
 			continue
 		}
 		var l Leak
-		if _, ok, short := parseHeader(b[i:], &l); ok || short {
-			return i
+		if _, ok, short := parseHeader(b[at:], &l); ok || short {
+			return at, false
 		}
-		if _, _, ok := damagedHeader(b[i:]); ok {
-			return i
+		if _, _, ok := damagedHeader(b[at:]); ok {
+			return at, false
+		}
+		if _, before := subject.Strip(b[:at]); first < 0 && l.Addr != 0 && len(logtext.Trim(before)) == 0 {
+			first = at
 		}
 	}
-}
-
-// findAddress returns the index of a header of which no more than the address can be
-// read, and which nothing but a carrier stands before, or -1. It is one if its lines
-// follow.
-func findAddress(b []byte) int {
-	i := bytes.Index(b, []byte(anchor)) - 1
-	if i < 0 {
-		return -1
-	}
-	if _, before := subject.Strip(b[:i]); len(logtext.Trim(before)) > 0 {
-		return -1
-	}
-	var l Leak
-	if parseHeader(b[i:], &l); l.Addr == 0 {
-		return -1
-	}
-	return i
+	return first, true
 }
 
 // damagedHeader reads what it can of a header that parseHeader does not know: the

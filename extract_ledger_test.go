@@ -40,6 +40,7 @@ func TestExtractLedger(t *testing.T) {
 		{"header cut, and a whole one", head + comm + back + one + "unreferenced object 0xffff888101a2b3d0 (size 32\n" + head + comm + back + two,
 			"2: x 1 2: first+0x1/0x20 x 1 2: second+0x13/0x50 [m]", "the header of another record is cut"},
 		{"header cut at once, and a whole one", "unreferenced object 0xffff888101a2b3d0\n" + head + comm + back + one + two, all, "a record without a header"},
+		{"header damaged at the end", "unreferenced object 0xffff8881z1a2b3c0 (size 64):\n", "0:", "the header is damaged"},
 		{"row after it", head + comm + back + one + "so\n    00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f  ................\n", "1: x 1 2: first+0x1/0x20", "in no record"},
 		{"two frames in a line", head + comm + back + strings.TrimSuffix(one, "\n") + " == second+0x13/0x50 [m]\n", "1: x 1 2: first+0x1/0x20", "in no record"},
 		{"another stack", head + comm + back + one + "\nWorkqueue: events work\nworker+0x1/0x20\n", "1: x 1 2: first+0x1/0x20", ""},

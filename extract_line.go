@@ -26,8 +26,8 @@ func (r *record) line(l *logtext.Line) verdict {
 	if l.Carrier.Quotes < r.carrier.Quotes && r.part == partBacktrace && len(r.trace.frames) > 0 && !l.Carrier.Timed {
 		// A reply between the lines of what it answers.
 		b := logtext.Trim(l.Text)
-		rest, err := r.tail(b)
-		end := (err == nil && len(rest) == 0 || isList(b) || isAt(b)) && (!r.reply || r.lastLine == l.Number-1)
+		_, rest, err := r.tail(b)
+		end := len(b) > 0 && (err == nil && len(rest) == 0 || isList(b) || isAt(b)) && (!r.reply || r.lastLine == l.Number-1)
 		if !end && (len(b) == 0 || !hasFrame(b) && !logtext.IsEllipsis(b)) {
 			r.reply = true
 			r.doubtRest(l, b)
@@ -35,15 +35,6 @@ func (r *record) line(l *logtext.Line) verdict {
 		}
 	}
 	return r.text(l)
-}
-
-// tail reads b as the end of the last frame.
-func (r *record) tail(b []byte) (rest []byte, err error) {
-	if len(b) == 0 {
-		return b, errNoFrame
-	}
-	f := r.intern.frames[r.trace.frames[len(r.trace.frames)-1]]
-	return parseTail(b, &f.frame, &f.form)
 }
 
 // more takes the rest of a line, if there is any.

@@ -129,19 +129,21 @@ func (r *record) use(l *logtext.Line) {
 	r.width = max(r.width, l.Width)
 }
 
-// keep keeps a line that ended too early for the next line.
-func (r *record) keep(l *logtext.Line) {
+// keep keeps a line that ended too early for the next line, and has so used all of it.
+func (r *record) keep(l *logtext.Line) (rest []byte, used bool) {
 	text := append(r.carry.Text[:0], l.Text...)
 	r.carry = carry{Line: *l, lines: 1, final: r.carry.final}
 	r.carry.Text = text
+	return nil, true
 }
 
 // another takes a line of a record whose header is lost. What follows directly is kept,
 // for want of a better place; further down it is not of this record. Either is damage.
-func (r *record) another(l *logtext.Line, what string) {
+func (r *record) another(l *logtext.Line, what string) (rest []byte, used bool) {
 	r.damageAt(l, what)
 	r.closed = r.trace.gap
 	r.mixed = true
+	return nil, true
 }
 
 // needComm notes that l is not the comm line.

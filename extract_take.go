@@ -23,14 +23,12 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 	case 'h', 'H':
 		n, perCPU, cpu, rest, ok, short := parseHexHeader(b)
 		if short && r.part < partDump {
-			r.keep(l)
-			return nil, true
+			return r.keep(l)
 		}
 		if ok {
 			r.ledger.taken.lines++
 			if r.part >= partDump {
-				r.another(l, "a second hex dump")
-				return nil, true
+				return r.another(l, "a second hex dump")
 			}
 			r.needComm(l)
 			r.part, r.dump.want, r.dump.read = partDump, n, true
@@ -45,8 +43,7 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 		}
 		crc, hasCRC, rest, ok, short := parseBacktraceHeader(b)
 		if short && r.part < partBacktrace {
-			r.keep(l)
-			return nil, true
+			return r.keep(l)
 		}
 		if !ok {
 			break
@@ -76,14 +73,12 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 	switch r.part {
 	case partComm:
 		if s := (logtext.Scan{Rest: b}); (s.Lit("(age") || s.Short) && r.leak.Age == 0 { // wrapped
-			age, ok := parseAge(&s)
-			if ok {
-				r.leak.Age = age
+			var ok bool
+			if r.leak.Age, ok = parseAge(&s); ok {
 				return s.Rest, true
 			}
 			if s.Short {
-				r.keep(l)
-				return nil, true
+				return r.keep(l)
 			}
 		}
 	case partDump:
@@ -130,39 +125,29 @@ func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 			r.damageAt(l, "the pid is missing")
 		}
 	}
-	if ok {
-		r.ledger.taken.lines++
-		switch n := len(c.comm); {
-		case n > 1 && c.comm[0] == '\\' && c.comm[n-1] == '"':
-			r.damageAt(l, "the name of the thread has marks of an escape")
-		case n > 2 && c.comm[0] == '"' && c.comm[n-1] == '"': // a table of values with commas
-			r.damageAt(l, "the quotes of the thread's name are doubled")
-			c.comm = c.comm[1 : n-1]
-		case bytes.IndexByte(b[:len(b)-len(rest)], '"') < 0 && bytes.IndexByte(c.comm, ' ') >= 0:
-			r.damageAt(l, "the name of the thread is of several words without quotes")
-		}
-	}
-	if ok && len(c.comm) > commLen && bytes.IndexByte(c.comm, '\n') >= 0 {
-		return b, false // not one name
-	}
-	if short && !ok && len(b) < 200 {
-		if r.part != partHeader {
-			return b, false
-		}
+	switch {
+	case !ok && short && r.part == partHeader && len(b) < 200:
 		r.comm.carried = !l.Bare
-		r.keep(l)
-		return nil, true
-	}
-	if !ok {
+		return r.keep(l)
+	case !ok || len(c.comm) > commLen && bytes.IndexByte(c.comm, '\n') >= 0: // not one name
 		return b, false
+	}
+	r.ledger.taken.lines++
+	switch n := len(c.comm); {
+	case n > 1 && c.comm[0] == '\\' && c.comm[n-1] == '"':
+		r.damageAt(l, "the name of the thread has marks of an escape")
+	case n > 2 && c.comm[0] == '"' && c.comm[n-1] == '"': // a table of values with commas
+		r.damageAt(l, "the quotes of the thread's name are doubled")
+		c.comm = c.comm[1 : n-1]
+	case bytes.IndexByte(b[:len(b)-len(rest)], '"') < 0 && bytes.IndexByte(c.comm, ' ') >= 0:
+		r.damageAt(l, "the name of the thread is of several words without quotes")
 	}
 	if r.part != partHeader {
 		what := "a second comm line"
 		if !r.comm.read {
 			what = "the comm line is at the wrong place"
 		}
-		r.another(l, what)
-		return nil, true
+		return r.another(l, what)
 	}
 	r.part, r.comm.read, r.carrier.Quotes = partComm, true, min(r.carrier.Quotes, l.Carrier.Quotes)
 	c.store(&r.leak, r.intern.bytesName(c.comm))

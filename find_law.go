@@ -11,8 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/kmemleak/kmemleak/internal/machine"
 )
 
 // protocol scans and reads until the leaks are known, by the law that
@@ -22,7 +20,7 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.sheaves(ctx)
+	_ = s.machine.TurnOverSheaves(ctx) // what it cannot do is said of the next time
 	// The kernel counts in ticks of up to 10 ms.
 	const tick = 20 * time.Millisecond
 	enough := scansFor(n)
@@ -47,6 +45,10 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	}
 	if err := s.age(ctx); err != nil {
 		return err
+	}
+	// Once more, for what frees have kept from it, and for caches that the kernel has used meanwhile.
+	if err := s.machine.TurnOverSheaves(ctx); err != nil {
+		s.doubt("%w", err)
 	}
 	suspects, err := s.suspects(ctx, n)
 	if err != nil {
@@ -152,18 +154,4 @@ func (s *search) minUnrefScans(ctx context.Context) (int, error) {
 		return 0, fmt.Errorf("%s asks for %d scans that find an object unreferenced, which would take too long (write a number up to %d to it)", name, n, most)
 	}
 	return max(int(n), 1), nil // the kernel takes 0 for 1
-}
-
-// sheaves doubts the search if SLUB keeps what it hands out next in arrays (since 7.0,
-// mm/slub.c): it takes objects out without writing to them, so that they point to what was
-// allocated last. Caches that are debugged have none.
-func (s *search) sheaves(ctx context.Context) {
-	capacity, err := s.machine.Setting(ctx, machine.Sheaves)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) || err == nil && capacity == "0":
-	case err != nil:
-		s.doubt("whether SLUB hides leaks in sheaves could not be read: %w", err)
-	default:
-		s.doubt("SLUB has pointers to what it allocated last (sheaves, since Linux 7.0), so that most leaks of single objects may be missing (boot with slab_debug=P)")
-	}
 }

@@ -190,7 +190,7 @@ func TestDoubts(t *testing.T) {
 		{"a search was killed, and the scan is on again", func(k *kerneltest.Kernel) { k.KillSearch(); k.Write("scan=on", "") }, nil, true},
 		{"a search was killed, and the scan is to be off", func(k *kerneltest.Kernel) { k.KillSearch(); k.Detector().SetAutoScan(0) }, nil, false},
 		{"SLUB without sheaves", func(k *kerneltest.Kernel) { k.SetSheafCapacity(0) }, nil, false},
-		{"SLUB with sheaves", func(k *kerneltest.Kernel) { k.SetSheafCapacity(60) }, [][]string{{"sheaves", "slab_debug=P"}}, false},
+		{"SLUB with sheaves", func(k *kerneltest.Kernel) { k.SetSheafCapacity(60) }, [][]string{{"sheaves", "other caches", "slab_debug=P"}}, false},
 		{"all", func(k *kerneltest.Kernel) {
 			k.KillSearch()
 			k.Fail(kerneltest.Watch, errors.ErrUnsupported)
@@ -218,6 +218,17 @@ func TestDoubts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What SLUB has handed out last is hidden until its arrays are turned over.
+func TestSheaves(t *testing.T) {
+	simulate(t, "sheaves", func(t *testing.T, k *kerneltest.Kernel) {
+		k.SetSheafCapacity(60)
+		want := alloc(k, 3)
+		if f, err := examine(t, k); err != nil || len(f.Leaks) != len(want) {
+			t.Errorf("%d leaks, %v, want %d", len(f.Leaks), err, len(want))
+		}
+	})
 }
 
 // What a running function knows is no leak, even if scans were told not to look.

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/machine"
 	"github.com/kmemleak/kmemleak/internal/need"
 	"golang.org/x/sys/unix"
 )
@@ -44,6 +45,12 @@ func TestIntegrationRecall(t *testing.T) {
 	}
 	for _, l := range finding.Leaks {
 		t.Errorf("blamed: %v", l)
+	}
+	// Where SLUB keeps pointers, the search says so, and that it has done what can be done.
+	capacity, err := machine.Local("").Setting(t.Context(), machine.Sheaves)
+	doubted := slices.ContainsFunc(finding.Doubts, func(err error) bool { return strings.Contains(err.Error(), "from other caches than kmalloc-8") })
+	if want := err == nil && capacity != "0"; doubted != want {
+		t.Errorf("sheaves of %q (%v): doubts %v", capacity, err, finding.Doubts)
 	}
 	suspected := slices.ContainsFunc(finding.Suspects, func(l kmemleak.Leak) bool { return hasFunc(l, "keep_on_stack") })
 	if want := !configured(t, "CONFIG_VMAP_STACK=y"); suspected != want {

@@ -99,7 +99,7 @@ func (k *Kernel) command(word string) error {
 func (k *Kernel) scan(start uint64) {
 	k.scans++
 	for _, o := range k.objects {
-		o.white = !o.referenced && !(o.onStack && k.stacks) && !o.cleared && !slices.Contains(o.hidden, k.scans)
+		o.white = !o.referenced && !o.inSheaf && !(o.onStack && k.stacks) && !o.cleared && !slices.Contains(o.hidden, k.scans)
 		switch {
 		case !o.white:
 			o.unref = 0
@@ -264,6 +264,17 @@ func (d driven) Modules(context.Context) (fs.FS, error) {
 }
 
 func (d driven) TurnOver(context.Context) {}
+
+func (d driven) TurnOverSheaves(ctx context.Context) error {
+	return machine.TurnOverSheaves(ctx, d, func(context.Context) error {
+		d.k.mu.Lock()
+		defer d.k.mu.Unlock()
+		for _, o := range d.k.objects {
+			o.inSheaf = false
+		}
+		return nil
+	})
+}
 
 func (d driven) Barrier(context.Context) {}
 

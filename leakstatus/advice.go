@@ -80,7 +80,7 @@ func (s *Status) next() []string {
 		advice = append(advice, "boot with init_on_alloc=1: old values in memory hide leaks otherwise")
 	}
 	if slices.ContainsFunc(s.Settings, func(x Setting) bool { return x.Name == sheaves && x.Value != "0" }) {
-		advice = append(advice, "boot with slab_debug=P: SLUB's lists of free objects hide most leaks otherwise")
+		advice = append(advice, "boot with slab_debug=P: SLUB's lists of free objects hide leaks otherwise")
 	}
 	if s.Config != nil && s.Config["CONFIG_DEBUG_INFO"] != "y" {
 		advice = append(advice, "build the kernel and its modules with CONFIG_DEBUG_INFO_DWARF_TOOLCHAIN_DEFAULT=y: there are no source lines without it")

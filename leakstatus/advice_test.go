@@ -41,7 +41,7 @@ func TestAdvice(t *testing.T) {
 		{"no root", Status{Problem: fs.ErrPermission}, "run this as root; if that is so, see the cause above", ""},
 		{"on", Status{Config: built}, "kmemleak find looks for leaks; kmemleak find -- command, for those of a command", ""},
 		{"on, with values that hide", Status{Config: defaultOff}, "boot with init_on_alloc=1: old values in memory hide leaks otherwise", "CONFIG_DEBUG_INFO"},
-		{"on, with sheaves", Status{Config: built, Settings: []Setting{{Name: sheaves, Value: "60"}}}, "boot with slab_debug=P: SLUB's lists of free objects hide most leaks otherwise", "find"},
+		{"on, with sheaves", Status{Config: built, Settings: []Setting{{Name: sheaves, Value: "60"}}}, "boot with slab_debug=P: SLUB's lists of free objects hide leaks otherwise", "find"},
 		{"on, without", Status{Config: built, Settings: []Setting{{Name: sheaves, Value: "0"}}}, "kmemleak find looks for leaks; kmemleak find -- command, for those of a command", ""},
 		{"others", Status{Writers: []string{"cron"}, Reported: 1}, "find out why cron drives kmemleak: a search fails when others do", "kmemleak report"},
 	} {

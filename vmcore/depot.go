@@ -6,6 +6,7 @@ package vmcore
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"sync"
 
 	"github.com/kmemleak/kmemleak/internal/dwarf"
@@ -22,6 +23,7 @@ type depot struct {
 	index, offset field // parts of a handle
 	plusOne       bool  // index counts from 1
 	size, handle  field // of a record: frames, and its own handle
+	hash          field // of the frames
 	entries       uint64
 
 	mu     sync.Mutex
@@ -66,7 +68,7 @@ func (d *depot) load() error {
 	default:
 		return fmt.Errorf("%w: pools are %v", errors.ErrUnsupported, pools)
 	}
-	record, err := d.k.structOf("stack_record", source, map[string]*field{"size": &d.size, "handle": &d.handle})
+	record, err := d.k.structOf("stack_record", source, map[string]*field{"size": &d.size, "handle": &d.handle, "hash": &d.hash})
 	if err != nil {
 		return err
 	}
@@ -159,7 +161,48 @@ func (d *depot) read(handle uint32) ([]uint64, error) {
 	if err := d.k.mem.ReadAt(b, at+d.entries); err != nil {
 		return nil, fmt.Errorf("frames of the record at %#x: %w", at, err)
 	}
+	if got, want := hashFrames(b), d.hash.in(head); uint64(got) != want {
+		return nil, fmt.Errorf("%w: record at %#x has the hash %#x, and frames with %#x", ErrDamaged, at, want, got)
+	}
 	return words(b, d.k.word), nil
+}
+
+// What a hash begins with (STACK_HASH_SEED and JHASH_INITVAL). They are no part of debugging
+// information, and the same since there is a depot.
+const (
+	hashSeed  = 0x9747b28c
+	hashStart = 0xdeadbeef
+)
+
+// hashFrames returns what the kernel keeps as the hash of frames (hash_stack): jhash2, which
+// is lookup3 by Bob Jenkins, of a multiple of 4 bytes.
+func hashFrames(b []byte) uint32 {
+	start := uint32(len(b)) + hashSeed
+	start += hashStart
+	s := [3]uint32{start, start, start}
+	take := func(n int) {
+		for i := range n {
+			s[i] += uint32(number(b[:4]))
+			b = b[4:]
+		}
+	}
+	for len(b) > 12 {
+		take(3)
+		for i, turn := range [6]int{4, 6, 8, 16, 19, 4} {
+			at, next, last := i%3, (i+1)%3, (i+2)%3
+			s[at] = s[at] - s[last] ^ bits.RotateLeft32(s[last], turn)
+			s[last] += s[next]
+		}
+	}
+	if len(b) == 0 {
+		return s[2]
+	}
+	take(len(b) / 4)
+	for i, turn := range [7]int{14, 11, 25, 16, 4, 14, 24} {
+		at, last := (i+2)%3, (i+1)%3
+		s[at] = s[at] ^ s[last] - bits.RotateLeft32(s[last], turn)
+	}
+	return s[2]
 }
 
 // words decodes an array of longs.

@@ -23,7 +23,7 @@ func depotOf(b []byte) *depot {
 	return &depot{
 		k: bytesAt(poolsAt, b), pools: poolsAt, count: 2, plusOne: true,
 		index: field{size: 4, bits: 17, ok: true}, offset: field{size: 4, start: 17, bits: 10, ok: true},
-		size: number(20, 4), handle: number(24, 4), entries: 48,
+		hash: number(16, 4), size: number(20, 4), handle: number(24, 4), entries: 48,
 		traces: make(map[uint32][]uint64),
 	}
 }
@@ -35,12 +35,14 @@ func handleOf(offset uint32) uint32 { return 1 | offset>>depotAlign<<17 }
 func record(b []byte, handle uint32, frames ...uint64) []byte {
 	le := binary.LittleEndian
 	head := make([]byte, 48)
+	var entries []byte
+	for _, f := range frames {
+		entries = le.AppendUint64(entries, f)
+	}
+	le.PutUint32(head[16:], hashFrames(entries))
 	le.PutUint32(head[20:], uint32(len(frames)))
 	le.PutUint32(head[24:], handle)
-	b = append(b, head...)
-	for _, f := range frames {
-		b = le.AppendUint64(b, f)
-	}
+	b = append(append(b, head...), entries...)
 	return append(b, make([]byte, -len(b)&15)...)
 }
 
@@ -70,6 +72,9 @@ func TestDepot(t *testing.T) {
 		{"behind the array", handleOf(0) + 2, nil, nil, ErrDamaged},
 		{"another handle", handleOf(0), func(b []byte) { b[16+24] ^= 2 }, nil, ErrDamaged},
 		{"too many frames", handleOf(0), func(b []byte) { b[16+21] = 2 }, nil, ErrDamaged},
+		{"one frame more", handleOf(0), func(b []byte) { b[16+20]++ }, nil, ErrDamaged},
+		{"another frame", handleOf(0), func(b []byte) { b[16+48+8] ^= 1 }, nil, ErrDamaged},
+		{"another hash", handleOf(0), func(b []byte) { b[16+19] ^= 0x80 }, nil, ErrDamaged},
 		{"no pages", handleOf(1 << 13), nil, nil, ErrAbsent},
 	} {
 		b := pool()
@@ -83,6 +88,25 @@ func TestDepot(t *testing.T) {
 	}
 }
 
+// TestHashFrames has frames that Linux 6.1 kept, with the hashes that it kept of them.
+func TestHashFrames(t *testing.T) {
+	for want, frames := range map[uint32][]uint64{
+		0xbb95940f: {0xffffffffb8200132},
+		0xad516043: {0xffffffffb8e68e7a, 0xffffffffb8200132},
+		0x64e74bdf: {0xffffffffb8e84af9, 0xffffffffb8e68e84, 0xffffffffb8200132},
+		0x903e716c: {0xffffffffb825ca5a, 0xffffffffb8e7e240, 0xffffffffb8e68eb0, 0xffffffffb8200132},
+	} {
+		var b []byte
+		for _, f := range frames {
+			b = binary.LittleEndian.AppendUint64(b, f)
+		}
+		if got := hashFrames(b); got != want {
+			t.Errorf("%#x: %#x, want %#x", frames, got, want)
+		}
+	}
+	hashFrames(nil) // a record of no frames
+}
+
 // TestDepotPointer has the array of pools behind a pointer.
 func TestDepotPointer(t *testing.T) {
 	b := pool()
@@ -94,7 +118,8 @@ func TestDepotPointer(t *testing.T) {
 	}
 }
 
-// FuzzDepot has any memory and any handle. A backtrace is one of a record with that handle.
+// FuzzDepot has any memory and any handle. A backtrace is one of a record with that handle,
+// and with the hash of the frames.
 func FuzzDepot(f *testing.F) {
 	f.Add(pool(), handleOf(0))
 	f.Add(pool(), handleOf(64))

@@ -158,8 +158,8 @@ func (s *search) variables() []Range {
 			continue
 		}
 		used := t.Stack
-		if skip := t.SP - used.Addr; skip < used.Size {
-			used.Addr, used.Size = t.SP, used.Size-skip
+		if t.SP != 0 {
+			used.Addr, used.Size = t.SP, used.Addr+used.Size-t.SP
 		}
 		all = append(all, used)
 	}

@@ -27,7 +27,7 @@ const (
 // Holder is what holds a pointer. What is not known is empty.
 type Holder struct {
 	Kind    HolderKind
-	Scanned bool // kmemleak looks for pointers here
+	Scanned bool // kmemleak looks for pointers here, so not in objects that are leaked themselves
 
 	Variable string // with the field: "held_state.inner.object"; of HolderVariable and HolderPerCPU
 	Type     string // of the field: "void *"
@@ -79,6 +79,9 @@ func (h Holder) String() string {
 			owner = "unknown code"
 		}
 		s := fmt.Sprintf("object %#x of %d bytes, offset %d, allocated by %s", h.Object.Addr, h.Object.Size, h.Offset, owner)
+		if h.Object.Reported {
+			s = "leaked " + s
+		}
 		if h.Field != "" {
 			s += ", perhaps " + h.Field
 		}
@@ -286,15 +289,16 @@ func (a *atlas) task(addr uint64) *Task {
 	return t
 }
 
-// scannedIn reports whether kmemleak looks for pointers at an address in an object.
+// scannedIn reports whether kmemleak looks for pointers at an address in an object. In one
+// that is leaked itself it does not.
 func scannedIn(o *Object, addr uint64) bool {
-	return slices.ContainsFunc(o.scanned(), func(s Range) bool { return addr-s.Addr < s.Size })
+	return !o.Reported && slices.ContainsFunc(o.scanned(), func(s Range) bool { return addr-s.Addr < s.Size })
 }
 
 // holder tells what the memory at an address is.
 func (a *atlas) holder(ctx context.Context, addr uint64) (Holder, error) {
 	if t := a.task(addr); t != nil {
-		h := Holder{Kind: HolderStack, Task: t, Scanned: a.stacks, Stale: t.SP > t.Stack.Addr && addr < t.SP}
+		h := Holder{Kind: HolderStack, Task: t, Scanned: a.stacks, Stale: addr < t.SP}
 		err := a.callAt(ctx, &h, addr)
 		return h, err
 	}

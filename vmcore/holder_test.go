@@ -64,6 +64,7 @@ func TestScannedIn(t *testing.T) {
 	}{
 		{"whole", Object{}, true},
 		{"not scanned", Object{Object: kmemleak.Object{Flags: flagNoScan}}, false},
+		{"leaked", Object{Reported: true}, false},
 		{"ignored", Object{Object: kmemleak.Object{MinCount: -1}}, false},
 		{"an area with it", Object{Areas: []Range{{0x1000, 8}, {0x1010, 8}}}, true},
 		{"an area without it", Object{Areas: []Range{{0x1000, 8}}}, false},
@@ -87,6 +88,7 @@ func TestHolderString(t *testing.T) {
 		`stack of "a" (pid 7), near the frame of f`:                                   {Kind: HolderStack, Task: &Task{PID: 7, Comm: "a"}, Frame: kmemleak.Frame{Func: "f"}},
 		`stack of "a" (pid 7), left over from calls that have returned`:               {Kind: HolderStack, Task: &Task{PID: 7, Comm: "a"}, Stale: true},
 		"object 0x1000 of 64 bytes, offset 8, allocated by unknown code":              {Kind: HolderObject, Object: o, Offset: 8},
+		"leaked object 0x1000 of 64 bytes, offset 0, allocated by unknown code":       {Kind: HolderObject, Object: &Object{Object: o.Object, Reported: true}},
 		"object 0x1000 of 64 bytes, offset 8, allocated by unknown code, perhaps s.f": {Kind: HolderObject, Object: o, Offset: 8, Field: "s.f"},
 	} {
 		if got := h.String(); got != want {

@@ -125,16 +125,16 @@ func findOwnPage(t *testing.T, m *Image) {
 	var mu sync.Mutex
 	var found []uint64
 	var start time.Time
-	total := 0
+	var took time.Duration
+	total, same := 0, false
 	// The kernel may move the page meanwhile, from what is still to be read to what was.
-	for try := 0; try < 5 && len(found) == 0; try++ {
-		total, start = 0, time.Now()
+	for try := 0; try < 5 && !same; try++ {
+		total, found, start = 0, nil, time.Now()
 		if err := m.Scan(context.Background(), func(addr uint64, chunk []byte) {
 			mu.Lock()
 			defer mu.Unlock()
 			total += len(chunk)
 			for at := 0; at+4096 <= len(chunk); at += 4096 {
-				// Scan's own buffers have it, too, in parts of it or at other places.
 				if bytes.Equal(chunk[at:at+4096], b) {
 					found = append(found, addr+uint64(at))
 				}
@@ -142,8 +142,16 @@ func findOwnPage(t *testing.T, m *Image) {
 		}); err != nil {
 			t.Error(err)
 		}
+		took = time.Since(start)
+		// Scan's own buffers have it, too, until something else is read into them.
+		for _, addr := range found {
+			got := make([]byte, len(b))
+			if err := m.ReadPhys(got, addr); err != nil {
+				t.Errorf("%#x: %v", addr, err)
+			}
+			same = same || bytes.Equal(got, b)
+		}
 	}
-	took := time.Since(start)
 	start = time.Now()
 	if err := m.Scan(context.Background(), func(uint64, []byte) {}); err != nil {
 		t.Error(err)
@@ -162,14 +170,8 @@ func findOwnPage(t *testing.T, m *Image) {
 		}
 	}
 	t.Logf("searched %d bytes in %v, scanned them in %v, read %d in %v", total, took, scan, plain, time.Since(start))
-	if len(found) == 0 {
-		t.Error("a page of this process was not found")
-	}
-	var want [8]byte
-	for _, addr := range found {
-		if err := m.ReadPhys(want[:], addr); err != nil || !bytes.Equal(want[:], b[:8]) {
-			t.Errorf("%#x: %v", addr, err)
-		}
+	if !same {
+		t.Errorf("a page of this process was not found where it is, but at %#x", found)
 	}
 }
 

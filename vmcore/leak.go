@@ -34,12 +34,12 @@ func (k *Kernel) Leaks(ctx context.Context) (leaks []kmemleak.Leak, err error) {
 
 func (k *Kernel) leaks(ctx context.Context) ([]kmemleak.Leak, error) {
 	var leaks []kmemleak.Leak
-	d := k.dialect()
+	d, unread := k.dialect()
 	var now uint64
-	var noAge error
 	if d.age {
-		now, noAge = k.now()
-		d.age = noAge == nil
+		var err error
+		now, err = k.now()
+		d.age, unread = err == nil, errors.Join(unread, err)
 	}
 	err := k.settle(ctx, func() error {
 		leaks = nil
@@ -55,7 +55,7 @@ func (k *Kernel) leaks(ctx context.Context) ([]kmemleak.Leak, error) {
 	if errors.Is(err, kmemleak.ErrUnavailable) {
 		return nil, err
 	}
-	err = errors.Join(err, noAge, k.enabled())
+	err = errors.Join(err, unread, k.enabled())
 	if len(leaks) == 0 && err == nil {
 		if last, scanErr := k.value("jiffies_last_scan", kmemleakSource); scanErr != nil || last == 0 {
 			err = errors.Join(ErrNotScanned, scanErr)
@@ -97,34 +97,39 @@ func (k *Kernel) leak(o *Object, d dialect, now uint64) (kmemleak.Leak, error) {
 	return l, nil
 }
 
+// maxConstants is more than any kernel has of them, in bytes.
+const maxConstants = 1 << 28
+
 // dialect is what a kernel prints of a leak.
 type dialect struct {
 	crc, age bool
 	hz       uint64
 }
 
-// dialect reads the formats that the kernel prints with, from the file: they are
-// constants.
-func (k *Kernel) dialect() dialect {
-	var d dialect
-	for i := range k.file.Sections() {
-		s := &k.file.Sections()[i]
-		if s.Name != ".rodata" {
-			continue
-		}
-		b, err := k.file.Contents(s)
-		if err != nil || b == nil {
-			continue
-		}
-		d.crc = bytes.Contains(b, []byte("  backtrace (crc %x):\n\x00"))
-		d.age = bytes.Contains(b, []byte(", jiffies %lu (age %d.%03ds)\n\x00"))
+// dialect reads the formats that the kernel prints with. They are constants: the file has
+// them or, if it has debugging information alone, the memory.
+func (k *Kernel) dialect() (d dialect, err error) {
+	s := k.file.Section(".rodata")
+	if s == nil || s.Size > maxConstants {
+		return d, fmt.Errorf("%s: %w: what is printed of a leak is not known without .rodata", k.file.Name, errors.ErrUnsupported)
 	}
+	b, err := k.file.Contents(s)
+	if err == nil && b == nil {
+		b = make([]byte, s.Size)
+		err = k.mem.ReadAt(b, k.relocated(s.Addr))
+	}
+	if err != nil {
+		return d, fmt.Errorf("what is printed of a leak: %w", err)
+	}
+	d.crc = bytes.Contains(b, []byte("  backtrace (crc %x):\n\x00"))
+	d.age = bytes.Contains(b, []byte(", jiffies %lu (age %d.%03ds)\n\x00"))
 	if d.age {
 		// MSECS_MIN_AGE is 5000, and the least age is that many milliseconds in ticks.
-		least, _ := k.value("jiffies_min_age", kmemleakSource)
+		var least uint64
+		least, err = k.value("jiffies_min_age", kmemleakSource)
 		d.hz = least / 5
 	}
-	return d
+	return d, err
 }
 
 // now returns the tick counter.

@@ -6,17 +6,43 @@ package vmcore
 import (
 	"errors"
 	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 )
 
 // TestMemoryLeaks compares with what the kernel itself reported at the same moment.
 func TestMemoryLeaks(t *testing.T) {
 	d := openMemory(t)
 	leaks, err := d.kernel.Leaks(t.Context())
+	if err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(d.report, leaks); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestMemoryDebugFile has a vmlinux with debugging information alone: what the kernel prints
+// of a leak is then known from the memory.
+func TestMemoryDebugFile(t *testing.T) {
+	d := openMemory(t)
+	need.Tools(t, "binutils", "objcopy")
+	file := filepath.Join(t.TempDir(), "vmlinux")
+	if out, err := exec.Command("objcopy", "--only-keep-debug", d.vmlinux, file).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	k, err := NewKernel(t.Context(), d.image, Files{Vmlinux: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	leaks, err := k.Leaks(t.Context())
 	if err != nil {
 		t.Error(err)
 	}

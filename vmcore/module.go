@@ -41,6 +41,7 @@ type module struct {
 type modulePart struct {
 	base, size uint64
 	text       uint64 // bytes of code at its start, by which 6.1 bounds symbols; 0 if unknown
+	data       bool   // it has no code
 	init       bool   // freed once the module is loaded
 }
 
@@ -85,14 +86,22 @@ func (k *Kernel) loaded(ctx context.Context) ([]*module, error) {
 type moduleLayout struct {
 	list, name, kallsyms, state field
 	symtab, strtab, count       field
-	id, perCPU, perCPUSize      field // not in all kernels
+	id, perCPU, perCPUSize      field  // not in all kernels
+	unformed                    uint64 // the state of modules that do not count yet
 	parts                       []partLayout
 }
 
 type partLayout struct {
 	base, size, text field
-	init             bool
+	data, init       bool
 }
+
+// Parts of a module that have code, of enum mod_mem_type in include/linux/module.h: nothing
+// in debugging information has this type. They are the same since there is one.
+const (
+	partText     = 0
+	partInitText = 4
+)
 
 func (k *Kernel) moduleLayout() (moduleLayout, uint64, error) {
 	const source = "kernel/module/main.c"
@@ -103,6 +112,11 @@ func (k *Kernel) moduleLayout() (moduleLayout, uint64, error) {
 	}
 	if _, err := k.structOf("mod_kallsyms", source, map[string]*field{"symtab": &l.symtab, "num_symtab": &l.count, "strtab": &l.strtab}); err != nil {
 		return l, 0, err
+	}
+	state, _ := t.Field("state")
+	var ok bool
+	if l.unformed, ok = state.Type().Enum("MODULE_STATE_UNFORMED"); !ok {
+		return l, 0, fmt.Errorf("struct module.state: %w: no MODULE_STATE_UNFORMED", errors.ErrUnsupported)
 	}
 	l.id, l.perCPU, l.perCPUSize = fieldOf(t, "build_id"), fieldOf(t, "percpu"), fieldOf(t, "percpu_size")
 	if mem, ok := t.Field("mem"); ok { // since 6.4
@@ -116,7 +130,7 @@ func (k *Kernel) moduleLayout() (moduleLayout, uint64, error) {
 			return l, 0, fmt.Errorf("struct module_memory: %w: no base and size", errors.ErrUnsupported)
 		}
 		for i := range array.Count {
-			p := partLayout{base: base, size: size}
+			p := partLayout{base: base, size: size, data: i != partText && i != partInitText}
 			p.base.off += mem.Offset + i*elem.Size
 			p.size.off += mem.Offset + i*elem.Size
 			l.parts = append(l.parts, p)
@@ -164,6 +178,9 @@ func (k *Kernel) modulesOf(ctx context.Context, head uint64) ([]*module, error) 
 		if len(modules) >= maxModules {
 			return fmt.Errorf("modules: %w: more than %d", ErrDamaged, maxModules)
 		}
+		if l.state.in(b) == l.unformed {
+			return nil // the kernel names nothing in it either
+		}
 		m := &module{name: l.name.text(b), perCPU: Range{l.perCPU.in(b), l.perCPUSize.in(b)}}
 		if f := l.id; f.ok && f.off+f.size <= uint64(len(b)) {
 			if id := b[f.off : f.off+f.size]; len(bytes.Trim(id, "\x00")) > 0 {
@@ -171,7 +188,7 @@ func (k *Kernel) modulesOf(ctx context.Context, head uint64) ([]*module, error) 
 			}
 		}
 		for _, p := range l.parts {
-			part := modulePart{base: p.base.in(b), size: p.size.in(b), text: p.text.in(b), init: p.init}
+			part := modulePart{base: p.base.in(b), size: p.size.in(b), text: p.text.in(b), data: p.data, init: p.init}
 			if part.base != 0 && part.size > 0 && part.size < maxModuleSize {
 				m.parts = append(m.parts, part)
 			}

@@ -132,6 +132,16 @@ func FuzzModules(f *testing.F) {
 	if err != nil || len(modules) != 1 || modules[0].name != "fuzzed" || len(modules[0].parts) != 1 {
 		f.Fatalf("%d modules, %v", len(modules), err)
 	}
+	for i, p := range l.parts {
+		if hasCode := i == 0 || i == 4; p.data == hasCode { // MOD_TEXT, MOD_INIT_TEXT
+			f.Errorf("part %d: data %v", i, p.data)
+		}
+	}
+	b[16+l.state.off] = byte(l.unformed)
+	if modules, err := kernel(b).modulesOf(f.Context(), 0x1000); err != nil || len(modules) != 0 || l.unformed == 0 {
+		f.Errorf("a module that is not complete yet: %d modules, %v", len(modules), err)
+	}
+	b[16+l.state.off] = 0
 	f.Add([]byte{}, uint16(len(b)))
 	f.Add([]byte{0, 0, 0x20}, uint16(len(b)))
 	f.Add([]byte{0, 16, 1, 0, 40, 0xff}, uint16(100))

@@ -4,6 +4,7 @@
 package vmcore
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -328,6 +329,20 @@ func TestMemoryDamaged(t *testing.T) {
 				_, known := d.leaks[l.Addr]
 				return l.Addr == o.Addr || !known && l.Addr != d.global.Addr
 			}, out)
+		}},
+		{"backtraces", func(random *rand.Rand, out *outcome) {
+			o := d.leaks[d.report[random.IntN(len(d.report))].Addr]
+			var frames []byte
+			for _, f := range o.Stack {
+				frames = binary.LittleEndian.AppendUint64(frames, f)
+			}
+			at := bytes.Index(d.small, frames)
+			if len(frames) == 0 || at < 0 {
+				t.Fatalf("object %#x: no frames", o.Addr)
+			}
+			places, undo := edit(d.small, random, 1+random.IntN(3), func() int { return at + random.IntN(len(frames)) })
+			defer undo()
+			d.check(t, fmt.Sprintf("backtrace of %#x, at %#x", o.Addr, places), d.small, nobody, out)
 		}},
 		{"memory", func(random *rand.Rand, out *outcome) {
 			places, undo := edit(d.small, random, 1+random.IntN(2000), func() int { return random.IntN(len(d.small)) })

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/kmemleak/kmemleak"
 	"github.com/kmemleak/kmemleak/internal/dwarf"
@@ -267,10 +266,7 @@ func (k *Kernel) readAreas(l *objectLayout, o *Object) error {
 func (k *Kernel) enabled() error {
 	on, err := k.value("kmemleak_enabled", kmemleakSource)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, dwarf.ErrNotFound) {
-			return nil
-		}
-		return err
+		return fmt.Errorf("whether kmemleak ran: %w", err)
 	}
 	if on == 0 {
 		return fmt.Errorf("the kernel in the image: %w", kmemleak.ErrDisabled)

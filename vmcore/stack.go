@@ -93,7 +93,7 @@ func (a *atlas) code(addr uint64) bool {
 	}
 	for _, m := range a.modules {
 		if p, ok := m.holds(addr); ok {
-			return p.text == 0 || addr-p.base < p.text
+			return !p.data && (p.text == 0 || addr-p.base < p.text)
 		}
 	}
 	return false

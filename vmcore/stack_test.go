@@ -24,7 +24,8 @@ func stackOf(words fakeSpace, task Task) (*atlas, *Holder) {
 	for _, pc := range []uint64{0xc0000010, 0xc0000030} { // as arm64 has it, and signed
 		k.frames[unsigned(pc|0xff80<<48)] = k.frames[pc]
 	}
-	a := &atlas{k: k, modules: []*module{{parts: []modulePart{{base: 0xc0000000, size: 0x1000, text: 0x100}}}}}
+	k.frames[0xc0001010] = kmemleak.Frame{Func: "variable", Offset: 16}
+	a := &atlas{k: k, modules: []*module{{parts: []modulePart{{base: 0xc0000000, size: 0x1000, text: 0x100}, {base: 0xc0001000, size: 0x1000, data: true}}}}}
 	return a, &Holder{Kind: HolderStack, Task: &task}
 }
 
@@ -35,6 +36,7 @@ func TestCallAt(t *testing.T) {
 		words[at] = 0
 	}
 	words[0x10800], words[0x10840], words[0x10848], words[0x10850] = 0xc0000030, 0xc0000010, 0xc0000020, 0xc0000f00 // the last is data
+	words[0x10858] = 0xc0001010                                                                                     // and so is this
 	for _, c := range []struct {
 		name string
 		sp   uint64

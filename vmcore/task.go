@@ -13,7 +13,7 @@ type Task struct {
 	PID   int    // thread ID in the initial PID namespace; 0 for those that idle
 	Comm  string // name, verbatim: any bytes
 	Stack Range  // kernel stack; its size is 0 if it is gone
-	SP    uint64 // stack pointer of a thread that does not run; what is below it is left from before
+	SP    uint64 // stack pointer, in Stack; what is below it is left from before; 0 if it is not known, or the thread runs
 
 	fp, pc uint64 // of a thread that does not run, on machines that keep them: arm64
 }
@@ -61,6 +61,19 @@ func (k *Kernel) taskLayout() (l taskLayout, err error) {
 	return l, nil
 }
 
+// task decodes a struct task_struct.
+func (l *taskLayout) task(b []byte) Task {
+	t := Task{PID: int(int64(l.pid.in(b))), Comm: l.comm.text(b), SP: l.sp.in(b), fp: l.fp.in(b), pc: l.pc.in(b)}
+	if addr := l.stack.in(b); addr != 0 {
+		t.Stack = Range{addr, l.stackSize}
+	}
+	// A kernel for one processor does not tell which thread it runs.
+	if !l.onCPU.ok || l.onCPU.in(b) != 0 || t.SP-t.Stack.Addr >= t.Stack.Size {
+		t.SP, t.fp, t.pc = 0, 0, 0
+	}
+	return t
+}
+
 // Tasks returns all threads, in the order in which the kernel has them. Those that could
 // be read are returned with the error.
 func (k *Kernel) Tasks(ctx context.Context) (tasks []Task, err error) {
@@ -88,14 +101,7 @@ func (k *Kernel) tasks(ctx context.Context) ([]Task, error) {
 			bad.add(fmt.Errorf("thread at %#x: %w", at, err))
 			return 0
 		}
-		t := Task{PID: int(int64(l.pid.in(b))), Comm: l.comm.text(b), SP: l.sp.in(b), fp: l.fp.in(b), pc: l.pc.in(b)}
-		if l.onCPU.in(b) != 0 {
-			t.SP, t.fp, t.pc = 0, 0, 0
-		}
-		if addr := l.stack.in(b); addr != 0 {
-			t.Stack = Range{addr, l.stackSize}
-		}
-		tasks = append(tasks, t)
+		tasks = append(tasks, l.task(b))
 		return l.signal.in(b)
 	}
 	process := func(at uint64) error {

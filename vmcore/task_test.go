@@ -7,7 +7,56 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
+
+// TestTask has threads of which the stack pointer is known, or not.
+func TestTask(t *testing.T) {
+	types := moduleTypes(t, "6.12-arm64")
+	s, err := types.Struct("task_struct", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := taskLayout{
+		pid: fieldOf(s, "pid"), comm: fieldOf(s, "comm"), stack: fieldOf(s, "stack"), onCPU: fieldOf(s, "on_cpu"),
+		sp: fieldOf(s, "thread.cpu_context.sp"), fp: fieldOf(s, "thread.cpu_context.fp"), pc: fieldOf(s, "thread.cpu_context.pc"), stackSize: 0x4000,
+	}
+	single := l
+	single.onCPU = field{}
+	stack := Range{0x10000, 0x4000}
+	for _, c := range []struct {
+		name             string
+		l                taskLayout
+		stack, sp, onCPU uint64
+		want             Task
+	}{
+		{"it waits", l, 0x10000, 0x13f00, 0, Task{Stack: stack, SP: 0x13f00, fp: 8, pc: 9}},
+		{"it runs", l, 0x10000, 0x13f00, 1, Task{Stack: stack}},
+		{"it may run", single, 0x10000, 0x13f00, 0, Task{Stack: stack}},
+		{"a stack pointer below the stack", l, 0x10000, 0xfff8, 0, Task{Stack: stack}},
+		{"a stack pointer behind the stack", l, 0x10000, 0x14000, 0, Task{Stack: stack}},
+		{"a stack that is gone", l, 0, 0x13f00, 0, Task{}},
+	} {
+		b := make([]byte, s.Size)
+		put := func(f field, v uint64) {
+			for i := range f.size {
+				b[f.off+i] = byte(v >> (8 * i))
+			}
+		}
+		put(l.pid, ^uint64(0))
+		copy(b[l.comm.off:], "thread\x00rest")
+		put(l.stack, c.stack)
+		put(l.sp, c.sp)
+		put(l.fp, 8)
+		put(l.pc, 9)
+		put(l.onCPU, c.onCPU)
+		c.want.PID, c.want.Comm = -1, "thread"
+		if diff := cmp.Diff(c.want, c.l.task(b), cmp.AllowUnexported(Task{})); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", c.name, diff)
+		}
+	}
+}
 
 // TestMemoryTasks compares with what every kernel has.
 func TestMemoryTasks(t *testing.T) {

@@ -31,7 +31,7 @@ func TestWriteHolders(t *testing.T) {
 		{"there", []kmemleak.Leak{leak}, []vmcore.Referrers{there}, `in this memory, object 0x1000 (size 32), allocated by add_queue, comm "a\x1bb", pid 7
   it is reported as a leak
   the leaked structure begins with object 0x2000 of 64 bytes, with 2 objects and 96 bytes in all
-  * 0x2008: object 0x2000 of 64 bytes, offset 8, allocated by add_node, perhaps struct node.next (points 8 bytes into it)
+    0x2008: leaked object 0x2000 of 64 bytes, offset 8, allocated by add_node, perhaps struct node.next (points 8 bytes into it)
   ~ 0x9000: stack of "worker" (pid 3), left over from calls that have returned
     and 5 in memory that kmemleak does not track
 `},

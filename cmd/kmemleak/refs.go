@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -145,8 +146,11 @@ func describeRefs(b *strings.Builder, r *vmcore.Referrers, most int, each bool) 
 	if p := r.Held; p != nil {
 		fmt.Fprintf(b, "  held through %d objects by %v at 0x%x, which points to 0x%x\n", p.Length-1, p.Ref.Holder, p.Ref.Addr, p.Ref.Value)
 	}
-	if len(r.Refs) == 0 {
+	if len(r.Refs) == 0 && r.More == 0 {
 		b.WriteString("  nothing in this memory points to it\n")
+	}
+	if unexplained(r) {
+		b.WriteString("  where kmemleak looks, nothing points to it: a pointer has gone since that scan, or the content had changed, for which kmemleak waits\n")
 	}
 	shown := 0
 	rest := make(map[bool]int) // by whether they are in memory that kmemleak does not track
@@ -176,6 +180,13 @@ func describeRefs(b *strings.Builder, r *vmcore.Referrers, most int, each bool) 
 	if n := rest[true]; n > 0 {
 		fmt.Fprintf(b, "    and %d in memory that kmemleak does not track\n", n)
 	}
+}
+
+// unexplained reports whether kmemleak counted references where none was found. It counts as
+// many as are needed also when the content of an object has changed (kmemleak_scan).
+func unexplained(r *vmcore.Referrers) bool {
+	seen := func(x vmcore.Ref) bool { return x.Holder.Scanned && !x.Changed }
+	return r.Object.MinCount > 0 && r.Object.Count >= r.Object.MinCount && r.More == 0 && !slices.ContainsFunc(r.Refs, seen)
 }
 
 func ownerText(o *vmcore.Object) string {

@@ -19,7 +19,7 @@ import (
 
 // held is what is known of an object that a list, a stack and stale values point to.
 func held() vmcore.Referrers {
-	node := vmcore.Object{Object: kmemleak.Object{Addr: 0x2000, Size: 64, Backtrace: []kmemleak.Frame{{Func: "add_node"}}}}
+	node := vmcore.Object{Object: kmemleak.Object{Addr: 0x2000, Size: 64, Backtrace: []kmemleak.Frame{{Func: "add_node"}}}, Reported: true}
 	r := vmcore.Referrers{
 		Object: vmcore.Object{
 			Object:   kmemleak.Object{Addr: 0x1000, Size: 32, MinCount: 1, PID: 7, Jiffies: 9, Comm: "a\x1bb", Backtrace: []kmemleak.Frame{{Func: "kmalloc"}, {Func: "add_queue"}}},
@@ -27,7 +27,7 @@ func held() vmcore.Referrers {
 		},
 		Roots: []vmcore.Root{{Object: node, Ring: 1, Objects: 2, Bytes: 96}},
 		Refs: []vmcore.Ref{
-			{Addr: 0x2008, Value: 0x1008, Target: 0x1000, Offset: 8, Holder: vmcore.Holder{Kind: vmcore.HolderObject, Scanned: true, Object: &node, Offset: 8, Field: "struct node.next"}},
+			{Addr: 0x2008, Value: 0x1008, Target: 0x1000, Offset: 8, Holder: vmcore.Holder{Kind: vmcore.HolderObject, Object: &node, Offset: 8, Field: "struct node.next"}},
 			{Addr: 0x9000, Value: 0x1000, Target: 0x1000, Changed: true, Holder: vmcore.Holder{Kind: vmcore.HolderStack, Scanned: true, Task: &vmcore.Task{PID: 3, Comm: "worker"}, Stale: true}},
 		},
 	}
@@ -46,7 +46,7 @@ func TestWriteRefs(t *testing.T) {
 	want := `object 0x1000 (size 32), allocated by add_queue, comm "a\x1bb", pid 7
   it is reported as a leak
   the leaked structure begins with object 0x2000 of 64 bytes, with 2 objects and 96 bytes in all
-  * 0x2008: object 0x2000 of 64 bytes, offset 8, allocated by add_node, perhaps struct node.next (points 8 bytes into it)
+    0x2008: leaked object 0x2000 of 64 bytes, offset 8, allocated by add_node, perhaps struct node.next (points 8 bytes into it)
   ~ 0x9000: stack of "worker" (pid 3), left over from calls that have returned
     0x5000: memory that kmemleak does not track
     0x5000: memory that kmemleak does not track
@@ -55,12 +55,42 @@ func TestWriteRefs(t *testing.T) {
 object 0x3000 (size 8), allocated by unknown code, comm "", pid 0
   it is not reported: the last scan found 1 references, and 1 are enough
   nothing in this memory points to it
+  where kmemleak looks, nothing points to it: a pointer has gone since that scan, or the content had changed, for which kmemleak waits
 
 No object that kmemleak tracks is there.
   nothing in this memory points to it
 `
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// TestUnexplained has objects that kmemleak found references to.
+func TestUnexplained(t *testing.T) {
+	scanned := vmcore.Ref{Holder: vmcore.Holder{Kind: vmcore.HolderVariable, Scanned: true}}
+	changed := scanned
+	changed.Changed = true
+	for _, tt := range []struct {
+		name        string
+		count, more int
+		refs        []vmcore.Ref
+		want        bool
+	}{
+		{"found", 1, 0, []vmcore.Ref{{}, scanned}, false},
+		{"none", 1, 0, nil, true},
+		{"where kmemleak does not look", 1, 0, []vmcore.Ref{{}}, true},
+		{"changed", 1, 0, []vmcore.Ref{changed}, true},
+		{"left out", 1, 1, nil, false},
+		{"too few counted", 0, 0, nil, false},
+		{"not scanned yet", -1, 0, nil, false},
+	} {
+		r := vmcore.Referrers{Object: vmcore.Object{Object: kmemleak.Object{MinCount: 1, Count: tt.count}}, Refs: tt.refs, More: tt.more}
+		if got := unexplained(&r); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+		if r.Object.MinCount = 0; unexplained(&r) {
+			t.Errorf("%s: an object that needs no references", tt.name)
+		}
 	}
 }
 

@@ -19,21 +19,25 @@ trap 'rm -rf "$logs"' EXIT
 # goarch_of KERNEL: what Go calls its architecture.
 goarch_of() { case $1 in *-i386) echo 386 ;; *-arm64) echo arm64 ;; *) echo amd64 ;; esac; }
 
-# slabs KERNEL: what tests that count what is lost need on its command line. SLUB keeps what it allocated last in
+# slabs KERNEL [BOOT]: what tests that count what is lost need on its command line. SLUB keeps what it allocated last in
 # arrays since Linux 7.0, which hide it from kmemleak until others are freed; a cache that is debugged has none.
-slabs() { case $1 in 6.* | debian-*) ;; *) echo slab_debug=P ;; esac; }
+# The boot that counts what a search finds takes kernels as they are.
+slabs() { case $1+${2-} in 6.* | debian-* | *+recall) ;; *) echo slab_debug=P ;; esac; }
 
 # boot KERNEL BOOT PACKAGES [PARAMETERS]: run the tests of these packages that ask
 # for this BOOT.
 #
 # A stale value somewhere in the kernel's memory can hide a leaked object for as
 # long as the kernel runs; tests that lose few objects expect no less for that. So a
-# boot that fails is made again, once, and the last line says how many were.
+# boot that fails is made again, once, for the packages that failed, and the last line
+# says how many were.
 boot() {
 	boot_once "$@" && return
-	echo "=== ${2:-(nothing special)}: failed, and is tried once more"
+	local failed
+	failed=$(sed -n 's/^FAIL\t\([^[:space:]]*\).*/\1/p' "$logs/$1.boot" | tr '\n' ' ')
+	echo "=== ${2:-(nothing special)}: failed, and is tried once more: ${failed:=$3}"
 	echo "$1 ${2:-(nothing special)}" >>"$logs/repeated"
-	boot_once "$@"
+	boot_once "$1" "$2" "$failed" "${4-}"
 }
 
 boot_once() {
@@ -41,7 +45,7 @@ boot_once() {
 	goarch=$(goarch_of "$kernel")
 	image=$("$kernels" kernel "$kernel")/image || return
 	[ "$boot" != find ] || processors=4 # more per-CPU memory and idle stacks with stale values
-	parameters="$parameters $(slabs "$kernel")"
+	parameters="$parameters $(slabs "$kernel" "$boot")"
 	[ ! -e "testdata/modules/leaky/$kernel" ] ||
 		files=(-file "$PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko" -file /bin/busybox=/bin/busybox \
 			-file "$PWD/testdata/modules/hello_kernel/$kernel/hello-kernel.ko=/hello-kernel.ko" \
@@ -51,7 +55,7 @@ boot_once() {
 	CGO_ENABLED=0 GOARCH=$goarch go test -p 1 -count=1 -v -timeout 25m -run '^TestIntegration' \
 		-exec "$PWD/bin/vmexec -timeout 26m -kernel $image -init $PWD/bin/init-$goarch -processors $processors -append=${parameters// /,} \
 			-env KMEMLEAK=require -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=$boot -out $capture ${files[*]-}" \
-		$packages 2>&1 | tee -a "$logs/$kernel" | grep --line-buffered -vE '^(=== RUN|\s*--- SKIP|    [a-z_]+_test.go:[0-9]+: needs another boot)'
+		$packages 2>&1 | tee "$logs/$kernel.boot" | tee -a "$logs/$kernel" | grep --line-buffered -vE '^(=== RUN|\s*--- SKIP|    [a-z_]+_test.go:[0-9]+: needs another boot)'
 }
 
 # tensteps KERNEL: the example, on a kernel where nothing is prepared for it.

@@ -112,7 +112,7 @@ func (c *Carrier) bracket(t []byte) int {
 		c.add(inner)
 	case isDigit(first) && (has('.') || has(':')),
 		first == '+' && isDigit(inner[1]) && has('.'), // dmesg -e
-		has(':') && (shortDate(inner) || month(inner) > 0):
+		has(':') && month(inner) > 0:
 		c.Timed = true
 	default:
 		return 0
@@ -164,35 +164,30 @@ func (c *Carrier) sender(t []byte, subject *Subject) int {
 	s.Blanks()
 	if _, ok := s.Dec(); ok { // logcat
 		s.Blanks()
-		if _, ok := s.Dec(); ok {
-			s.Blanks()
-			if len(s.Rest) > 1 && s.Rest[0] >= 'A' && s.Rest[0] <= 'Z' && s.Rest[1] == ' ' {
-				if i := bytes.IndexByte(s.Rest[:min(len(s.Rest), 64)], ':'); i > 0 {
-					c.Tagged = c.Tagged || bytes.Contains(s.Rest[:i], []byte(subject.Tag))
-					return len(t) - len(s.Rest) + i + 1
-				}
-			}
+		_, ok = s.Dec()
+		s.Blanks()
+		i := bytes.IndexByte(s.Rest[:min(len(s.Rest), 64)], ':')
+		if !ok || i < 2 || s.Rest[0] < 'A' || s.Rest[0] > 'Z' || s.Rest[1] != ' ' {
+			return 0
 		}
-		return 0
+		c.Tagged = c.Tagged || bytes.Contains(s.Rest[:i], []byte(subject.Tag))
+		return len(t) - len(s.Rest) + i + 1
 	}
-	first := s.Rest[:IndexBlank(s.Rest)]
 	start := s.Rest
-	if len(first) == 0 || bytes.IndexByte(first, '"') >= 0 || bytes.IndexByte(first, '+') >= 0 || bytes.HasPrefix(start, []byte(subject.Start)) {
+	first := start[:IndexBlank(start)]
+	switch {
+	case len(first) == 0 || bytes.ContainsAny(first, `"+`) || bytes.HasPrefix(start, []byte(subject.Start)):
 		return 0
-	}
-	used := len(t) - len(start)
-	if bytes.HasSuffix(first, []byte(":")) {
-		if bytes.HasSuffix(first, []byte("]:")) || string(first) == "kernel:" {
-			c.add(first)
-			return used + len(first)
-		}
+	case bytes.HasSuffix(first, []byte("]:")) || string(first) == "kernel:":
+		c.add(first)
+		return len(t) - len(start) + len(first)
+	case first[len(first)-1] == ':':
 		return 0
 	}
 	s.Rest = start[len(first):]
 	s.Blanks()
 	second := s.Rest[:IndexBlank(s.Rest)]
-	if !bytes.HasSuffix(second, []byte(":")) || bytes.IndexByte(second, '"') >= 0 || bytes.IndexByte(second, '(') >= 0 || second[0] == '0' ||
-		bytes.EqualFold(second, []byte(subject.Label)) {
+	if !bytes.HasSuffix(second, []byte(":")) || bytes.ContainsAny(second, `"(`) || second[0] == '0' || bytes.EqualFold(second, []byte(subject.Label)) {
 		return 0
 	}
 	c.add(first)
@@ -222,51 +217,30 @@ func (c *Carrier) word(t []byte, subject *Subject) int {
 	return 0
 }
 
-// month reads "Nov 23 01:13:44" or "Mon Nov 23 01:13:44".
+// month reads "Nov 23 01:13:44", "Mon Nov 23 01:13:44" or "Nov23 01:13".
 func month(t []byte) int {
 	s := Scan{Rest: t}
-	if len(t) < 15 {
+	s.oneOf("MonTueWedThuFriSatSun")
+	if !s.oneOf("JanFebMarAprMayJunJulAugSepOctNovDec") {
 		return 0
 	}
-	if isOneOf("MonTueWedThuFriSatSun", t) {
-		s.Rest = s.Rest[3:]
-		s.Blanks()
-	}
-	if !isOneOf(months, s.Rest) {
-		return 0
-	}
-	s.Rest = s.Rest[3:]
-	s.Blanks()
-	if _, ok := s.Dec(); !ok {
-		return 0
-	}
+	_, ok := s.Dec()
 	s.Blanks()
 	token := s.Rest[:IndexBlank(s.Rest)]
-	if len(token) < 5 || bytes.IndexByte(token, ':') != 2 {
+	if !ok || len(token) < 5 || bytes.IndexByte(token, ':') != 2 {
 		return 0
 	}
 	return len(t) - len(s.Rest) + len(token)
 }
 
-const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
-
-// isOneOf reports whether b starts with one of the names of three letters.
-func isOneOf(names string, b []byte) bool {
-	return len(b) >= 3 && strings.Index(names, string(b[:3]))%3 == 0
-}
-
-// shortDate reports whether b is like "Nov23 01:13".
-func shortDate(b []byte) bool {
-	if len(b) < len("Nov3 01:13") || !isOneOf(months, b) {
+// oneOf reads one of the names of three letters, and the blanks behind it.
+func (s *Scan) oneOf(names string) bool {
+	if len(s.Rest) < 3 || strings.Index(names, string(s.Rest[:3]))%3 != 0 {
 		return false
 	}
-	s := Scan{Rest: b[3:]}
+	s.Rest = s.Rest[3:]
 	s.Blanks()
-	if _, ok := s.Dec(); !ok || len(s.Rest) == 0 || s.Rest[0] != ' ' {
-		return false
-	}
-	s.Blanks()
-	return len(s.Rest) == 5 && s.Rest[2] == ':'
+	return true
 }
 
 // stripLike removes from the start of b what has the shape of prefix: runs of

@@ -169,7 +169,11 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 				out, n = append(out, '\t'), 4
 			}
 		case '&':
-			out, n = unescapeEntity(out, b[i:])
+			const amp = "&amp;"
+			if out, n = unescapeEntity(out, b[i:]); n == 0 && bytes.HasPrefix(b[i:], []byte(amp)) {
+				n = len(amp) - 1
+				b[i+n] = '&' // of what was escaped twice
+			}
 		case '=':
 			if len(b)-i >= 3 && isUpperHex(b[i+1]) && isUpperHex(b[i+2]) {
 				out, n = plainEnd(append(out, HexDigit(b[i+1])<<4|HexDigit(b[i+2]))), 3
@@ -234,23 +238,12 @@ func escapeLen(b []byte) int {
 }
 
 var entities = []struct{ name, text string }{
-	{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", `"`}, {"&nbsp;", " "}, {"&apos;", "'"}, {"&amp;", "&"},
+	{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", `"`}, {"&nbsp;", " "}, {"&apos;", "'"},
 }
 
 func unescapeEntity(out, b []byte) ([]byte, int) {
-	const amp = "&amp;"
 	if bytes.HasPrefix(b, []byte("&#")) {
 		return unescapeNumber(out, b)
-	}
-	n := 1
-	for bytes.HasPrefix(b[n:], []byte(amp[1:])) {
-		n += len(amp) - 1
-	}
-	if n > 1 { // what was escaped twice
-		inner := append([]byte("&"), b[n:min(len(b), n+10)]...)
-		if out, used := unescapeEntity(out, inner); used > 0 {
-			return out, n - 1 + used
-		}
 	}
 	for _, e := range entities {
 		if bytes.HasPrefix(b, []byte(e.name)) {

@@ -4,6 +4,7 @@
 package logtext
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -13,13 +14,11 @@ import (
 // longest line of a kernel.
 const maxLine = 64 << 10
 
-// A Reader cuts a stream into lines in one buffer of at most twice maxLine. It
-// changes nothing in them.
+// A Reader cuts a stream into lines in one buffer of maxLine. It changes nothing in them.
 type Reader struct {
-	r          io.Reader
-	buf        []byte
-	start, end int
-	err        error // of r, io.EOF at the end
+	in   *bufio.Reader
+	have []byte // what in has read and Next has not returned
+	err  error  // of in, io.EOF at the end
 
 	number int
 	long   bool
@@ -28,7 +27,7 @@ type Reader struct {
 
 // NewReader returns a Reader of r.
 func NewReader(r io.Reader) *Reader {
-	return &Reader{r: r, buf: make([]byte, 4<<10), ended: true}
+	return &Reader{in: bufio.NewReaderSize(r, maxLine), ended: true}
 }
 
 // Number returns the number of the line that Next has returned, from 1. After the end
@@ -57,59 +56,37 @@ func (r *Reader) Next() (line []byte, ok bool) {
 		r.number++
 		r.long = false
 	}
-	searched := 0
-	for {
-		have := r.buf[r.start:r.end]
-		if i := bytes.IndexByte(have[searched:], '\n'); i >= 0 {
-			i += searched
-			r.start += i + 1
-			r.ended = true
-			return have[:i], true
-		}
-		searched = len(have)
-		if len(have) >= maxLine {
-			n := bytes.LastIndexByte(have[:maxLine], ' ') + 1
-			if n == 0 {
-				n = maxLine
-			}
-			r.start += n
-			r.ended, r.long = false, true
-			return have[:n], true
-		}
-		if r.err != nil {
-			r.start = r.end
-			if len(have) == 0 && r.ended {
-				r.number-- // there is no such line
-			}
-			r.ended = false
-			return have, len(have) > 0
-		}
-		r.fill()
+	n := bytes.IndexByte(r.have, '\n')
+	for n < 0 && r.err == nil && len(r.have) < maxLine {
+		n = r.more()
 	}
+	switch {
+	case n >= 0:
+		line, r.have, r.ended = r.have[:n], r.have[n+1:], true
+		return line, true
+	case len(r.have) >= maxLine:
+		if n = bytes.LastIndexByte(r.have, ' ') + 1; n == 0 {
+			n = maxLine
+		}
+		r.long = true
+	case len(r.have) == 0 && r.ended:
+		r.number-- // there is no such line
+		fallthrough
+	default:
+		n = len(r.have)
+	}
+	line, r.have, r.ended = r.have[:n], r.have[n:], false
+	return line, len(line) > 0
 }
 
-// fill reads more behind what is there.
-func (r *Reader) fill() {
-	switch {
-	case r.start == r.end:
-		r.start, r.end = 0, 0
-	case r.start > 0:
-		r.end = copy(r.buf, r.buf[r.start:r.end])
-		r.start = 0
+// more reads on, and returns the index of the first line end.
+func (r *Reader) more() int {
+	searched := len(r.have)
+	r.in.Discard(r.in.Buffered() - searched) // what was returned
+	_, r.err = r.in.Peek(searched + 1)
+	r.have, _ = r.in.Peek(r.in.Buffered())
+	if i := bytes.IndexByte(r.have[searched:], '\n'); i >= 0 {
+		return searched + i
 	}
-	if r.end > len(r.buf)/2 && len(r.buf) < 2*maxLine {
-		r.buf = append(r.buf, make([]byte, len(r.buf))...)
-	}
-	for range 100 {
-		n, err := r.r.Read(r.buf[r.end:])
-		r.end += n
-		r.err = err
-		if r.end == len(r.buf) && len(r.buf) < 2*maxLine { // there is a lot to read
-			r.buf = append(r.buf, make([]byte, len(r.buf))...)
-		}
-		if n > 0 || err != nil {
-			return
-		}
-	}
-	r.err = io.ErrNoProgress
+	return -1
 }

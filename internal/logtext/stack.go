@@ -16,12 +16,6 @@ func AnnouncesStack(b []byte) bool {
 	return false
 }
 
-var otherStacks = func() (all [][]byte) {
-	for _, s := range []string{
-		"all Trace:", "all trace:", "RIP:", "Workqueue:", "Hardware name:", "locks held", "lock held", "lock at:", "lock (at ", "llocated by task",
-		"reed by task", "stack backtrace:", "BUG: KASAN", "WARNING: ", "cut here ]", "softirqs last", "hardirqs last", "Backtrace:", "pc :", "PC is at", "Stack:",
-	} {
-		all = append(all, []byte(s))
-	}
-	return all
-}()
+var otherStacks = bytes.Split([]byte("all Trace:|all trace:|RIP:|Workqueue:|Hardware name:|locks held|lock held|lock at:|lock (at |"+
+	"llocated by task|reed by task|stack backtrace:|BUG: KASAN|WARNING: |cut here ]|softirqs last|hardirqs last|"+
+	"Backtrace:|pc :|PC is at|Stack:"), []byte("|"))

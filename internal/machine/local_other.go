@@ -30,6 +30,7 @@ func (local) Lock(context.Context, func()) (func(), error)      { return nil, er
 func (local) Watch() (Watcher, error)                           { return nil, errNotLinux }
 func (local) Apart(f func())                                    { f() }
 func (local) TurnOver(context.Context)                          {}
+func (local) TurnOverSheaves(context.Context) error             { return errNotLinux }
 func (local) Barrier(context.Context)                           {}
 func (local) NoteStopped(bool)                                  {}
 func (local) WasStopped() bool                                  { return false }

@@ -81,6 +81,11 @@ type Machine interface {
 	// slab allocator, as far as that can be had. What that takes is kept up to the next
 	// scan of this process.
 	TurnOver(ctx context.Context)
+	// TurnOverSheaves sees to it that SLUB's arrays (since Linux 7.0) do not point to what
+	// was allocated before, as far as that can be had. The error says what they may still
+	// hide, and why; it is nil on kernels that have none. Like TurnOver, it keeps some
+	// memory up to the next scan.
+	TurnOverSheaves(ctx context.Context) error
 	// Barrier waits until all that RCU was to free by now is free, if the kernel lets
 	// others ask for that. It has no error: objects that are not free yet are rarely
 	// reported, and never confirmed.
@@ -115,11 +120,6 @@ type Watcher interface {
 	Others() []string
 	Close()
 }
-
-// Sheaves is the setting that tells how many objects SLUB's arrays of a cache hold (since
-// Linux 7.0). All kernels have this cache: smaller ones may be missing, since those for
-// large cache lines begin with 128 bytes or more (new_kmalloc_cache in mm/slab_common.c).
-const Sheaves = "/sys/kernel/slab/kmalloc-1k/sheaf_capacity"
 
 // Of returns the machine behind a transport, or this one if t is nil. path is as for
 // [Local].

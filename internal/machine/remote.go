@@ -284,6 +284,13 @@ func (r remote) Setting(ctx context.Context, name string) (string, error) {
 // TurnOver does nothing: shells have no means for it.
 func (remote) TurnOver(context.Context) {}
 
+// TurnOverSheaves only says what is hidden, for the same reason.
+func (r remote) TurnOverSheaves(ctx context.Context) error {
+	return TurnOverSheaves(ctx, r, func(context.Context) error { return errElsewhere })
+}
+
+var errElsewhere = errors.New("there is no means for it on another machine")
+
 func (r remote) Barrier(ctx context.Context) {
 	_, _ = r.output(ctx, fmt.Sprintf("[ ! -e %[1]s ] || echo 1 >%[1]s", rcuBarrier))
 }

@@ -4,7 +4,12 @@
 package machine
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"unsafe"
 
@@ -33,33 +38,65 @@ var turnover struct {
 // every byte, and need no privileges. They are freed before the next scan or TurnOver of
 // this process, as some that come with them hold stale pointers themselves.
 func (local) TurnOver(ctx context.Context) {
+	_ = allocateSizes(ctx) // as far as it goes
+}
+
+// allocateSizes does what TurnOver is for. It returns the first error, and goes on after it
+// with the other processors.
+func allocateSizes(ctx context.Context) (err error) {
 	turnover.Lock()
 	defer turnover.Unlock()
 	endTurnover()
+	list, err := os.ReadFile("/sys/devices/system/cpu/online")
+	if err != nil {
+		return err
+	}
+	cpus, err := parseList(strings.TrimSpace(string(list)))
+	if err != nil {
+		return err
+	}
 	onOwnThread(func() {
-		var cpus, one unix.CPUSet
-		if unix.SchedGetaffinity(0, &cpus) != nil {
-			return
-		}
-		for cpu := range int(unsafe.Sizeof(cpus)) * 8 {
-			if !cpus.IsSet(cpu) {
-				continue
-			}
-			one.Zero()
+		for _, cpu := range cpus {
+			var one unix.CPUSet
 			one.Set(cpu)
-			if unix.SchedSetaffinity(0, &one) != nil {
+			if inner := unix.SchedSetaffinity(0, &one); inner != nil {
+				err = cmp.Or(err, fmt.Errorf("use processor %d: %w", cpu, inner))
 				continue
 			}
 			for _, size := range slabSizes {
-				fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-				if err != nil || ctx.Err() != nil {
-					return // as far as the limit of open files allows
+				fd, inner := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+				if inner = cmp.Or(inner, context.Cause(ctx)); inner != nil { // mostly the limit of open files
+					err = cmp.Or(err, fmt.Errorf("open a socket: %w", inner))
+					return
 				}
 				turnover.sockets = append(turnover.sockets, fd)
-				_ = attach(fd, size)
+				if inner := attach(fd, size); inner != nil {
+					err = cmp.Or(err, fmt.Errorf("attach a filter of %d bytes: %w", size, inner))
+				}
 			}
 		}
 	})
+	return err
+}
+
+// parseList reads a list of processors, such as "0-3,8".
+func parseList(text string) (cpus []int, err error) {
+	const most = int(unsafe.Sizeof(unix.CPUSet{})) * 8
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		from, err1 := strconv.Atoi(first)
+		to, err2 := strconv.Atoi(last)
+		if err := cmp.Or(err1, err2); err != nil || from < 0 || to < from || to >= most {
+			return nil, fmt.Errorf("processors %q: not a list of numbers below %d", text, most)
+		}
+		for cpu := from; cpu <= to; cpu++ {
+			cpus = append(cpus, cpu)
+		}
+	}
+	return cpus, nil
 }
 
 // endTurnover frees the objects. The caller has locked turnover.
