@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -121,8 +120,12 @@ func TestPrefetch(t *testing.T) {
 	}
 	var asked atomic.Int32
 	hang := make(chan struct{}) // closed: no more
+	enough := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
+		cancel(enough)
 		select {
 		case <-hang:
 		case <-r.Context().Done():
@@ -138,12 +141,8 @@ func TestPrefetch(t *testing.T) {
 	t.Setenv("DEBUGINFOD_CACHE_PATH", t.TempDir())
 	s := &Symbolizer{Release: "0", Dirs: []string{filepath.Join(dir, "hello-kernel.ko")}, Modules: modules, Debuginfod: &Debuginfod{URLs: []string{server.URL}}}
 
-	enough := errors.New("enough")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	var ended time.Time
-	time.AfterFunc(50*time.Millisecond, func() { ended = time.Now(); cancel(enough) })
-	if err := s.Prefetch(ctx, backtraces); !errors.Is(err, enough) || time.Since(ended) > 100*time.Millisecond {
-		t.Errorf("%v, %v after the end of the context", err, time.Since(ended))
+	if err := s.Prefetch(ctx, backtraces); !errors.Is(err, enough) {
+		t.Errorf("%v, want what ended the context", err)
 	}
 	if asked.Load() == 0 {
 		t.Error("nothing was asked for")

@@ -116,8 +116,10 @@ func openVmlinux(ctx context.Context, finder *debugfile.Finder, name, id string)
 	}
 	found, err := finder.Open(ctx, "", id, false)
 	switch {
+	case err != nil && id == "":
+		return nil, fmt.Errorf("vmlinux of the kernel in the image, which does not say what build it is of (name the file with -vmlinux): %w", err)
 	case err != nil:
-		return nil, fmt.Errorf("vmlinux of the kernel in the image (build ID %q): %w", id, err)
+		return nil, fmt.Errorf("vmlinux of the kernel in the image (build ID %s): %w", id, err)
 	case found.Lacks != nil:
 		return nil, errors.Join(found.Lacks, found.File.Close())
 	}
