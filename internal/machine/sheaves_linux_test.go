@@ -6,7 +6,6 @@ package machine
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -72,17 +71,5 @@ func TestShrink(t *testing.T) {
 	}
 	if err := shrink(dir); err == nil {
 		t.Error("no error where a cache cannot be shrunk")
-	}
-}
-
-func TestParseList(t *testing.T) {
-	for text, want := range map[string][]int{
-		"0": {0}, "0-3": {0, 1, 2, 3}, "0-1,4,6-7": {0, 1, 4, 6, 7}, "1023": {1023},
-		"": nil, "a": nil, "3-1": nil, "-1": nil, "0-": nil, "0,,1": nil, "0-1024": nil, "0-99999999999999999999": nil,
-	} {
-		got, err := parseList(text)
-		if !slices.Equal(got, want) || (err == nil) != (want != nil) {
-			t.Errorf("%q: %v, %v, want %v", text, got, err, want)
-		}
 	}
 }

@@ -47,11 +47,7 @@ func allocateSizes(ctx context.Context) (err error) {
 	turnover.Lock()
 	defer turnover.Unlock()
 	endTurnover()
-	list, err := os.ReadFile("/sys/devices/system/cpu/online")
-	if err != nil {
-		return err
-	}
-	cpus, err := parseList(strings.TrimSpace(string(list)))
+	cpus, err := processors("/sys/devices/system/cpu/online")
 	if err != nil {
 		return err
 	}
@@ -77,6 +73,24 @@ func allocateSizes(ctx context.Context) (err error) {
 		}
 	})
 	return err
+}
+
+// processors returns those that are online, or, without sysfs, those that this thread may use.
+func processors(file string) (cpus []int, err error) {
+	list, err := os.ReadFile(file)
+	if err == nil {
+		return parseList(strings.TrimSpace(string(list)))
+	}
+	var allowed unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
+		return nil, fmt.Errorf("find processors: %w", err)
+	}
+	for cpu := range int(unsafe.Sizeof(allowed)) * 8 {
+		if allowed.IsSet(cpu) {
+			cpus = append(cpus, cpu)
+		}
+	}
+	return cpus, nil
 }
 
 // parseList reads a list of processors, such as "0-3,8".

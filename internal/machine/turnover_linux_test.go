@@ -6,6 +6,7 @@ package machine
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,4 +52,25 @@ func sockets(t *testing.T) (n int) {
 		}
 	}
 	return n
+}
+
+func TestParseList(t *testing.T) {
+	for text, want := range map[string][]int{
+		"0": {0}, "0-3": {0, 1, 2, 3}, "0-1,4,6-7": {0, 1, 4, 6, 7}, "1023": {1023},
+		"": nil, "a": nil, "3-1": nil, "-1": nil, "0-": nil, "0,,1": nil, "0-1024": nil, "0-99999999999999999999": nil,
+	} {
+		got, err := parseList(text)
+		if !slices.Equal(got, want) || (err == nil) != (want != nil) {
+			t.Errorf("%q: %v, %v, want %v", text, got, err, want)
+		}
+	}
+}
+
+// TestProcessors wants the processors of this machine with sysfs and without.
+func TestProcessors(t *testing.T) {
+	for _, file := range []string{"/sys/devices/system/cpu/online", filepath.Join(t.TempDir(), "none")} {
+		if cpus, err := processors(file); err != nil || len(cpus) < 1 {
+			t.Errorf("%s: %v, %v", file, cpus, err)
+		}
+	}
 }
