@@ -216,14 +216,11 @@ func escapeLen(b []byte) int {
 	kind := b[1:next(1)]
 	switch {
 	case string(kind) == "[":
-		i := 2
-		for i < len(b) && b[i] >= ' ' && b[i] <= '?' {
-			i++
+		rest := bytes.TrimLeft(b[2:], " !\"#$%&'()*+,-./0123456789:;<=>?")
+		if len(rest) > 0 && rest[0] >= '@' && rest[0] <= '~' {
+			rest = rest[1:]
 		}
-		if i < len(b) && b[i] >= '@' && b[i] <= '~' {
-			i++
-		}
-		return i
+		return len(b) - len(rest)
 	case string(kind) == "]":
 		switch n := bytes.IndexAny(b[2:], "\a\x1b"); {
 		case n >= 0 && b[2+n] == '\a':
