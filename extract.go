@@ -331,11 +331,7 @@ func (x *extractor) body(b []byte) {
 		r.stripLearned(&l)
 	}
 	l.Bare = len(l.Text) == len(b)
-	if len(r.carry.Text) > 0 {
-		x.judge(r, r.continued(&l))
-	} else {
-		x.judge(r, r.line(&l))
-	}
+	x.judge(r, r.line(&l))
 }
 
 // judge does what the answer of a record asks for.

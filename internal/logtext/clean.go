@@ -91,13 +91,6 @@ func isField(t []byte) bool {
 	return ok && (len(bytes.Trim(name, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")) == 0 || bytes.HasSuffix(name, []byte(" [s")))
 }
 
-// rest returns the line that should have gone on when the text ended.
-func (cl *cleaner) rest() []byte {
-	b := cl.soft
-	cl.soft = nil
-	return b
-}
-
 // firstSuspect returns the index of the first byte that needs a closer look, or -1.
 func firstSuspect(b []byte) int {
 	for i := 0; i < len(b); {
