@@ -231,6 +231,9 @@ func (r *record) tail(b []byte) (f internFrame, rest []byte, err error) {
 // looseFrame reads a frame with marks around it, or with a remainder of its
 // address. It must have offset and size.
 func looseFrame(b []byte) (f internFrame, ok bool) {
+	if len(b) > maxFrame || b[0] != '[' && b[0] != '<' && b[0] != '(' && !hasFrame(b) {
+		return f, false
+	}
 	b = bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("*"), nil), []byte("`"), nil)
 	number := len(b) > 0 && b[0] == '#'
 	b = bytes.TrimLeft(b, "-=>~|#\\ \t")
