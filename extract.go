@@ -94,7 +94,10 @@ func (x *extractor) next() (ok bool) {
 		x.end(x.open[0])
 	}
 	if x.now, ok = x.in.Next(); !ok {
-		x.endAll()
+		if start := x.header; len(start.Text) > 0 && !start.weak {
+			x.beginDamaged(start, "")
+		}
+		x.endOpen()
 		return false
 	}
 	x.ledger.whole, x.ledger.taken = false, account{}
@@ -263,15 +266,13 @@ func (x *extractor) beginDamaged(start headerStart, behind string) {
 // begin opens a record with the rest of the line of its header. It ends the one
 // before it from the same source. damage is what the header has, "" if it is whole.
 func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string) {
-	elsewhere, announced := false, start.Carrier
-	for i := 0; i < len(x.open); {
-		if r := x.open[i]; r.carrier.Source == start.Carrier.Source {
-			if r.elsewhere && r.announced != start.Carrier {
-				elsewhere, announced = true, r.announced
-			}
+	var elsewhere bool
+	var announced logtext.Carrier
+	for _, r := range x.open {
+		if r.carrier.Source == start.Carrier.Source { // of each there is one at most
+			elsewhere, announced = r.elsewhere && r.announced != start.Carrier, r.announced
 			x.end(r)
-		} else {
-			i++
+			break
 		}
 	}
 	if len(x.open) >= maxOpen {
@@ -330,11 +331,7 @@ func (x *extractor) body(b []byte) {
 		r.stripLearned(&l)
 	}
 	l.Bare = len(l.Text) == len(b)
-	if len(r.carry.Text) > 0 {
-		x.judge(r, r.continued(&l))
-	} else {
-		x.judge(r, r.line(&l))
-	}
+	x.judge(r, r.line(&l))
 }
 
 // judge does what the answer of a record asks for.
@@ -370,14 +367,6 @@ func (x *extractor) endOpen() {
 	for len(x.open) > 0 {
 		x.end(x.open[0])
 	}
-}
-
-// endAll is for the end of the text.
-func (x *extractor) endAll() {
-	if start := x.header; len(start.Text) > 0 && !start.weak {
-		x.beginDamaged(start, "")
-	}
-	x.endOpen()
 }
 
 // settle closes the account of the line that was read.

@@ -231,9 +231,10 @@ func (r *record) tail(b []byte) (f internFrame, rest []byte, err error) {
 // looseFrame reads a frame with marks around it, or with a remainder of its
 // address. It must have offset and size.
 func looseFrame(b []byte) (f internFrame, ok bool) {
-	if bytes.IndexByte(b, '*') >= 0 || bytes.IndexByte(b, '`') >= 0 {
-		b = bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("*"), nil), []byte("`"), nil)
+	if len(b) > maxFrame || b[0] != '[' && b[0] != '<' && b[0] != '(' && !hasFrame(b) {
+		return f, false
 	}
+	b = bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("*"), nil), []byte("`"), nil)
 	number := len(b) > 0 && b[0] == '#'
 	b = bytes.TrimLeft(b, "-=>~|#\\ \t")
 	if n := logtext.LeadingDigits(b); number && n > 0 && n < 4 { // the number of the frame

@@ -88,16 +88,12 @@ func findHeader(b []byte) (at int, weak bool) {
 // unreferenced objects is none.
 func damagedHeader(b []byte) (l Leak, rest []byte, ok bool) {
 	const window = 96
-	if len(b) <= len(anchor)+1 || b[len(anchor)+1] != ' ' {
-		return l, b, false
-	}
-	t := b[len(anchor)+1 : min(len(b), len(anchor)+1+window)]
-	size := bytes.Index(t, []byte("(size"))
-	if size < 0 {
+	before, behind, ok := bytes.Cut(b[min(len(b), len(anchor)+1):], []byte("(size"))
+	if !ok || len(before) > window || !bytes.HasPrefix(before, []byte(" ")) {
 		return l, b, false
 	}
 	found := false
-	for word := range bytes.FieldsSeq(t[:size]) {
+	for word := range bytes.FieldsSeq(before) {
 		s := logtext.Scan{Rest: word}
 		zero := s.Lit("0x")
 		v, digits, hex := s.Hex()
@@ -106,7 +102,7 @@ func damagedHeader(b []byte) (l Leak, rest []byte, ok bool) {
 			l.Addr = v
 		}
 	}
-	s := logtext.Scan{Rest: bytes.TrimPrefix(t[size+len("(size"):], []byte(":"))}
+	s := logtext.Scan{Rest: bytes.TrimPrefix(behind, []byte(":"))}
 	s.Blanks()
 	var v uint64
 	if s.Lit("0x") {
@@ -120,11 +116,8 @@ func damagedHeader(b []byte) (l Leak, rest []byte, ok bool) {
 	if len(s.Rest) > 0 && bytes.IndexByte([]byte("), "), s.Rest[0]) >= 0 {
 		l.Size = v
 	}
-	l.PerCPU = bytes.Contains(t[:size], []byte("(percpu)"))
-	rest = b[len(b):]
-	if i := bytes.IndexByte(s.Rest, ':'); i >= 0 {
-		rest = b[len(anchor)+1+len(t)-len(s.Rest)+i+1:]
-	}
+	l.PerCPU = bytes.Contains(before, []byte("(percpu)"))
+	_, rest, _ = bytes.Cut(s.Rest, []byte(":"))
 	return l, rest, true
 }
 

@@ -47,6 +47,7 @@ func TestExtractLedger(t *testing.T) {
 		{"a sentence about a frame", head + comm + back + one + "\nThe fault is in second+0x13/0x50 of m.\n", "1: x 1 2: first+0x1/0x20", ""},
 		{"number with dots", head + "  comm \"x\", pid 1, jiffies 2...\n" + back + one + two, all, "touches a number"},
 		{"size with a letter", head + comm + back + "    first+0x1/0x20q\n" + two, all, "touches a number"},
+		{"mark in a size", head + comm + back + "    first+0x1/0x*0 [m]\n" + two, "1: x 1 2: second+0x13/0x50 [m]", "is not a frame"},
 		{"size that wraps", head + comm + back + "    first+0x1/0xfffffffffffd1520\n", "1: x 1 2: first+0x1/0xfffffffffffd1520", "no function is that large"},
 		{"no module in brackets", head + comm + back + "    first+0x1/0x20 [a,b]\n", "1: x 1 2: first+0x1/0x20", "no module is in the brackets"},
 		{"number of jiffies cut", head + "  comm \"x\", pid 1, jiffies 2\n33 (age 1.000s)\n" + back + one + two, all, "goes on with digits"},

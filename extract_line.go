@@ -14,6 +14,9 @@ import (
 // line takes a line without its carrier. It changes what l says while it takes one item
 // after the other, as all that follows does.
 func (r *record) line(l *logtext.Line) verdict {
+	if len(r.carry.Text) > 0 {
+		return r.continued(l)
+	}
 	if r.part == partHeader && r.carrier.Tagged && l.Carrier.Timed && !l.Carrier.Tagged {
 		if _, rest, ok, _ := parseComm(logtext.Trim(l.Text)); ok && len(rest) == 0 {
 			r.carrier.Tagged = false // kernels before 2.6.32 have the mark in the header alone
@@ -362,8 +365,5 @@ func (r *record) result() (Leak, error) {
 		r.leak.CPU = 0
 	}
 	r.leak.Backtrace = r.intern.stack(r.trace.frames)
-	if r.damage == nil {
-		return r.leak, nil
-	}
 	return r.leak, r.damage
 }

@@ -16,7 +16,7 @@ type record struct {
 	intern *internTable
 	ledger *ledger
 	leak   Leak
-	damage *ParseError // the first
+	damage error // a *ParseError, the first
 
 	carrier logtext.Carrier // of the header
 	learned []byte          // what stood before the header, and may stand before the other lines

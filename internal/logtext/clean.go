@@ -91,13 +91,6 @@ func isField(t []byte) bool {
 	return ok && (len(bytes.Trim(name, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")) == 0 || bytes.HasSuffix(name, []byte(" [s")))
 }
 
-// rest returns the line that should have gone on when the text ended.
-func (cl *cleaner) rest() []byte {
-	b := cl.soft
-	cl.soft = nil
-	return b
-}
-
 // firstSuspect returns the index of the first byte that needs a closer look, or -1.
 func firstSuspect(b []byte) int {
 	for i := 0; i < len(b); {
@@ -216,14 +209,11 @@ func escapeLen(b []byte) int {
 	kind := b[1:next(1)]
 	switch {
 	case string(kind) == "[":
-		i := 2
-		for i < len(b) && b[i] >= ' ' && b[i] <= '?' {
-			i++
+		rest := bytes.TrimLeft(b[2:], " !\"#$%&'()*+,-./0123456789:;<=>?")
+		if len(rest) > 0 && rest[0] >= '@' && rest[0] <= '~' {
+			rest = rest[1:]
 		}
-		if i < len(b) && b[i] >= '@' && b[i] <= '~' {
-			i++
-		}
-		return i
+		return len(b) - len(rest)
 	case string(kind) == "]":
 		switch n := bytes.IndexAny(b[2:], "\a\x1b"); {
 		case n >= 0 && b[2+n] == '\a':

@@ -64,7 +64,7 @@ func TestCleanSoft(t *testing.T) {
 		t.Errorf("after that: %q, %v", got, ok)
 	}
 	cl.clean([]byte(long + "="))
-	if got := cl.rest(); string(got) != long {
+	if got := cl.soft; string(got) != long {
 		t.Errorf("the rest is %q", got)
 	}
 }

@@ -3,7 +3,10 @@
 
 package logtext
 
-import "bytes"
+import (
+	"bytes"
+	"strings"
+)
 
 // A Scan reads the parts of one line from left to right.
 //
@@ -92,15 +95,8 @@ func (s *Scan) Hex() (v uint64, digits int, ok bool) {
 func HexDigit(c byte) uint8 { return hexValue[c] }
 
 var hexValue = func() (t [256]uint8) {
-	for i := range t {
-		t[i] = 255
-	}
-	for i := range uint8(10) {
-		t['0'+i] = i
-	}
-	for i := range uint8(6) {
-		t['a'+i] = 10 + i
-		t['A'+i] = 10 + i
+	for c := range t {
+		t[c] = uint8(strings.Index("0123456789abcdef", strings.ToLower(string(rune(c))))) // of -1, 255
 	}
 	return t
 }()

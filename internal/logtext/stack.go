@@ -3,17 +3,15 @@
 
 package logtext
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // AnnouncesStack reports whether a line begins what the kernel prints with frames of its
 // own.
 func AnnouncesStack(b []byte) bool {
-	for _, s := range otherStacks {
-		if bytes.Contains(b, s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(otherStacks, func(s []byte) bool { return bytes.Contains(b, s) })
 }
 
 var otherStacks = bytes.Split([]byte("all Trace:|all trace:|RIP:|Workqueue:|Hardware name:|locks held|lock held|lock at:|lock (at |"+

@@ -48,7 +48,7 @@ func (t *Text) Next() (l *Line, ok bool) {
 		raw, ok := t.in.Next()
 		if ok {
 			t.left, t.more = t.clean.clean(raw)
-		} else if t.left = t.clean.rest(); len(t.left) > 0 {
+		} else if t.left, t.clean.soft = t.clean.soft, nil; len(t.left) > 0 {
 			t.more = true
 		} else {
 			*l = Line{Number: t.in.Number()}
