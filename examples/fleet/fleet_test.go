@@ -226,7 +226,7 @@ func TestFleet(t *testing.T) {
 	wantAlerts := map[string]bool{
 		"KernelLeak: The kernel leaks in myfunc on 2 machines (fingerprint " + myfunc + ")": true,
 		"KernelLeak: The kernel leaks in greet on 2 machines (fingerprint " + greet + ")":   true,
-		"KernelLeak: The kernel leaks in myfunc on 1 machine (fingerprint " + hidden + ")": true,
+		"KernelLeak: The kernel leaks in myfunc on 1 machine (fingerprint " + hidden + ")":  true,
 		"KernelLeaksNotLooked: broken could not look for memory leaks in its kernel":        true,
 		"KernelLeaksNotLooked: forgot could not look for memory leaks in its kernel":        true,
 		"KernelLeaksLookedLongAgo: old looked for memory leaks 4h ago":                      true,
