@@ -10,9 +10,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/kmemleak/kmemleak/internal/need"
@@ -54,6 +56,10 @@ func pty(t *testing.T) (outside, inside *os.File) {
 // afterwards.
 func TestProgress(t *testing.T) {
 	text := readFileText(t, report)
+	// The runtime's goroutine for signals, which is for all, must not begin in a bubble.
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGHUP)
+	signal.Stop(signals)
 	for _, tt := range []struct {
 		name  string
 		takes time.Duration
@@ -63,18 +69,19 @@ func TestProgress(t *testing.T) {
 		{"slow", patience + patience/2, []string{"\rreading standard input, 0 leaks, 1s\x1b[K", "\r\x1b[K"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
 			outside, inside := pty(t)
-			in, feed := io.Pipe()
-			go func() {
-				time.Sleep(tt.takes)
-				io.WriteString(feed, text)
-				feed.Close()
-			}()
-			var out bytes.Buffer
-			if status := run(t.Context(), []string{"symbolize", "-release", "0"}, stdio{in: in, out: &out, err: inside}); status != statusLeaks {
-				t.Errorf("status %d", status)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				in, feed := io.Pipe()
+				go func() {
+					time.Sleep(tt.takes)
+					io.WriteString(feed, text)
+					feed.Close()
+				}()
+				var out bytes.Buffer
+				if status := run(t.Context(), []string{"symbolize", "-release", "0"}, stdio{in: in, out: &out, err: inside}); status != statusLeaks {
+					t.Errorf("status %d", status)
+				}
+			})
 			io.WriteString(inside, "END") // so that there is something to read
 			got := readTo(t, outside, "END")
 			rest := got
