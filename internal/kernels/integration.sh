@@ -40,6 +40,14 @@ boot() {
 	boot_once "$1" "$2" "$failed" "${4-}"
 }
 
+# again COMMAND KERNEL: the same for what boots by itself.
+again() {
+	"$@" && return
+	echo "=== $1: failed, and is tried once more"
+	echo "$2 $1" >>"$logs/repeated"
+	"$@"
+}
+
 boot_once() {
 	local kernel=$1 boot=$2 packages=$3 parameters=${4-} goarch image processors=2 files=()
 	goarch=$(goarch_of "$kernel")
@@ -63,10 +71,10 @@ tensteps() {
 	local goarch
 	goarch=$(goarch_of "$1")
 	echo "=== examples/tensteps"
-	CGO_ENABLED=0 GOARCH=$goarch go build -o "bin/tensteps-$1" ./examples/tensteps
+	CGO_ENABLED=0 GOARCH=$goarch go build -o "bin/tensteps-$1" ./examples/tensteps || return
 	bin/vmexec -kernel "$("$kernels" kernel "$1")/image" -init "bin/init-$goarch" -debugfs=false -append "$(slabs "$1")" \
 		-file "testdata/modules/hello_kernel/$1/hello-kernel.ko=/hello-kernel.ko" \
-		"bin/tensteps-$1" /hello-kernel.ko | tee "$logs/tensteps-$1"
+		"bin/tensteps-$1" /hello-kernel.ko | tee "$logs/tensteps-$1" || return
 	grep -q 'hello_init .*/hello.c:' "$logs/tensteps-$1" || { echo "tensteps named no line of hello.c" >&2; return 1; }
 }
 
@@ -81,8 +89,8 @@ memory() {
 	CGO_ENABLED=0 GOARCH=$goarch go test -count=1 -v -timeout 25m -run '^TestIntegrationMemory$' \
 		-exec "$PWD/bin/vmexec -timeout 26m -memory 1G -kernel $folder/image -append=$(slabs "$kernel") -init $PWD/bin/init-$goarch -dump elf=$dump/core \
 			-file $folder/vmlinux=/vmlinux -file $PWD/testdata/modules/held/$kernel/held.ko=/held.ko -file $PWD/testdata/modules/leaky/$kernel/leaky.ko=/leaky.ko \
-			-env KMEMLEAK=require -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=memory -out $dump" ./vmcore | tee -a "$logs/$kernel"
-	KMEMLEAK=require KMEMLEAK_KERNEL=$kernel KMEMLEAK_MEMORY=$dump KMEMLEAK_IMAGE=$folder go test -count=1 -v -timeout 25m -p 1 -run '^TestMemory' ./vmcore ./cmd/kmemleak
+			-env KMEMLEAK=require -env KMEMLEAK_KERNEL=$kernel -env KMEMLEAK_BOOT=memory -out $dump" ./vmcore | tee -a "$logs/$kernel" || return
+	KMEMLEAK=require KMEMLEAK_KERNEL=$kernel KMEMLEAK_MEMORY=$dump KMEMLEAK_IMAGE=$folder go test -count=1 -v -timeout 25m -p 1 -run '^TestMemory' ./vmcore ./cmd/kmemleak || return
 	rm -rf "$dump"
 }
 
@@ -91,7 +99,7 @@ dump() {
 	local goarch folder dumps=$logs/dump-$1
 	goarch=$(goarch_of "$1")
 	folder=$("$kernels" kernel "$1")
-	mkdir "$dumps"
+	mkdir -p "$dumps"
 	echo "=== dump"
 	CGO_ENABLED=0 GOARCH=$goarch go test -count=1 -run '^TestIntegrationLive$' \
 		-exec "$PWD/bin/vmexec -memory 256M -kernel $folder/image -init $PWD/bin/init-$goarch -env KMEMLEAK_KERNEL=$1 \
@@ -110,7 +118,7 @@ all_boots() {
 	boot "$kernel" kmemleak=off ". ./kmemleaktest ./cmd/... ./examples/watch ./examples/ci" kmemleak=off
 	boot "$kernel" lockdown=integrity . lockdown=integrity
 	boot "$kernel" lockdown=confidentiality ./vmcore lockdown=confidentiality
-	[[ $kernel == *-i386 ]] || memory "$kernel" # which is not read
+	[[ $kernel == *-i386 ]] || again memory "$kernel" # which is not read
 	boot "$kernel" expendable ". ./cmd/kmemleak"
 	boot "$kernel" disabled-meanwhile .
 	# shellcheck disable=SC2086 # packages are words
@@ -119,8 +127,8 @@ all_boots() {
 		[[ $kernel != *-x86_64 && $test == TestIntegration@(Remote|Shell)* || $kernel == *-i386 && $test == TestIntegrationMemory ]] ||
 			grep -q -- "^--- PASS: $test " "$logs/$kernel" "$logs/debian-x86_64" || { echo "$test did not run" >&2; return 1; }
 	done
-	dump "$kernel"
-	tensteps "$kernel"
+	again dump "$kernel"
+	again tensteps "$kernel"
 	if [ "$kernel" = 6.12-x86_64 ]; then
 		echo "=== docs/getting-started.md and examples/ci"
 		internal/readme/started.sh "$("$kernels" kernel "$kernel")"
