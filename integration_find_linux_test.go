@@ -223,9 +223,18 @@ func TestIntegrationVanished(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := loadLeaky(t, kernel)
-			l.leak(3)
 			var d kmemleak.Detector
-			f := l.examine(&d, at(kmemleak.StageScanning, 3, func() { tt.vanish(l) }))
+			var f kmemleak.Finding
+			for range 5 {
+				l.leak(3)
+				if f = l.examine(&d, at(kmemleak.StageScanning, 3, func() { tt.vanish(l) })); len(f.Vanished) == 3 {
+					break
+				}
+				// As in expect: what a stale value hides has not been seen.
+				t.Logf("once more: %d vanished ones of 3", len(f.Vanished))
+				l.free()
+				l.hide(true)
+			}
 			if len(f.Leaks) != 0 || len(f.Vanished) != 3 {
 				t.Fatalf("%d leaks and %d vanished ones, want 0 and 3", len(f.Leaks), len(f.Vanished))
 			}

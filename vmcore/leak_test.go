@@ -32,9 +32,10 @@ func TestMemoryLeaks(t *testing.T) {
 // of a leak is then known from the memory.
 func TestMemoryDebugFile(t *testing.T) {
 	d := openMemory(t)
-	need.Tools(t, "binutils", "objcopy")
+	objcopy := map[string]string{"amd64": "x86_64-linux-gnu-objcopy", "arm64": "aarch64-linux-gnu-objcopy"}[d.image.Info().GOARCH]
+	need.Tools(t, "binutils-x86-64-linux-gnu binutils-aarch64-linux-gnu", objcopy)
 	file := filepath.Join(t.TempDir(), "vmlinux")
-	if out, err := exec.Command("objcopy", "--only-keep-debug", d.vmlinux, file).CombinedOutput(); err != nil {
+	if out, err := exec.Command(objcopy, "--only-keep-debug", d.vmlinux, file).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	k, err := NewKernel(t.Context(), d.image, Files{Vmlinux: file})
