@@ -21,6 +21,10 @@ type file struct {
 	raw   []byte
 	unmap func() error
 	flat  *flattened // if the file is in the flattened format
+
+	// alone has the file as often as it is open, each time for one read at once. It is nil
+	// if reads may overlap.
+	alone chan *os.File
 }
 
 func openFile(name string) (*file, error) {
@@ -47,6 +51,12 @@ func (f *file) close() error {
 	var err error
 	if f.unmap != nil {
 		err = f.unmap()
+	}
+	if f.alone != nil {
+		for range len(f.alone) - 1 {
+			err = errors.Join(err, (<-f.alone).Close())
+		}
+		f.f = <-f.alone
 	}
 	if f.f != nil {
 		err = errors.Join(err, f.f.Close())
@@ -113,7 +123,12 @@ func (f *file) fetchRaw(p []byte, offset int64) error {
 	if f.f == nil {
 		return f.readRaw(p, offset)
 	}
-	_, err := f.f.ReadAt(p, offset)
+	file := f.f
+	if f.alone != nil {
+		file = <-f.alone
+		defer func() { f.alone <- file }()
+	}
+	_, err := file.ReadAt(p, offset)
 	if err == io.EOF {
 		return fmt.Errorf("%w: at %d", ErrTruncated, offset)
 	}

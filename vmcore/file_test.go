@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -110,5 +111,42 @@ func TestUnmapped(t *testing.T) {
 				t.Errorf("pages (-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAlone reads a file that is open twice, many times at once, and closes it.
+func TestAlone(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, []byte("0123456789"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := &file{name: name, size: -1, alone: make(chan *os.File, 3)}
+	var opened []*os.File
+	for range 2 { // the third time it could not be opened
+		o, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opened = append(opened, o)
+		f.alone <- o
+	}
+	f.f = opened[0]
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			p := make([]byte, 2)
+			if err := f.readAt(p, int64(i)); err != nil || p[0] != '0'+byte(i) {
+				t.Errorf("at %d: %q, %v", i, p, err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := f.close(); err != nil {
+		t.Error(err)
+	}
+	for i, o := range opened {
+		if err := o.Close(); !errors.Is(err, os.ErrClosed) {
+			t.Errorf("file %d was left open: %v", i, err)
+		}
 	}
 }

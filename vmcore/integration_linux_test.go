@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -69,6 +70,7 @@ func TestIntegrationLive(t *testing.T) {
 		t.Errorf("build ID %s, /sys/kernel/notes has %s", got.BuildID, want)
 	}
 	compareText(t, m, symbols)
+	compareTogether(t, m, symbols)
 	findOwnPage(t, m)
 	var absent *AbsentError
 	if err := m.ReadAt(make([]byte, 8), 16); !errors.As(err, &absent) {
@@ -108,6 +110,39 @@ func compareText(t *testing.T, m *Image, symbols map[string]uint64) {
 	}
 	if compared == 0 {
 		t.Error("the linear map has no code")
+	}
+}
+
+// compareTogether reads the kernel's code several times at once: each must get what one alone
+// gets.
+func compareTogether(t *testing.T, m *Image, symbols map[string]uint64) {
+	t.Helper()
+	const size = 1 << 20
+	start := symbols["_stext"]
+	alone := make([]byte, size)
+	if err := m.ReadAt(alone, start); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	var wrong atomic.Int64
+	for range 4 {
+		wg.Go(func() {
+			together := make([]byte, size)
+			for range 20 {
+				if err := m.ReadAt(together, start); err != nil {
+					t.Error(err)
+				}
+				for at := 0; at < size; at += smallestPage {
+					if !bytes.Equal(alone[at:at+smallestPage], together[at:at+smallestPage]) {
+						wrong.Add(1)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := wrong.Load(); n > 0 {
+		t.Errorf("%d pages are not those that were read alone", n)
 	}
 }
 

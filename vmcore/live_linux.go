@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 )
@@ -38,18 +39,37 @@ func Live() (*Image, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s: %w: another file is mounted there (try: outside of the container)", kcorePath, fs.ErrPermission)
 	}
+	opened := &file{f: f, name: kcorePath, size: -1, alone: openings(f)}
 	var m *Image
 	if err == nil {
-		m, err = openELF(&file{f: f, name: kcorePath, size: -1})
+		m, err = openELF(opened)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", kcorePath, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", kcorePath, err), opened.close())
 	}
 	m.info.Format, m.info.Live = "/proc/kcore", true
 	live := &kcore{core: m.memory.(*elfCore)}
 	live.table.Store(m.table)
 	m.memory = live
 	return m, nil
+}
+
+// openings opens the running kernel's memory once for each processor, f included, or as often
+// as that is possible. The kernel copies each page through a buffer of the open file, which
+// has no lock: of two reads at once, one gets a page of the other (read_kcore_iter in
+// fs/proc/kcore.c, at least Linux 6.1 to 7.3).
+func openings(f *os.File) chan *os.File {
+	const most = 32
+	files := make(chan *os.File, min(runtime.GOMAXPROCS(0), most))
+	files <- f
+	for len(files) < cap(files) {
+		another, err := os.Open(kcorePath)
+		if err != nil {
+			break
+		}
+		files <- another
+	}
+	return files
 }
 
 // isKcore reports whether a name is that of the running kernel's memory.
