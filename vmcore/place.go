@@ -98,8 +98,7 @@ const pageShift = 12
 // maxPages bounds the pages that are not in the linear map alone: 64 GiB of them.
 const maxPages = 1 << 24
 
-// maxAbsent bounds the pages of one object, or of one scan, that are looked for and not
-// there: 4 GiB of them.
+// maxAbsent bounds the pages of one object that are looked for and not there: 4 GiB of them.
 const maxAbsent = 1 << 20
 
 // pages returns where pages are mapped that the kernel uses by another address than that

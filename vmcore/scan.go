@@ -30,7 +30,6 @@ func (m *Image) Scan(ctx context.Context, fn func(addr uint64, b []byte)) error 
 		mu     sync.Mutex
 		first  error
 		failed uint64
-		absent []Range // in which a running kernel's memory is not mapped
 		wg     sync.WaitGroup
 	)
 	next, stop := iter.Pull(chunks(m.Ranges()))
@@ -46,12 +45,6 @@ func (m *Image) Scan(ctx context.Context, fn func(addr uint64, b []byte)) error 
 	miss := func(r Range, err error) {
 		mu.Lock()
 		defer mu.Unlock()
-		if errors.Is(err, ErrAbsent) {
-			if len(absent) < maxAbsent {
-				absent = append(absent, r)
-			}
-			return
-		}
 		if first == nil {
 			first = err
 		}
@@ -70,12 +63,6 @@ func (m *Image) Scan(ctx context.Context, fn func(addr uint64, b []byte)) error 
 		})
 	}
 	wg.Wait()
-	// The kernel takes pages out of its map for a moment, such as when it frees memory of
-	// modules. What has gone for good is no damage.
-	again, buffer := absent, make([]byte, smallestPage)
-	for i := 0; i < len(again) && ctx.Err() == nil; i++ {
-		m.scan(again[i], buffer, fn, miss)
-	}
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
@@ -94,7 +81,10 @@ func (m *Image) scan(r Range, buffer []byte, fn func(addr uint64, b []byte), mis
 		return
 	}
 	if r.Size <= smallestPage {
-		miss(r, err)
+		// What has gone from the memory of a running kernel is no damage.
+		if !errors.Is(err, ErrAbsent) {
+			miss(r, err)
+		}
 		return
 	}
 	for r.Size > 0 {

@@ -6,9 +6,7 @@ package vmcore
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -31,58 +29,6 @@ func TestScanDamaged(t *testing.T) {
 	err = m.Scan(context.Background(), func(addr uint64, p []byte) { n.Add(int64(len(p))) })
 	if want := int64(len(d.pages)-1) * smallestPage; !errors.Is(err, ErrFormat) || n.Load() != want {
 		t.Errorf("%d bytes of %d, %v", n.Load(), want, err)
-	}
-}
-
-// unmapped is memory of which some pages are not mapped when they are read at first.
-type unmapped struct {
-	memory
-	mu    sync.Mutex
-	times map[uint64]int // how often still
-}
-
-func (u *unmapped) load(p []byte, addr uint64) error {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for page := range u.times {
-		if page-addr < uint64(len(p)) && u.times[page] > 0 {
-			u.times[page]--
-			return &AbsentError{Addr: page}
-		}
-	}
-	return u.memory.load(p, addr)
-}
-
-// TestScanUnmapped scans a running kernel, which takes pages out of its map for a moment, or
-// for good: then all others are handed out.
-func TestScanUnmapped(t *testing.T) {
-	d, _ := realDump(t, "6.1-x86_64-qemu", smallestPage)
-	m, err := openBytes(t, d.elf())
-	if err != nil {
-		t.Fatal(err)
-	}
-	scan := func() map[uint64]int {
-		var mu sync.Mutex
-		seen := make(map[uint64]int)
-		if err := m.Scan(context.Background(), func(addr uint64, p []byte) {
-			mu.Lock()
-			defer mu.Unlock()
-			for at := 0; at < len(p); at += smallestPage {
-				seen[addr+uint64(at)]++
-			}
-		}); err != nil {
-			t.Error(err)
-		}
-		return seen
-	}
-	want := scan()
-	pages := slices.Sorted(maps.Keys(want))
-	once, ever := pages[len(pages)/2], pages[len(pages)/3]
-	m.memory = &unmapped{memory: m.memory, times: map[uint64]int{once: 2, ever: 1 << 30}}
-	got := scan()
-	delete(want, ever)
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("without %#x (-want +got)\n%s", ever, diff)
 	}
 }
 

@@ -70,7 +70,7 @@ func (s *search) search(ctx context.Context) error {
 	}
 	slices.SortFunc(s.targets, func(x, y *target) int { return cmp.Compare(x.addr, y.addr) })
 	bad := s.once(ctx)
-	// A running kernel may not have shown the page that holds an object.
+	// A running kernel may have moved a pointer from what was still to be read to what had been.
 	if s.k.mem.Info().Live && ctx.Err() == nil && slices.ContainsFunc(s.targets, (*target).unexplained) {
 		bad = s.once(ctx)
 	}
