@@ -39,9 +39,10 @@ func Live() (*Image, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s: %w: another file is mounted there (try: outside of the container)", kcorePath, fs.ErrPermission)
 	}
-	opened := &file{f: f, name: kcorePath, size: -1, alone: openings(f)}
+	opened := &file{f: f, name: kcorePath, size: -1}
 	var m *Image
 	if err == nil {
+		opened.alone = openings(f)
 		m, err = openELF(opened)
 	}
 	if err != nil {

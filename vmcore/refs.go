@@ -6,6 +6,7 @@ package vmcore
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // Ref is a place in memory that holds the address of an object, or of its inside.
@@ -41,6 +42,14 @@ type Referrers struct {
 
 // MaxRefs is the number of references that are kept for one object.
 const MaxRefs = 1000
+
+// Unexplained reports whether kmemleak counted references to the object where none was found,
+// in what it looks at. A pointer has gone since its last scan, or the content of the object had
+// changed: kmemleak counts as many as are needed then, too (kmemleak_scan).
+func (r *Referrers) Unexplained() bool {
+	seen := func(x Ref) bool { return x.Holder.Scanned && !x.Changed }
+	return r.Object.MinCount > 0 && r.Object.Count >= r.Object.MinCount && r.More == 0 && !slices.ContainsFunc(r.Refs, seen)
+}
 
 // Refs returns who refers to the objects at some addresses, which may be inside of them.
 // It looks at all memory: at what kmemleak scans (variables, per-CPU areas, stacks,

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"testing"
+
+	"github.com/kmemleak/kmemleak"
 )
 
 // TestMemoryRefs has objects in each of the places where a pointer can hide a leak.
@@ -87,6 +89,35 @@ func TestRefsEnded(t *testing.T) {
 	k.broken.Store(true) // so that nothing is read
 	if found, err := k.Refs(ctx, 0x1000); found != nil || !errors.Is(err, cause) {
 		t.Errorf("%v, %v", found, err)
+	}
+}
+
+// TestUnexplained has objects that kmemleak found references to.
+func TestUnexplained(t *testing.T) {
+	scanned := Ref{Holder: Holder{Kind: HolderVariable, Scanned: true}}
+	changed := scanned
+	changed.Changed = true
+	for _, tt := range []struct {
+		name        string
+		count, more int
+		refs        []Ref
+		want        bool
+	}{
+		{"found", 1, 0, []Ref{{}, scanned}, false},
+		{"none", 1, 0, nil, true},
+		{"where kmemleak does not look", 1, 0, []Ref{{}}, true},
+		{"changed", 1, 0, []Ref{changed}, true},
+		{"left out", 1, 1, nil, false},
+		{"too few counted", 0, 0, nil, false},
+		{"not scanned yet", -1, 0, nil, false},
+	} {
+		r := Referrers{Object: Object{Object: kmemleak.Object{MinCount: 1, Count: tt.count}}, Refs: tt.refs, More: tt.more}
+		if got := r.Unexplained(); got != tt.want {
+			t.Errorf("%s: %v", tt.name, got)
+		}
+		if r.Object.MinCount = 0; r.Unexplained() {
+			t.Errorf("%s: an object that needs no references", tt.name)
+		}
 	}
 }
 

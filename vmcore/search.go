@@ -71,7 +71,7 @@ func (s *search) search(ctx context.Context) error {
 	slices.SortFunc(s.targets, func(x, y *target) int { return cmp.Compare(x.addr, y.addr) })
 	bad := s.once(ctx)
 	// A running kernel may have moved a pointer from what was still to be read to what had been.
-	if s.k.mem.Info().Live && ctx.Err() == nil && slices.ContainsFunc(s.targets, (*target).unexplained) {
+	if s.k.mem.Info().Live && ctx.Err() == nil && slices.ContainsFunc(s.targets, func(t *target) bool { return t.found.Unexplained() }) {
 		bad = s.once(ctx)
 	}
 	for _, step := range []func(context.Context) error{s.roots, s.follow} {
@@ -100,13 +100,6 @@ func (s *search) once(ctx context.Context) (bad problems) {
 		bad.add(s.place(ctx))
 	}
 	return bad
-}
-
-// unexplained reports whether kmemleak counted references where none was found.
-func (t *target) unexplained() bool {
-	o := &t.found.Object
-	return o.MinCount > 0 && o.Count >= o.MinCount && t.found.More == 0 &&
-		!slices.ContainsFunc(t.found.Refs, func(r Ref) bool { return r.Holder.Scanned && !r.Changed })
 }
 
 // run looks at all memory.

@@ -11,7 +11,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -149,7 +148,7 @@ func describeRefs(b *strings.Builder, r *vmcore.Referrers, most int, each bool) 
 	if len(r.Refs) == 0 && r.More == 0 {
 		b.WriteString("  nothing in this memory points to it\n")
 	}
-	if unexplained(r) {
+	if r.Unexplained() {
 		b.WriteString("  where kmemleak looks, nothing points to it: a pointer has gone since that scan, or the content had changed, for which kmemleak waits\n")
 	}
 	shown := 0
@@ -180,13 +179,6 @@ func describeRefs(b *strings.Builder, r *vmcore.Referrers, most int, each bool) 
 	if n := rest[true]; n > 0 {
 		fmt.Fprintf(b, "    and %d in memory that kmemleak does not track\n", n)
 	}
-}
-
-// unexplained reports whether kmemleak counted references where none was found. It counts as
-// many as are needed also when the content of an object has changed (kmemleak_scan).
-func unexplained(r *vmcore.Referrers) bool {
-	seen := func(x vmcore.Ref) bool { return x.Holder.Scanned && !x.Changed }
-	return r.Object.MinCount > 0 && r.Object.Count >= r.Object.MinCount && r.More == 0 && !slices.ContainsFunc(r.Refs, seen)
 }
 
 func ownerText(o *vmcore.Object) string {

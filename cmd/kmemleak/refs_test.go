@@ -65,35 +65,6 @@ No object that kmemleak tracks is there.
 	}
 }
 
-// TestUnexplained has objects that kmemleak found references to.
-func TestUnexplained(t *testing.T) {
-	scanned := vmcore.Ref{Holder: vmcore.Holder{Kind: vmcore.HolderVariable, Scanned: true}}
-	changed := scanned
-	changed.Changed = true
-	for _, tt := range []struct {
-		name        string
-		count, more int
-		refs        []vmcore.Ref
-		want        bool
-	}{
-		{"found", 1, 0, []vmcore.Ref{{}, scanned}, false},
-		{"none", 1, 0, nil, true},
-		{"where kmemleak does not look", 1, 0, []vmcore.Ref{{}}, true},
-		{"changed", 1, 0, []vmcore.Ref{changed}, true},
-		{"left out", 1, 1, nil, false},
-		{"too few counted", 0, 0, nil, false},
-		{"not scanned yet", -1, 0, nil, false},
-	} {
-		r := vmcore.Referrers{Object: vmcore.Object{Object: kmemleak.Object{MinCount: 1, Count: tt.count}}, Refs: tt.refs, More: tt.more}
-		if got := unexplained(&r); got != tt.want {
-			t.Errorf("%s: %v", tt.name, got)
-		}
-		if r.Object.MinCount = 0; unexplained(&r) {
-			t.Errorf("%s: an object that needs no references", tt.name)
-		}
-	}
-}
-
 // TestShowSearch has the progress of a search: at its end, only the places are to be named.
 func TestShowSearch(t *testing.T) {
 	std := stdio{progress: &progress{w: io.Discard}}
