@@ -37,10 +37,10 @@ func (c Candidate) Dir() string {
 }
 
 // CandidatesOf returns whose a leak may be, at most three, the likeliest first: the owner,
-// see [OwnerOf]; functions above it that were passed because they return what they make;
-// and the owner's callers. Each is in another source file, as far as files are known. Code
-// that serves any caller, entries of the kernel and bare addresses are left out, except
-// that the owner may be one. The result is nil without an owner, and points into calls.
+// see [OwnerOf]; functions above it that were passed because they return what they make, or
+// although their source is in the owner's folder; and the owner's callers. Each is in another
+// source file, as far as files are known. Other code that serves any caller, entries of the
+// kernel and bare addresses are left out, except that the owner may be one. The result is nil without an owner, and points into calls.
 func CandidatesOf(calls []Call) []Candidate {
 	var functions []blame.Function
 	var at []Owner

@@ -44,8 +44,8 @@ type Candidate struct {
 const maxCandidates = 3
 
 // Candidates returns the functions of a backtrace that a leak may belong to, at most three
-// and each in another file: the owner, those above it that return what they make, and its
-// callers.
+// and each in another file: the owner, those above it that return what they make or are
+// neighbours of it, and its callers.
 func Candidates(functions []Function) []Candidate {
 	type pass struct {
 		index int
@@ -79,7 +79,7 @@ func Candidates(functions []Function) []Candidate {
 		add(i, "called an allocator", false)
 	}
 	for n := len(passes) - 1; n >= 0; n-- {
-		if p := passes[n]; p.why.Maker {
+		if p := passes[n]; p.why.Maker || neighbours(functions[p.index], functions[own]) {
 			add(innermost(functions, p.index), p.why.Text, p.why.Guess)
 		}
 	}
@@ -97,6 +97,13 @@ func Candidates(functions []Function) []Candidate {
 		above, verb = f, "called "
 	}
 	return list
+}
+
+// neighbours reports whether the source files of two functions are in one folder. What
+// serves any caller serves them too, but is of the same people.
+func neighbours(a, b Function) bool {
+	dir := Dir(a.File)
+	return dir != "" && dir == Dir(b.File)
 }
 
 // innermost returns the index of the place of a function that asked for the memory, see
