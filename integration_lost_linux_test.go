@@ -22,7 +22,7 @@ func TestIntegrationLostFrames(t *testing.T) {
 		t.Fatal(err)
 	}
 	h, loaded := leakAll(t, kernel, func(h hello) []kmemleak.Leak { return h.find(t, d) })
-	before, err := kmemleak.TakeSnapshot()
+	before, err := d.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,11 +42,11 @@ func loadAddresses(t *testing.T, kernel string) (path string) {
 func TestIntegrationNames(t *testing.T) {
 	kernel := need.Kernel(t, "")
 	paths := map[string]string{"addresses": loadAddresses(t, kernel), "hello_kernel": loadHello(t, kernel).file()}
-	modules, err := kmemleak.LoadedModules()
+	now, err := new(kmemleak.Detector).Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range modules {
+	for _, m := range now.Modules {
 		path, ok := paths[m.Name]
 		if !ok {
 			continue

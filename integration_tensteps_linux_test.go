@@ -50,12 +50,12 @@ func TestIntegrationTenSteps(t *testing.T) {
 	clearOthers(t, d)
 	h, leaks := leakAll(t, kernel, func(h hello) []kmemleak.Leak { return h.find(t, d) })
 
-	modules, err := kmemleak.LoadedModules()
+	now, err := d.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	capture(t, kernel, modules)
-	s := kmemleak.Symbolizer{Dirs: []string{h.file()}, Modules: modules}
+	capture(t, kernel, now.Modules)
+	s := kmemleak.Symbolizer{Dirs: []string{h.file()}, Modules: now.Modules}
 	defer s.Close()
 	checkHello(t, kernel, &s, leaks)
 }

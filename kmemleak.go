@@ -6,10 +6,10 @@
 //
 // From a kernel to a line of code:
 //
-//	var d kmemleak.Detector                   // finds the control file by itself
-//	found, err := d.During(ctx, func() { … }) // what was lost meanwhile
-//	modules, _ := kmemleak.LoadedModules()    // where modules are, for bare addresses
-//	s := kmemleak.Symbolizer{Modules: modules} // finds vmlinux and .ko files by itself
+//	var d kmemleak.Detector                        // finds the control file by itself
+//	found, err := d.During(ctx, func() { … })      // what was lost meanwhile
+//	now, _ := d.Snapshot()                         // where modules are, for bare addresses
+//	s := kmemleak.Symbolizer{Modules: now.Modules} // finds vmlinux and .ko files by itself
 //	leakfmt.Text(os.Stdout, found.Leaks, &leakfmt.Options{Symbolizer: &s, Err: err})
 //
 // [Detector.During] and [Detector.Find] follow kmemleak's rules: how old objects have

@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"path"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -87,20 +85,6 @@ func (m *Module) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// LoadedModules returns where the modules of the running kernel are in memory, from
-// /proc/modules and /sys/module. It needs root: the kernel shows other users zeros
-// for addresses. They get the modules without Sections, and an error that matches
-// [io/fs.ErrPermission]. A kernel that was built without modules has none, which is no
-// error.
-//
-// On systems other than Linux the error matches [ErrUnavailable].
-func LoadedModules() ([]Module, error) {
-	if runtime.GOOS != "linux" {
-		return nil, fmt.Errorf("modules of a running kernel on %s: %w", runtime.GOOS, ErrUnavailable)
-	}
-	return loadedModules(os.DirFS("/"))
-}
-
 // loadedModules reads proc/modules and sys/module.
 //
 // A section keeps its entry when its memory is freed: .init.text shows where the
@@ -171,7 +155,8 @@ func slashed(err error) error {
 
 // Snapshot is where all modules of a kernel were in memory at one time. A snapshot
 // that is taken while they are loaded resolves reports that are read after they are
-// gone. Use its fields for those of the same names of a [Symbolizer].
+// gone. Use its fields for those of the same names of a [Symbolizer]. See
+// [Detector.Snapshot].
 //
 // Its JSON form is an object with "version", "release" and "modules", of about 1 KB
 // for each module.
@@ -181,7 +166,7 @@ type Snapshot struct {
 	Version int
 
 	Release string   // kernel release, as uname -r prints it
-	Modules []Module // see [LoadedModules]
+	Modules []Module // those that are loaded
 }
 
 // snapshotVersion is the version that is written, and the newest that is read.
@@ -191,13 +176,6 @@ type snapshotJSON struct {
 	Version int      `json:"version"`
 	Release string   `json:"release"`
 	Modules []Module `json:"modules"`
-}
-
-// TakeSnapshot returns where the modules of the running kernel are. It needs root,
-// and fails as [LoadedModules] does.
-func TakeSnapshot() (Snapshot, error) {
-	modules, err := LoadedModules()
-	return Snapshot{Version: snapshotVersion, Release: new(resolve.Finder).Kernel(), Modules: modules}, err
 }
 
 // MarshalJSON returns the form described at [Snapshot].

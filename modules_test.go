@@ -18,7 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestLoadedModules(t *testing.T) {
+func TestModules(t *testing.T) {
 	file := func(s string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(s)} }
 	var words []byte
 	for _, n := range []uint32{4, 4, 3} { // sizes of name and description, kind

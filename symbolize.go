@@ -54,7 +54,7 @@ type Symbolizer struct {
 	Debuginfod *Debuginfod
 
 	// Modules is where modules were in memory, which resolves bare addresses, and
-	// their build IDs. See [LoadedModules].
+	// their build IDs. See [Detector.Snapshot].
 	Modules []Module
 
 	// Sources are source trees. They are searched for a source file that is not where

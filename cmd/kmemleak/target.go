@@ -85,14 +85,13 @@ func startShell(line string) (*shell.Shell, error) {
 func (h *host) remote() bool { return h.Transport != nil }
 
 // prepare makes s a Symbolizer of the machine's kernel.
-func (h *host) prepare(s *kmemleak.Symbolizer) (err error) {
-	if !h.remote() {
-		s.Modules, err = kmemleak.LoadedModules()
-		return err
-	}
+func (h *host) prepare(s *kmemleak.Symbolizer) error {
 	snapshot, err := h.Snapshot()
-	// Nothing of this machine's kernel is that of a machine that does not answer.
-	s.Modules, s.Release = snapshot.Modules, cmp.Or(s.Release, snapshot.Release, "unknown")
+	s.Modules = snapshot.Modules
+	if h.remote() {
+		// Nothing of this machine's kernel is that of a machine that does not answer.
+		s.Release = cmp.Or(s.Release, snapshot.Release, "unknown")
+	}
 	return err
 }
 

@@ -41,7 +41,7 @@ func investigate(runs int, command []string) error {
 	if err := d.Probe(); err != nil { // why nobody can look here, and what to do
 		return err
 	}
-	modules, err := kmemleak.LoadedModules()
+	now, err := d.Snapshot()
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func investigate(runs int, command []string) error {
 	if failed != nil {
 		return failed
 	}
-	s := kmemleak.Symbolizer{Modules: modules}
+	s := kmemleak.Symbolizer{Modules: now.Modules}
 	defer s.Close()
 	o := leakfmt.Options{Symbolizer: &s, Err: err}
 	if err := leakfmt.Text(os.Stdout, found.Leaks, &o); err != nil {

@@ -38,7 +38,7 @@ func main() {
 }
 
 func note(w io.Writer) error {
-	snapshot, err := kmemleak.TakeSnapshot()
+	snapshot, err := new(kmemleak.Detector).Snapshot()
 	if err != nil {
 		return err
 	}

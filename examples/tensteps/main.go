@@ -51,11 +51,11 @@ func tenSteps(module string) error {
 			return err
 		}
 	}
-	modules, err := kmemleak.LoadedModules()
+	now, err := d.Snapshot()
 	if err != nil {
 		return err
 	}
-	s := kmemleak.Symbolizer{Dirs: []string{module}, Modules: modules}
+	s := kmemleak.Symbolizer{Dirs: []string{module}, Modules: now.Modules}
 	defer s.Close()
 	var leaks []kmemleak.Leak
 	for leak, err := range d.Leaks() {

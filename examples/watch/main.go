@@ -45,7 +45,11 @@ func watch(ctx context.Context, w io.Writer, d *kmemleak.Detector, every time.Du
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := write(w, found.Leaks, err); err != nil {
+		now, missing := d.Snapshot() // where modules are, for the lines of bare addresses
+		if missing != nil {
+			log.Print(missing)
+		}
+		if err := write(w, found.Leaks, now.Modules, err); err != nil {
 			return err
 		}
 		if errors.Is(err, kmemleak.ErrUnavailable) || errors.Is(err, kmemleak.ErrDisabled) || errors.Is(err, fs.ErrPermission) {
@@ -63,17 +67,8 @@ func watch(ctx context.Context, w io.Writer, d *kmemleak.Detector, every time.Du
 	}
 }
 
-func write(w io.Writer, leaks []kmemleak.Leak, failed error) error {
-	s := kmemleak.Symbolizer{Modules: loaded()}
+func write(w io.Writer, leaks []kmemleak.Leak, modules []kmemleak.Module, failed error) error {
+	s := kmemleak.Symbolizer{Modules: modules}
 	defer s.Close()
 	return leakfmt.JSONLines(w, leaks, &leakfmt.Options{Symbolizer: &s, Err: failed})
-}
-
-// loaded returns where modules are now, to find the lines of bare addresses.
-func loaded() []kmemleak.Module {
-	modules, err := kmemleak.LoadedModules()
-	if err != nil {
-		log.Print(err)
-	}
-	return modules
 }
