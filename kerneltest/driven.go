@@ -99,7 +99,7 @@ func (k *Kernel) command(word string) error {
 func (k *Kernel) scan(start uint64) {
 	k.scans++
 	for _, o := range k.objects {
-		o.white = !o.referenced && !o.inSheaf && !(o.onStack && k.stacks) && !o.cleared && !slices.Contains(o.hidden, k.scans)
+		o.white = !o.referenced && o.inSheaves == 0 && !(o.onStack && k.stacks) && !o.cleared && !slices.Contains(o.hidden, k.scans)
 		switch {
 		case !o.white:
 			o.unref = 0
@@ -270,7 +270,7 @@ func (d driven) TurnOverSheaves(ctx context.Context) error {
 		d.k.mu.Lock()
 		defer d.k.mu.Unlock()
 		for _, o := range d.k.objects {
-			o.inSheaf = false
+			o.inSheaves = max(o.inSheaves-1, 0)
 		}
 		return nil
 	})

@@ -72,7 +72,7 @@ type object struct {
 	leak       kmemleak.Leak
 	referenced bool
 	onStack    bool  // a pointer to it is on the stack of a task
-	inSheaf    bool  // SLUB has it last handed out, and a pointer to it
+	inSheaves  int   // how many turnovers it takes until SLUB has no pointer to it
 	hidden     []int // scans that a stale pointer hides it from
 	summed     bool  // a scan has computed its checksum
 	white      bool  // the last scan found no reference
@@ -143,7 +143,11 @@ func (k *Kernel) alloc(l kmemleak.Leak) kmemleak.Leak {
 		l.Backtrace = []kmemleak.Frame{{Func: "lose", Offset: 0x10, Size: 0x20, Module: "leaky"}}
 	}
 	k.free(l.Addr)
-	k.objects = append(k.objects, &object{leak: l, inSheaf: k.sheafCapacity > 0})
+	o := &object{leak: l}
+	if k.sheafCapacity > 0 {
+		o.inSheaves = 2 // Linux 7.3 kept some after one
+	}
+	k.objects = append(k.objects, o)
 	return l
 }
 
@@ -243,7 +247,7 @@ func (k *Kernel) SetMinUnrefScans(n int) {
 // SetSheafCapacity sets how many objects the arrays of SLUB hold, as kernels since 7.0
 // tell: 0 means that it has none. A negative number, as after boot, stands for an older
 // kernel, which does not tell. What is allocated while there are arrays is hidden until a
-// search has turned them over.
+// search has turned them over twice.
 func (k *Kernel) SetSheafCapacity(n int) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -95,7 +95,10 @@ if [ -z "$kernel" ]; then
 			return nil' TestWriteUntil
 	mutate "Windows hold over the overflow of a 32-bit counter" option.go 'return w.From <= jiffies || jiffies <= w.To' 'return false' TestWindow
 	mutate "Scans look at stacks again after those for suspects" find_law.go 's.machine.Command(context.WithoutCancel(ctx), "stack=on")' 'error(nil)' TestOption
-	mutate "What later scans confirm is a leak and no suspect" find_law.go '!confirmed[identityOf(l)] && (' 'len(confirmed) >= 0 && (' TestOption
+	mutate "What later scans confirm is a leak and no suspect" find_law.go 'return confirmed[identityOf(l)]' 'return confirmed[identityOf(l)] && false' TestOption
+	mutate "SLUB's arrays are turned over when objects are old enough" find_law.go 'if err := s.machine.TurnOverSheaves(ctx); err != nil {' 'if false {
+		err := error(nil)' TestSheaves
+	mutate "What they may still hide is said" find_law.go 's.doubt("%w", err)' '_ = err' TestDoubts
 	mutate "Fewer scans than make sure are said" find_law.go 'if hurried {' 'if false {' TestOption
 	mutate "A window begins with a turnover" internal/machine/jiffies.go 'm.TurnOver(ctx)' '_ = m' TestMark
 	mutate "A scan ends the turnover" internal/machine/scan_linux.go 'endTurnover()' '_ = 0' TestTurnOver
