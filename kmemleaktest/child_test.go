@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/kmemleak/kmemleak"
+	"github.com/kmemleak/kmemleak/internal/need"
 	"github.com/kmemleak/kmemleak/kerneltest"
 )
 
@@ -76,6 +77,25 @@ func TestHold(t *testing.T) {
 	os.Setenv(holderVariable, strconv.Itoa(os.Getppid()))
 	if !isChild(d) || isChild(&kmemleak.Detector{Transport: new(answering)}) {
 		t.Error("a child of the holder is none, or another machine's lock is held")
+	}
+}
+
+// A variable that nobody is behind must not keep tests from looking for leaks.
+func TestHolderGone(t *testing.T) {
+	if space, err := os.Readlink("/proc/self/ns/pid"); space != "pid:[4026531836]" {
+		need.Skip(t, "processes may be hidden: %q, %v (try: on Linux, outside of containers)", space, err)
+	}
+	cmd := exec.Command("true")
+	if err := cmd.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for holder, want := range map[string]bool{
+		"": false, "nobody": false, "0": false, "-1": false, strconv.Itoa(os.Getppid()): true, "1": true, strconv.Itoa(cmd.Process.Pid): false,
+	} {
+		t.Setenv(holderVariable, holder)
+		if got := isChild(new(kmemleak.Detector)); got != want {
+			t.Errorf("%q: child %v, want %v", holder, got, want)
+		}
 	}
 }
 

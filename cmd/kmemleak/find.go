@@ -149,7 +149,7 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 		ran := false
 		found, err = h.During(ctx, func() {
 			std.progress.clear() // the terminal is the command's
-			failed = runCommand(ctx, std, args)
+			failed = runCommand(ctx, std, args, !h.remote())
 			noModules = h.prepare(symbolizer)
 			symbolizer.Modules = leakwindow.Merge(symbolizer.Modules, before)
 			windows, symbolizer.Modules, noTests = s.moments.tests(ctx, h, symbolizer.Modules)
@@ -282,12 +282,14 @@ func (e commandError) Error() string { return fmt.Sprintf("%s: %v", e.name, e.er
 func (e commandError) Unwrap() error { return e.err }
 
 // runCommand runs the command of find. If it ran and failed, the error is a
-// commandError.
-func runCommand(ctx context.Context, std stdio, args []string) error {
+// commandError. here says that the search is on this machine.
+func runCommand(ctx context.Context, std stdio, args []string, here bool) error {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	// As package kmemleaktest has it: tests that the command runs would wait for the lock
-	// that this process holds.
-	cmd.Env = append(os.Environ(), "KMEMLEAK_HELD_BY="+strconv.Itoa(os.Getpid()))
+	if here {
+		// As package kmemleaktest has it: tests that the command runs would wait for the lock
+		// that this process holds. Nobody else looks for what they lose on another machine.
+		cmd.Env = append(os.Environ(), "KMEMLEAK_HELD_BY="+strconv.Itoa(os.Getpid()))
+	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std.in, std.err, std.err
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
