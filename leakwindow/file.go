@@ -217,12 +217,15 @@ func (b *Boot) tick(m Moment, last bool) (uint64, error) {
 func Merge(modules, others []kmemleak.Module) []kmemleak.Module {
 	for _, o := range others {
 		same := func(m kmemleak.Module) bool {
+			if m.Name != o.Name {
+				return false
+			}
 			for name, addr := range m.Sections {
 				if other, ok := o.Sections[name]; ok && other != addr { // cursors have some sections only
 					return false
 				}
 			}
-			return m.Name == o.Name
+			return true
 		}
 		if !slices.ContainsFunc(modules, same) {
 			modules = append(modules[:len(modules):len(modules)], o)
