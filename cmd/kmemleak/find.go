@@ -83,7 +83,7 @@ type search struct {
 	baseline, proof string
 	leak            string
 	nameless        bool // other leaks whose fingerprint is not the same for all builds
-	scans           int
+	scans           uint
 	thorough        bool
 }
 
@@ -95,7 +95,7 @@ func (s *search) define(flags *flag.FlagSet) {
 	flags.Var(&s.modules, "module", "find only the leaks of this `module` and of unknown owners (repeatable)")
 	flags.StringVar(&s.leak, "leak", "", "find only this leak: its `fingerprint`, as in every format")
 	flags.StringVar(&s.baseline, "baseline", "", "leave out the leaks in this `file`, found earlier on the same boot")
-	flags.IntVar(&s.scans, "scans", 0, "make so many `scans`; less than 4 take less time on big machines, and may miss leaks, which is said then")
+	flags.UintVar(&s.scans, "scans", 0, "make so many `scans`; less than 4 take less time on big machines, and may miss leaks, which is said then")
 	flags.BoolVar(&s.thorough, "thorough", false, "look for 10 s at least, and name what only kernel stacks point to")
 	flags.StringVar(&s.proof, "proof", "", "load this `module` (.ko), which leaks, to prove that leaks are found")
 }
@@ -111,6 +111,9 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 	}
 	if s.moments.since != "" && len(args) > 0 {
 		return 0, usageError{"-since and a command: find finds what the command leaks by itself"}
+	}
+	if f := s.to.format.value; s.moments.windows != "" && (f == "openmetrics" || f == "pprof") {
+		return 0, usageError{"-windows: -format " + f + " has no place for tests"}
 	}
 	h, err := s.at.open(ctx)
 	if err != nil {
@@ -215,7 +218,7 @@ func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []
 		}
 		options = append(options, kmemleak.Baseline(leaks))
 	}
-	options = append(options, kmemleak.Scans(s.scans))
+	options = append(options, kmemleak.Scans(int(s.scans)))
 	if s.thorough {
 		options = append(options, kmemleak.Thorough())
 	}
