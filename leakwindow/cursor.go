@@ -169,13 +169,15 @@ func (u *unpacked) unpack(text string) (modules []kmemleak.Module, err error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), maxUnpacked+1))
+	most := min(maxUnpacked, maxInAll-u.size)
+	plain, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(packed)), int64(most)+1))
+	if err == nil && len(plain) > most {
+		err = fmt.Errorf("more than %d bytes", most)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if u.size += len(plain); len(plain) > maxUnpacked || u.size > maxInAll {
-		return nil, fmt.Errorf("more than %d bytes, or %d in all", maxUnpacked, maxInAll)
-	}
+	u.size += len(plain)
 	if err := json.Unmarshal(plain, &modules); err != nil {
 		return nil, err
 	}
