@@ -4,10 +4,12 @@
 package kmemleaktest
 
 import (
+	"errors"
 	"flag"
 	"os"
 	"strconv"
 	"sync"
+	"syscall"
 
 	"github.com/kmemleak/kmemleak"
 )
@@ -41,10 +43,25 @@ func hold() (release func()) {
 }
 
 // isChild reports whether a process that has started this one holds the lock of d's
-// machine. A program that replaces itself keeps its number, and loses the lock.
+// machine. A program that replaces itself keeps its number, and loses the lock. What
+// outlives the holder, as a terminal multiplexer may, hands on a variable that nobody is
+// behind any more.
 func isChild(d *kmemleak.Detector) bool {
-	holder := os.Getenv(holderVariable)
-	return d.Transport == nil && holder != "" && holder != strconv.Itoa(os.Getpid())
+	if d.Transport != nil {
+		return false
+	}
+	holder, err := strconv.Atoi(os.Getenv(holderVariable))
+	return err == nil && holder > 0 && holder != os.Getpid() && !gone(holder)
+}
+
+// gone reports whether a process has certainly ended. It may be hidden from any namespace
+// of processes but the first (PROC_PID_INIT_INO in include/linux/proc_ns.h).
+func gone(pid int) bool {
+	if space, err := os.Readlink("/proc/self/ns/pid"); err != nil || space != "pid:[4026531836]" {
+		return false
+	}
+	p, err := os.FindProcess(pid)
+	return err != nil || errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
 // isFuzzWorker reports whether go test -fuzz has started this process, as it does many.

@@ -24,9 +24,9 @@
 // say so. Packages that go test runs at the same time wait for each other with
 // [IgnoreCurrent], [VerifyTestMain] and [Suite], which hold the machine's lock from
 // beginning to end. Processes that the tests start meanwhile know it from the
-// environment variable KMEMLEAK_HELD_BY: they neither wait for the lock nor look for
-// leaks, and their parent finds what they lose. So it is with the command of kmemleak
-// find.
+// environment variable KMEMLEAK_HELD_BY: as long as their parent lives, they neither wait
+// for the lock nor look for leaks, and their parent finds what they lose. So it is with the
+// command of kmemleak find.
 //
 // No test passes because the search could not take place. If kmemleak is missing,
 // switched off or out of reach, tests fail, and the failure says what to do. With

@@ -299,6 +299,24 @@ func TestSuite(t *testing.T) {
 	}
 }
 
+// A test calls Verify by itself, and a test fails.
+func TestSuiteVerifiedBefore(t *testing.T) {
+	s := Suite{Detector: &kmemleak.Detector{Transport: &answering{}}}
+	var out strings.Builder
+	code := 0
+	synctest.Test(t, func(*testing.T) {
+		code = s.verifyMain(running(func() int { s.Verify(&recorder{}); return 5 }), &out, nil)
+	})
+	if code != 5 || out.Len() > 0 {
+		t.Errorf("code %d and %q, want 5", code, &out)
+	}
+}
+
+// running are tests that do something.
+type running func() int
+
+func (r running) Run() int { return r() }
+
 // Options that make no sense for a call are refused by it, and the lock is released.
 func TestRefused(t *testing.T) {
 	one, other := &answering{}, &answering{}

@@ -141,7 +141,11 @@ func (s *Suite) verifyMain(m M, w io.Writer, opts []Option) int {
 	s.begin()
 	s.mu.Unlock()
 	if code := m.Run(); code != 0 {
-		s.start.unlock()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.start != nil { // a test may have called Verify
+			s.start.unlock()
+		}
 		return code
 	}
 	t := &mainT{w: w}

@@ -45,19 +45,29 @@ func (m *memo[T]) get(l kmemleak.Leak) T {
 	if v, ok := m.shared[at]; ok {
 		return v
 	}
+	v := m.alike(l)
+	if len(m.shared) >= maxMemo {
+		clear(m.shared)
+	}
+	m.shared[at] = v
+	return v
+}
+
+// alike returns the result for leaks with an equal backtrace. What was found out about a leak
+// before holds for no other one.
+func (m *memo[T]) alike(l kmemleak.Leak) T {
+	if l.Calls != nil {
+		return m.of(l)
+	}
 	m.key = appendKey(m.key[:0], l.Backtrace)
 	v, ok := m.equal[string(m.key)]
-	if !ok || l.Calls != nil {
+	if !ok {
 		v = m.of(l)
 		if len(m.equal) >= maxMemo {
 			clear(m.equal)
 		}
 		m.equal[string(m.key)] = v
 	}
-	if len(m.shared) >= maxMemo {
-		clear(m.shared)
-	}
-	m.shared[at] = v
 	return v
 }
 

@@ -138,8 +138,12 @@ func newProblem(kind, message, text string) *junitProblem {
 // junitTests returns a case for each test.
 func junitTests(leaks []kmemleak.Leak, o *Options) []junitCase {
 	var cases []junitCase
+	same := make(map[string]int) // names may be equal as they are written
 	for _, t := range testsOf(leaks, o.Windows) {
 		c := junitCase{Class: "kmemleak.test", Name: text(t.String())}
+		if same[c.Name]++; same[c.Name] > 1 {
+			c.Name += fmt.Sprintf(" (%d)", same[c.Name])
+		}
 		switch {
 		case len(t.Leaks) > 0:
 			c.Failure = newProblem("leak", headline(t.Leaks, len(kmemleak.Groups(t.Leaks))), o.textOf(t.Leaks))

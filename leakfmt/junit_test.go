@@ -112,6 +112,7 @@ func readJUnit(t testing.TB, text []byte) (cases []string) {
 func TestJUnit(t *testing.T) {
 	s := symbolizer(t, "6.12-x86_64")
 	leaks := report(t, "6.12-x86_64")
+	long := strings.Repeat("x", maxText)
 	source := " [hello_kernel] at ../testdata/modules/hello_kernel/hello.c"
 	for _, tt := range []struct {
 		name  string
@@ -139,6 +140,13 @@ func TestJUnit(t *testing.T) {
 			"kmemleak: search passed",
 			"kernel: owner not known failed: 1 leak, 2 bytes: owner not known",
 			"kernel: f failed: 1 leak, 1 bytes: f.isra.0+0x1/0x2",
+		}},
+		{"tests whose names are equal as far as they are written", nil, &Options{Err: errors.New("off"), Windows: []kmemleak.Window{
+			{Name: long + "a", From: 1, To: 5}, {Name: long + "b", From: 6, To: 9},
+		}}, []string{
+			"kmemleak: search error: off",
+			"kmemleak.test: " + long + "… error: off",
+			"kmemleak.test: " + long + "… (2) error: off",
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

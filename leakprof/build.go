@@ -114,10 +114,14 @@ func (b *builder) stack(l kmemleak.Leak) stack {
 	if ok {
 		return s
 	}
-	key := fmt.Sprintf("%#v", l.Backtrace)
-	if s, ok = b.stacks[key]; !ok || l.Calls != nil {
+	if l.Calls != nil { // what was found out about it holds for no other leak
 		s = b.newStack(l)
-		b.stacks[key] = s
+	} else {
+		key := fmt.Sprintf("%#v", l.Backtrace)
+		if s, ok = b.stacks[key]; !ok {
+			s = b.newStack(l)
+			b.stacks[key] = s
+		}
 	}
 	b.shared[at] = s
 	return s

@@ -283,3 +283,25 @@ func TestElided(t *testing.T) {
 		t.Errorf("samples (-want +got):\n%s", diff)
 	}
 }
+
+// TestCallsOfOthers has two leaks with equal backtraces, of two kernels: what was found out
+// about the one is nothing that is known of the other.
+func TestCallsOfOthers(t *testing.T) {
+	frames := func() []kmemleak.Frame {
+		return []kmemleak.Frame{{Func: "lose", Offset: 0x10, Size: 0x20, Module: "m"}}
+	}
+	known := kmemleak.Leak{Size: 8, Backtrace: frames()}
+	known.Calls = (*kmemleak.Symbolizer)(nil).Calls(known)
+	known.Calls[0].Pos = []kmemleak.Pos{{Func: "lose", File: "there.c", Line: 7}}
+	known.Calls[0].Confidence = kmemleak.Proved
+	unknown := kmemleak.Leak{Size: 32, Backtrace: frames()}
+	for _, leaks := range [][]kmemleak.Leak{{known, unknown}, {unknown, known}} {
+		bytes := make(map[string]int64)
+		for _, s := range written(t, leaks, nil).Sample {
+			bytes[s.Location[0].Line[0].Function.Filename] += s.Value[1]
+		}
+		if diff := cmp.Diff(map[string]int64{"there.c": 8, "": 32}, bytes); diff != "" {
+			t.Errorf("bytes by file (-want +got):\n%s", diff)
+		}
+	}
+}

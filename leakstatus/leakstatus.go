@@ -8,6 +8,7 @@ package leakstatus
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,9 +31,9 @@ type Status struct {
 	// order for people.
 	Settings []Setting
 
-	Reported  int // leaks that the kernel reports now, of earlier scans
-	Bytes     uint64
-	ReportErr error // why there may be more
+	Reported  int    // leaks that the kernel reports now, of earlier scans
+	Bytes     uint64 // a sum that 64 bits do not hold is the largest number
+	ReportErr error  // why there may be more
 
 	Writers   []string // who else wrote to the control file while Look was at work
 	WatchErr  error    // why that is not known
@@ -76,7 +77,10 @@ func Look(ctx context.Context, d *kmemleak.Detector, patience time.Duration) *St
 			s.ReportErr = err
 			break
 		}
-		s.Reported, s.Bytes = s.Reported+l.Objects(), s.Bytes+l.Bytes()
+		s.Reported += l.Objects()
+		if s.Bytes += l.Bytes(); s.Bytes < l.Bytes() {
+			s.Bytes = math.MaxUint64
+		}
 	}
 	short, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -64,6 +64,28 @@ func TestLook(t *testing.T) {
 	})
 }
 
+// A damaged kernel may report any sizes.
+func TestReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := kerneltest.New(t)
+		now, err := k.Detector().Jiffies()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			k.Alloc(kmemleak.Leak{Size: 1<<64 - 1, Jiffies: now - 10*kerneltest.HZ})
+		}
+		for range 2 {
+			if err := k.Write("scan", "cron"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := Look(t.Context(), k.Detector(), time.Second); s.Problem != nil || s.Reported != 2 || s.Bytes != 1<<64-1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // slabs is a machine of which little is known but a file of SLUB.
 type slabs struct {
 	machine.Machine

@@ -55,6 +55,26 @@ func TestParseCursor(t *testing.T) {
 	}
 }
 
+// TestUnpacked has cursors with the same modules, which are unpacked once, and more modules than
+// fit.
+func TestUnpacked(t *testing.T) {
+	m := kmemleak.Module{Name: "m", Sections: map[string]uint64{".text": 1}}
+	spans, err := Parse(strings.NewReader("a " + at(1, m) + " " + at(2, m) + "\nb " + at(2, m) + " " + at(3) + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := &spans[0].From.Cursor.Modules[0]
+	if &spans[0].To.Cursor.Modules[0] != first || &spans[1].From.Cursor.Modules[0] != first || spans[1].To.Cursor.Modules != nil {
+		t.Errorf("%+v", spans)
+	}
+	m.Name = strings.Repeat("m", maxUnpacked)
+	for text, u := range map[string]*unpacked{at(1, m): new(unpacked), at(1, kmemleak.Module{}): {size: maxInAll}} {
+		if _, err := u.cursor(text); !errors.Is(err, kmemleak.ErrFormat) || !strings.Contains(err.Error(), "more than") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 func TestTake(t *testing.T) {
 	k := kerneltest.New(t)
 	d := k.Detector()

@@ -40,7 +40,9 @@ func number(text string) bool { return text != "" && strings.Trim(text, "0123456
 
 // ParseMoment reads a cursor, seconds since boot as /proc/uptime begins with, such as
 // 123.45, or "-", which is now. The error matches [kmemleak.ErrFormat].
-func ParseMoment(text string) (Moment, error) {
+func ParseMoment(text string) (Moment, error) { return new(unpacked).moment(text) }
+
+func (u *unpacked) moment(text string) (Moment, error) {
 	switch {
 	case text == "-":
 		return Moment{Uptime: -1}, nil
@@ -48,7 +50,7 @@ func ParseMoment(text string) (Moment, error) {
 		d, err := time.ParseDuration(text + "s")
 		return Moment{Uptime: d}, err
 	case strings.HasPrefix(text, "kmemleak"):
-		c, err := ParseCursor(text)
+		c, err := u.cursor(text)
 		return Moment{Cursor: &c}, err
 	}
 	return Moment{}, formatErrorf("time %q is no cursor (kmemleak mark), no seconds since boot and not -", clip(text))
@@ -73,6 +75,7 @@ type Span struct {
 func Parse(r io.Reader) ([]Span, error) {
 	const longest = 1 << 20 // two cursors with many modules
 	var spans []Span
+	var known unpacked
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, longest)
 	line := 0
@@ -90,8 +93,8 @@ func Parse(r io.Reader) ([]Span, error) {
 			return fail(text, formatErrorf("expected a name, a beginning and an end"))
 		}
 		last := len(fields) - 1
-		from, err1 := ParseMoment(fields[last-1])
-		to, err2 := ParseMoment(fields[last])
+		from, err1 := known.moment(fields[last-1])
+		to, err2 := known.moment(fields[last])
 		if err := cmp.Or(err1, err2); err != nil {
 			return fail(text, err)
 		}
@@ -162,6 +165,7 @@ func (b *Boot) Clock() kmemleak.Clock { return b.clock }
 func (b *Boot) Windows(spans []Span, loaded []kmemleak.Module) ([]kmemleak.Window, []kmemleak.Module, error) {
 	windows := make([]kmemleak.Window, 0, len(spans))
 	modules := loaded
+	merged := make(map[*kmemleak.Module]bool) // lists, by their first one
 	for _, s := range spans {
 		w := kmemleak.Window{Name: s.Name}
 		var err1, err2 error
@@ -178,8 +182,9 @@ func (b *Boot) Windows(spans []Span, loaded []kmemleak.Module) ([]kmemleak.Windo
 		}
 		windows = append(windows, w)
 		for _, m := range []Moment{s.From, s.To} {
-			if m.Cursor != nil {
-				modules = Merge(modules, m.Cursor.Modules)
+			if c := m.Cursor; c != nil && len(c.Modules) > 0 && !merged[&c.Modules[0]] {
+				merged[&c.Modules[0]] = true
+				modules = Merge(modules, c.Modules)
 			}
 		}
 	}
@@ -217,12 +222,15 @@ func (b *Boot) tick(m Moment, last bool) (uint64, error) {
 func Merge(modules, others []kmemleak.Module) []kmemleak.Module {
 	for _, o := range others {
 		same := func(m kmemleak.Module) bool {
+			if m.Name != o.Name {
+				return false
+			}
 			for name, addr := range m.Sections {
 				if other, ok := o.Sections[name]; ok && other != addr { // cursors have some sections only
 					return false
 				}
 			}
-			return m.Name == o.Name
+			return true
 		}
 		if !slices.ContainsFunc(modules, same) {
 			modules = append(modules[:len(modules):len(modules)], o)

@@ -27,7 +27,6 @@ func Serial(ctx context.Context, device string) (*Shell, error) {
 	}
 	s, err := onTerminal(ctx, line, "/proc/sys/kernel/printk")
 	if err != nil {
-		line.Close()
 		return nil, fmt.Errorf("serial line %s: %w", name, err)
 	}
 	return s, nil
@@ -39,24 +38,36 @@ func Serial(ctx context.Context, device string) (*Shell, error) {
 const quiet = `stty -echo 2>/dev/null; echo kmemleak'-'%[2]s; k=$(cat %[1]s 2>/dev/null); (echo 1 >%[1]s) 2>/dev/null; sh /proc/self/fd/0; ` +
 	`[ -z "$k" ] || echo "$k" >%[1]s; stty echo 2>/dev/null`
 
-// onTerminal returns a Shell behind the shell at the other end of a terminal.
+// onTerminal returns a Shell behind the shell at the other end of a terminal. With an error,
+// the line is closed.
 func onTerminal(ctx context.Context, line io.ReadWriteCloser, printk string) (*Shell, error) {
 	end := func() error { return nil }
-	s := start(terminal{line}, line, end, func() string { return "" })
+	t := &terminal{line: line}
+	s := start(t, line, end, func() string { return "" })
+	if err := s.enter(ctx, t, printk); err != nil {
+		_ = s.Close() // it may have been entered without a word
+		return nil, err
+	}
+	return s, nil
+}
+
+// enter starts the shell that runs scripts.
+func (s *Shell) enter(ctx context.Context, t *terminal, printk string) error {
 	// The first newline ends what somebody has typed. A shell that edits lines may drop what
 	// comes before its next prompt, so each step waits for the one before.
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	ready := "kmemleak-" + s.token + "-ready"
-	_, err := io.WriteString(line, "\n")
+	_, err := io.WriteString(t, "\n")
 	if err == nil && s.silent(ctx) {
-		_, err = fmt.Fprintf(line, quiet+"\n", printk, s.token+"-ready")
+		t.entered = true
+		_, err = fmt.Fprintf(t, quiet+"\n", printk, s.token+"-ready")
 	}
 	var said string
 	for err == nil && strings.TrimSpace(said) != ready {
 		select {
 		case <-ctx.Done():
-			return nil, fmt.Errorf("no shell answers (log in as root on it first, and see to it that nothing else reads it); it said %q", clip(said))
+			return fmt.Errorf("no shell answers (log in as root on it first, and see to it that nothing else reads it); it said %q", clip(said))
 		case more, ok := <-s.lines:
 			if said = more; !ok {
 				err = io.ErrUnexpectedEOF
@@ -66,10 +77,7 @@ func onTerminal(ctx context.Context, line io.ReadWriteCloser, printk string) (*S
 	if err == nil {
 		err = s.Run(ctx, ":", io.Discard)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
+	return err
 }
 
 // silent waits until nothing has been printed for a while. It reports false if ctx or the
@@ -96,14 +104,20 @@ func clip(text string) string {
 }
 
 // terminal is the input of a shell on a terminal.
-type terminal struct{ line io.ReadWriteCloser }
+type terminal struct {
+	line    io.ReadWriteCloser
+	entered bool // the shell of scripts was started, or would be
+}
 
-func (t terminal) Write(p []byte) (int, error) { return t.line.Write(p) }
+func (t *terminal) Write(p []byte) (int, error) { return t.line.Write(p) }
 
-// Close leaves the shell that onTerminal has started.
-func (t terminal) Close() error {
-	_, err := io.WriteString(t.line, "\x04")
-	time.Sleep(200 * time.Millisecond) // a line that is closed forgets what was not sent yet
+// Close leaves the shell that onTerminal has started. The one that was there before would
+// take the Ctrl-D for its own end.
+func (t *terminal) Close() (err error) {
+	if t.entered {
+		_, err = io.WriteString(t.line, "\x04")
+		time.Sleep(200 * time.Millisecond) // a line that is closed forgets what was not sent yet
+	}
 	if closeErr := t.line.Close(); err == nil {
 		err = closeErr
 	}

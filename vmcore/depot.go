@@ -76,8 +76,9 @@ func (d *depot) load() error {
 	if !ok {
 		return fmt.Errorf("struct stack_record: %w: no entries", errors.ErrUnsupported)
 	}
-	if d.entries = entries.Offset; d.entries > record.Size || d.handle.off+4 > d.entries {
-		return fmt.Errorf("struct stack_record: %w: entries at %d, in %d bytes", errors.ErrUnsupported, d.entries, record.Size)
+	d.entries = entries.Offset
+	if err := d.laidOut(record.Size); err != nil {
+		return fmt.Errorf("struct stack_record: %w", err)
 	}
 	parts, err := d.k.types.Struct("handle_parts", source)
 	if err != nil {
@@ -91,6 +92,16 @@ func (d *depot) load() error {
 	}
 	if d.offset = fieldOf(parts, "offset"); !d.index.ok || !d.offset.ok || d.index.bits == 0 || d.offset.bits == 0 || parts.Size != 4 {
 		return fmt.Errorf("union handle_parts: %w: no bits for pool and offset", errors.ErrUnsupported)
+	}
+	return nil
+}
+
+// laidOut returns an error unless the frames of a record of some size are in it, behind all
+// else that is read.
+func (d *depot) laidOut(size uint64) error {
+	head := max(d.size.off+d.size.size, d.handle.off+4, d.hash.off+d.hash.size)
+	if d.entries > size || head > d.entries {
+		return fmt.Errorf("%w: entries at %d, behind %d bytes of %d", errors.ErrUnsupported, d.entries, head, size)
 	}
 	return nil
 }

@@ -88,6 +88,35 @@ func TestDepot(t *testing.T) {
 	}
 }
 
+// TestLaidOut moves the frames of a record, which in Linux 6.12 are behind all else at 48 of 560
+// bytes. In Linux 6.1 they are an array of no size, at the end.
+func TestLaidOut(t *testing.T) {
+	for _, c := range []struct {
+		entries, size uint64
+		move          func(d *depot)
+		ok            bool
+	}{
+		{48, 560, nil, true},
+		{48, 48, nil, true},
+		{48, 47, nil, false},
+		{28, 560, nil, true},
+		{27, 560, nil, false},
+		{48, 560, func(d *depot) { d.handle.off = 44 }, true},
+		{48, 560, func(d *depot) { d.handle.off = 45 }, false},
+		{48, 560, func(d *depot) { d.size.off = 45 }, false},
+		{48, 560, func(d *depot) { d.hash.off = 45 }, false},
+	} {
+		d := depotOf(nil)
+		d.entries = c.entries
+		if c.move != nil {
+			c.move(d)
+		}
+		if err := d.laidOut(c.size); (err == nil) != c.ok || err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			t.Errorf("entries at %d of %d: %v", c.entries, c.size, err)
+		}
+	}
+}
+
 // TestHashFrames has frames that Linux 6.1 kept, with the hashes that it kept of them.
 func TestHashFrames(t *testing.T) {
 	for want, frames := range map[uint32][]uint64{

@@ -16,6 +16,7 @@ import (
 type Image struct {
 	memory    memory
 	registers []registers
+	part      error // why the file is not all of a dump; nil if it is
 
 	mu          sync.RWMutex // guards what Relocate changes
 	info        Info
@@ -105,7 +106,7 @@ func openKdump(f *file) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Image{memory: dump, info: Info{
+	m := &Image{memory: dump, part: dump.part(), info: Info{
 		Source: f.name, Format: "kdump", ByteOrder: dump.order, GOARCH: dump.arch,
 	}}
 	return m, m.describe(dump.notes)

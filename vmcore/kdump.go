@@ -29,6 +29,7 @@ type kdump struct {
 	first  uint64 // of a split dump: the pages that this file has
 	end    uint64
 	skip   uint64 // pages of earlier files of a split dump
+	others uint64 // pages of all other files of a split dump
 	descs  int64  // where descriptors begin
 	cache  pageCache
 }
@@ -199,6 +200,7 @@ func (d *kdump) readBitmap(start, blocks uint64) error {
 			count = d.rank(d.end) - d.skip
 		}
 	}
+	d.others = rank - count
 	if err := d.file.holds(uint64(d.descs), count*descSize); err != nil {
 		return err
 	}
@@ -365,6 +367,14 @@ func (d *kdump) ranges() iter.Seq[Range] {
 			}
 		}
 	}
+}
+
+// part returns an error if other files of a split dump have pages, too.
+func (d *kdump) part() error {
+	if d.others == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: the dump is split, and %d of its pages are in other files (try: makedumpfile --reassemble)", ErrAbsent, d.others)
 }
 
 func (d *kdump) close() error { return d.file.close() }

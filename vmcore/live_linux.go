@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -28,8 +29,12 @@ func Live() (*Image, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w: the kernel has none (try: a kernel with CONFIG_PROC_KCORE=y, /proc mounted)", err)
 	case errors.Is(err, fs.ErrPermission):
-		if mode, _ := os.ReadFile("/sys/kernel/security/lockdown"); strings.Contains(string(mode), "[confidentiality]") {
+		mode, unknown := os.ReadFile("/sys/kernel/security/lockdown")
+		if strings.Contains(string(mode), "[confidentiality]") {
 			return nil, fmt.Errorf("%w: the kernel is locked down (try: boot without lockdown=confidentiality)", err)
+		}
+		if unknown != nil {
+			return nil, fmt.Errorf("%w (try: as root with CAP_SYS_RAWIO, outside of containers, booted without lockdown=confidentiality)", err)
 		}
 		return nil, fmt.Errorf("%w (try: as root with CAP_SYS_RAWIO, outside of containers)", err)
 	case err != nil:
@@ -73,8 +78,11 @@ func openings(f *os.File) chan *os.File {
 	return files
 }
 
-// isKcore reports whether a name is that of the running kernel's memory.
+// isKcore reports whether a name is that of the running kernel's memory, be it there or not.
 func isKcore(name string) bool {
+	if filepath.Clean(name) == kcorePath {
+		return true
+	}
 	named, err := os.Stat(name)
 	if err != nil {
 		return false

@@ -16,7 +16,7 @@ func TestIsKcore(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]bool{file: false, "/nowhere": false, "/proc/self/status": false} {
+	for name, want := range map[string]bool{file: false, "/nowhere": false, "/proc/self/status": false, "/proc/kcore": true, "/proc//kcore": true} {
 		if got := isKcore(name); got != want {
 			t.Errorf("%s: %v", name, got)
 		}

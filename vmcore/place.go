@@ -110,7 +110,11 @@ func (s *search) pages(ctx context.Context) (map[uint64]uint64, error) {
 		absent := 0
 		first := from &^ (1<<pageShift - 1)
 		for i := range (from - first + size + 1<<pageShift - 1) >> pageShift {
-			if len(pages) >= maxPages || absent > maxAbsent || checkContext(ctx, int(i)) != nil {
+			if len(pages) >= maxPages {
+				bad.add(fmt.Errorf("%s at %#x: more than %d pages are outside of the linear map: what is in the rest is taken for untracked memory", what, from, maxPages))
+				break
+			}
+			if absent > maxAbsent || checkContext(ctx, int(i)) != nil {
 				break
 			}
 			addr := first + i<<pageShift

@@ -21,8 +21,8 @@ const scanChunk = 256 << 10
 // no order. A chunk begins and ends where a page does, unless the memory begins or ends
 // there, and has up to 256 KiB. fn must not keep b.
 //
-// Memory that cannot be read, because the dump is damaged, is left out; the error says so
-// when all the rest was read. When ctx ends, Scan returns its cause.
+// Memory that cannot be read, because the dump is damaged or in several files, is left out; the
+// error says so when all the rest was read. When ctx ends, Scan returns its cause.
 func (m *Image) Scan(ctx context.Context, fn func(addr uint64, b []byte)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -67,9 +67,9 @@ func (m *Image) Scan(ctx context.Context, fn func(addr uint64, b []byte)) error 
 		return err
 	}
 	if first != nil {
-		return fmt.Errorf("%d bytes of memory could not be read: %w", failed, first)
+		first = fmt.Errorf("%d bytes of memory could not be read: %w", failed, first)
 	}
-	return nil
+	return errors.Join(m.part, first)
 }
 
 // scan hands out a chunk. If it cannot be read as a whole, it is read page by page.

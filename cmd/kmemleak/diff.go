@@ -40,6 +40,9 @@ line of a function whose code has not changed.
 			if len(args) != 2 {
 				return 0, usageError{"two files are compared"}
 			}
+			if args[0] == "-" && args[1] == "-" {
+				return 0, usageError{"standard input is read once: one of the two is a file"}
+			}
 			if err := to.check(std); err != nil {
 				return 0, err
 			}

@@ -82,6 +82,9 @@ after the owner's file: MAINTAINERS says who they are.
 			if memory.given() && *live && memory.file != kcore {
 				return 0, usageError{"-live is this machine, whose memory is -core " + kcore}
 			}
+			if memory.given() && from.snapshot != "" {
+				return 0, usageError{"-snapshot is for reports alone: -core tells itself where modules are"}
+			}
 			if *allocinfo != "" {
 				if _, err := os.Stat(*allocinfo); err != nil {
 					return 0, err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -78,15 +79,27 @@ func create(name string) (file *os.File, done func(error) error, err error) {
 	if target, err := filepath.EvalSymlinks(name); err == nil {
 		whole = target
 	}
-	// os.CreateTemp would make a file that nobody else may read.
-	part := filepath.Join(filepath.Dir(whole), fmt.Sprintf(".%s.%d", filepath.Base(whole), os.Getpid()))
+	// Who may not read the old file may not read the new one. os.CreateTemp would make a file
+	// that nobody else may read.
+	mode := fs.FileMode(0o666)
+	if info, err := os.Stat(whole); err == nil {
+		mode = info.Mode().Perm()
+	}
+	var part string
 	own := func(err error) error {
 		if p := new(os.PathError); errors.As(err, &p) && p.Path == part {
 			p.Path = name
 		}
 		return err
 	}
-	file, err = os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	// In a folder that is open to all, somebody else may have made one, or a link.
+	const tries = 100
+	for n := range tries {
+		part = filepath.Join(filepath.Dir(whole), fmt.Sprintf(".%s.%d", filepath.Base(whole), os.Getpid()+n))
+		if file, err = os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode); !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
 	return file, func(err error) error {
 		if err == nil {
 			if err = os.Rename(part, whole); err == nil {

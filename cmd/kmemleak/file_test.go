@@ -6,6 +6,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -103,6 +104,28 @@ func TestWriteFileLink(t *testing.T) {
 	err = errors.Join(err1, checkFile("o", link), writeFile(link, write))
 	if _, err2 := io.WriteString(file, ", behind"); errors.Join(err, err2) != nil || readFileText(t, name) != "before, new, behind" {
 		t.Errorf("error %v, and in standard output is %q", errors.Join(err, err2), readFileText(t, name))
+	}
+}
+
+// What stands in the way of the new file is of somebody else, and stays.
+func TestWriteFileInTheWay(t *testing.T) {
+	dir := t.TempDir()
+	name, part, theirs := filepath.Join(dir, "file"), filepath.Join(dir, fmt.Sprintf(".file.%d", os.Getpid())), filepath.Join(dir, "theirs")
+	if err := errors.Join(os.WriteFile(name, nil, 0o600), os.WriteFile(theirs, []byte("theirs"), 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(theirs, part); err != nil {
+		need.Skip(t, "%v (try: a system with symbolic links)", err)
+	}
+	err := writeFile(name, func(w io.Writer) error {
+		_, err := io.WriteString(w, "new")
+		return err
+	})
+	if got := readFileText(t, theirs); err != nil || got != "theirs" || readFileText(t, name) != "new" {
+		t.Errorf("error %v, in the file of others is %q, in the new one %q", err, got, readFileText(t, name))
+	}
+	if info, err := os.Lstat(name); err != nil || info.Mode() != 0o600 && runtime.GOOS != "windows" {
+		t.Errorf("mode %v, error %v", info.Mode(), err)
 	}
 }
 

@@ -83,7 +83,7 @@ type search struct {
 	baseline, proof string
 	leak            string
 	nameless        bool // other leaks whose fingerprint is not the same for all builds
-	scans           int
+	scans           uint
 	thorough        bool
 }
 
@@ -95,7 +95,7 @@ func (s *search) define(flags *flag.FlagSet) {
 	flags.Var(&s.modules, "module", "find only the leaks of this `module` and of unknown owners (repeatable)")
 	flags.StringVar(&s.leak, "leak", "", "find only this leak: its `fingerprint`, as in every format")
 	flags.StringVar(&s.baseline, "baseline", "", "leave out the leaks in this `file`, found earlier on the same boot")
-	flags.IntVar(&s.scans, "scans", 0, "make so many `scans`; less than 4 take less time on big machines, and may miss leaks, which is said then")
+	flags.UintVar(&s.scans, "scans", 0, "make so many `scans`; less than 4 take less time on big machines, and may miss leaks, which is said then")
 	flags.BoolVar(&s.thorough, "thorough", false, "look for 10 s at least, and name what only kernel stacks point to")
 	flags.StringVar(&s.proof, "proof", "", "load this `module` (.ko), which leaks, to prove that leaks are found")
 }
@@ -111,6 +111,9 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 	}
 	if s.moments.since != "" && len(args) > 0 {
 		return 0, usageError{"-since and a command: find finds what the command leaks by itself"}
+	}
+	if f := s.to.format.value; s.moments.windows != "" && (f == "openmetrics" || f == "pprof") {
+		return 0, usageError{"-windows: -format " + f + " has no place for tests"}
 	}
 	h, err := s.at.open(ctx)
 	if err != nil {
@@ -149,7 +152,7 @@ func (s *search) run(ctx context.Context, std stdio, args []string) (int, error)
 		ran := false
 		found, err = h.During(ctx, func() {
 			std.progress.clear() // the terminal is the command's
-			failed = runCommand(ctx, std, args)
+			failed = runCommand(ctx, std, args, !h.remote())
 			noModules = h.prepare(symbolizer)
 			symbolizer.Modules = leakwindow.Merge(symbolizer.Modules, before)
 			windows, symbolizer.Modules, noTests = s.moments.tests(ctx, h, symbolizer.Modules)
@@ -215,7 +218,7 @@ func (s *search) options(std stdio, symbolizer *kmemleak.Symbolizer) (options []
 		}
 		options = append(options, kmemleak.Baseline(leaks))
 	}
-	options = append(options, kmemleak.Scans(s.scans))
+	options = append(options, kmemleak.Scans(int(s.scans)))
 	if s.thorough {
 		options = append(options, kmemleak.Thorough())
 	}
@@ -282,12 +285,14 @@ func (e commandError) Error() string { return fmt.Sprintf("%s: %v", e.name, e.er
 func (e commandError) Unwrap() error { return e.err }
 
 // runCommand runs the command of find. If it ran and failed, the error is a
-// commandError.
-func runCommand(ctx context.Context, std stdio, args []string) error {
+// commandError. here says that the search is on this machine.
+func runCommand(ctx context.Context, std stdio, args []string, here bool) error {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
-	// As package kmemleaktest has it: tests that the command runs would wait for the lock
-	// that this process holds.
-	cmd.Env = append(os.Environ(), "KMEMLEAK_HELD_BY="+strconv.Itoa(os.Getpid()))
+	if here {
+		// As package kmemleaktest has it: tests that the command runs would wait for the lock
+		// that this process holds. Nobody else looks for what they lose on another machine.
+		cmd.Env = append(os.Environ(), "KMEMLEAK_HELD_BY="+strconv.Itoa(os.Getpid()))
+	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std.in, std.err, std.err
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second

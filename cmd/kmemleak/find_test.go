@@ -22,15 +22,17 @@ func TestRunCommand(t *testing.T) {
 		args      []string
 		err, said string
 		failed    bool // the command itself failed
+		elsewhere bool // another machine is searched
 	}{
-		{"success", []string{"sh", "-c", "echo on stdout; cat; echo on stderr >&2"}, "", "on stdout\non stdin\non stderr\n", false},
-		{"tests know who holds the lock", []string{"sh", "-c", "echo $KMEMLEAK_HELD_BY"}, "", fmt.Sprintln(os.Getpid()), false},
-		{"failure", []string{"sh", "-c", "exit 7"}, "sh: exit status 7", "", true},
-		{"no such program", []string{"./missing"}, "fork/exec ./missing: no such file or directory", "", false},
+		{"success", []string{"sh", "-c", "echo on stdout; cat; echo on stderr >&2"}, "", "on stdout\non stdin\non stderr\n", false, false},
+		{"tests know who holds the lock", []string{"sh", "-c", "echo $KMEMLEAK_HELD_BY"}, "", fmt.Sprintln(os.Getpid()), false, false},
+		{"nobody holds the lock of this machine", []string{"sh", "-c", "echo none: $KMEMLEAK_HELD_BY"}, "", "none:\n", false, true},
+		{"failure", []string{"sh", "-c", "exit 7"}, "sh: exit status 7", "", true, false},
+		{"no such program", []string{"./missing"}, "fork/exec ./missing: no such file or directory", "", false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out, said bytes.Buffer
-			err := runCommand(t.Context(), stdio{in: strings.NewReader("on stdin\n"), out: &out, err: &said}, tt.args)
+			err := runCommand(t.Context(), stdio{in: strings.NewReader("on stdin\n"), out: &out, err: &said}, tt.args, !tt.elsewhere)
 			text := ""
 			if err != nil {
 				text = err.Error()
@@ -49,7 +51,7 @@ func TestRunCommand(t *testing.T) {
 func TestRunCommandInterrupted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	err := runCommand(ctx, stdio{in: strings.NewReader(""), out: new(bytes.Buffer), err: new(bytes.Buffer)}, []string{"sleep", "60"})
+	err := runCommand(ctx, stdio{in: strings.NewReader(""), out: new(bytes.Buffer), err: new(bytes.Buffer)}, []string{"sleep", "60"}, true)
 	if err == nil || errors.As(err, new(commandError)) {
 		t.Errorf("error %v", err)
 	}

@@ -203,7 +203,7 @@ func TestIntegrationCommandWatch(t *testing.T) {
 // runLose runs the command line of loadLeaky, without looking for leaks.
 func runLose(t *testing.T, command []string) {
 	t.Helper()
-	if err := runCommand(t.Context(), stdio{in: strings.NewReader(""), out: os.Stdout, err: os.Stderr}, command[1:]); err != nil {
+	if err := runCommand(t.Context(), stdio{in: strings.NewReader(""), out: os.Stdout, err: os.Stderr}, command[1:], true); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -18,7 +18,8 @@ import (
 const idle = time.Second
 
 // readLive calls use with the leaks of standard input and the reason why there may be
-// more, whenever it is silent, and at its end. It returns the errors of use.
+// more, whenever it is silent, and at its end. It returns the errors of use, at once if leaks
+// could not be written: the input may have no end.
 func (in *input) readLive(std stdio, use func([]kmemleak.Leak, error) error) error {
 	defer std.progress.clear()
 	progress := func(n int) { std.progress.set("reading standard input, %d leaks", n) }
@@ -27,7 +28,10 @@ func (in *input) readLive(std stdio, use func([]kmemleak.Leak, error) error) err
 	for progress(0); r.next(); progress(0) {
 		leaks, errs := readLeaks(bufio.NewReader(r), progress)
 		if len(leaks) > 0 || len(errs) > 0 {
-			failed = append(failed, use(once(leaks), in.failure("-", leaks, errs)))
+			err := use(once(leaks), in.failure("-", leaks, errs))
+			if failed = append(failed, err); errors.As(err, new(writeError)) {
+				break
+			}
 		}
 	}
 	if len(failed) == 0 {

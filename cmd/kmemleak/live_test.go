@@ -77,3 +77,21 @@ func TestLive(t *testing.T) {
 		}
 	}
 }
+
+// Nobody reads what is written: the command must not go on as long as its input does.
+func TestLiveFullDisk(t *testing.T) {
+	in, feed := io.Pipe()
+	defer feed.Close()
+	go io.WriteString(feed, readFileText(t, report))
+	var errs bytes.Buffer
+	status := make(chan int, 1)
+	go func() { status <- run(t.Context(), []string{"symbolize"}, stdio{in: in, out: full{}, err: &errs}) }()
+	select {
+	case got := <-status:
+		if got != statusError || errs.String() != "kmemleak symbolize: no space\n" {
+			t.Errorf("status %d, %q", got, errs.String())
+		}
+	case <-time.After(30 * idle):
+		t.Error("it still reads")
+	}
+}

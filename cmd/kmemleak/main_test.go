@@ -196,6 +196,12 @@ func TestRun(t *testing.T) {
 			`kmemleak diff: standard input: line 1: it says "find: kmemleak is switched off\x1b[31m"` + "\n"},
 		{"diff with a file that is not there", with("diff", "missing", "-"), text, 2, "", "kmemleak diff: open missing: no such file or directory\n"},
 		{"a folder for the output that is not there", []string{"find", "-o", "/missing/x"}, "", 2, "", "kmemleak find: -o /missing/x: no such file or directory\n"},
+		{"diff of one input", with("diff", "-empty", "-", "-"), text, 2, "",
+			"kmemleak diff: standard input is read once: one of the two is a file\nusage: kmemleak diff [flags] before after (try: kmemleak help diff)\n"},
+		{"windows in a format without tests", []string{"find", "-windows", "w", "-format", "openmetrics"}, "", 2, "",
+			"kmemleak find: -windows: -format openmetrics has no place for tests\nusage: kmemleak find [flags] [-- command [argument ...]] (try: kmemleak help find)\n"},
+		{"fewer scans than none", []string{"find", "-scans", "-3"}, "", 2, "",
+			"kmemleak find: invalid value \"-3\" for flag -scans: parse error\nusage: kmemleak find [flags] [-- command [argument ...]] (try: kmemleak help find)\n"},
 		{"diff of one", []string{"diff", "a"}, "", 2, "",
 			"kmemleak diff: two files are compared\nusage: kmemleak diff [flags] before after (try: kmemleak help diff)\n"},
 

@@ -73,8 +73,16 @@ func (o *output) write(std stdio, leaks []kmemleak.Leak, options *leakfmt.Option
 	if len(leaks) == 0 && options.Err != nil && (o.format.value == "pprof" || o.says()) {
 		return nil
 	}
-	return o.to(std, func(w io.Writer) error { return formats[o.format.value](w, leaks, options) })
+	if err := o.to(std, func(w io.Writer) error { return formats[o.format.value](w, leaks, options) }); err != nil {
+		return writeError{err}
+	}
+	return nil
 }
+
+// writeError is the reason why leaks could not be written.
+type writeError struct{ error }
+
+func (e writeError) Unwrap() error { return e.error }
 
 // to calls write with the destination that the flags name.
 func (o *output) to(std stdio, write func(io.Writer) error) error {

@@ -55,6 +55,10 @@ changes while it is read: what was different when read again is marked with ~.
 			if len(args) != 1 {
 				return 0, usageError{"one address or fingerprint is needed"}
 			}
+			addr, print, err := parseWhich(args[0])
+			if err != nil {
+				return 0, err
+			}
 			if err := errors.Join(memory.check(), to.check(std)); err != nil {
 				return 0, err
 			}
@@ -64,11 +68,11 @@ changes while it is read: what was different when read again is marked with ~.
 			}
 			defer k.close()
 			defer std.progress.clear()
-			found, err := lookFor(ctx, std, k.kernel, args[0])
+			found, err := lookFor(ctx, std, k.kernel, addr, print)
 			std.progress.clear()
 			if len(found) == 0 {
 				if err == nil {
-					err = fmt.Errorf("no object has the fingerprint %s", args[0])
+					err = fmt.Errorf("no object has the fingerprint %s (an address begins with 0x)", print)
 				}
 				return 0, err
 			}
@@ -81,18 +85,28 @@ changes while it is read: what was different when read again is marked with ~.
 	},
 }
 
-// lookFor searches for pointers to what the user asked for: an address or a fingerprint.
-func lookFor(ctx context.Context, std stdio, k *vmcore.Kernel, which string) ([]vmcore.Referrers, error) {
+// parseWhich reads what the user asks for: an address, or a fingerprint, which is "" then.
+func parseWhich(which string) (addr uint64, print string, err error) {
+	print = strings.ToLower(which)
+	hex, ok := strings.CutPrefix(print, "0x")
+	if !ok && isFingerprint(print) {
+		return 0, print, nil
+	}
+	if addr, err = strconv.ParseUint(hex, 16, 64); !ok || err != nil {
+		return 0, "", usageError{fmt.Sprintf("%q is no address such as 0xffff95ff00a5ac00, and no fingerprint of 16 hexadecimal digits", which)}
+	}
+	return addr, "", nil
+}
+
+// lookFor searches for pointers to an address or, if there is one, to all objects of a
+// fingerprint.
+func lookFor(ctx context.Context, std stdio, k *vmcore.Kernel, addr uint64, print string) ([]vmcore.Referrers, error) {
 	showSearch(std, k)
-	if hex, ok := strings.CutPrefix(which, "0x"); ok {
-		addr, err := strconv.ParseUint(hex, 16, 64)
-		if err != nil {
-			return nil, usageError{fmt.Sprintf("%q is no address", which)}
-		}
+	if print == "" {
 		return k.Refs(ctx, addr)
 	}
 	return k.RefsWhere(ctx, func(o *vmcore.Object) bool {
-		return kmemleak.Leak{Addr: o.Addr, Size: o.Size, Backtrace: o.Backtrace}.Fingerprint() == which
+		return kmemleak.Leak{Addr: o.Addr, Size: o.Size, Backtrace: o.Backtrace}.Fingerprint() == print
 	})
 }
 

@@ -81,7 +81,8 @@ func TestShowSearch(t *testing.T) {
 }
 
 func TestRefsUsage(t *testing.T) {
-	for _, args := range [][]string{{"refs"}, {"refs", "1", "2"}, {"refs", "-vmlinux", "v", "0x1"}, {"explain", "-vmlinux", "v"}, {"explain", "-live", "-core", "dump"}, {"explain", "-via", "sh", "-core", "dump"}} {
+	for _, args := range [][]string{{"refs"}, {"refs", "1", "2"}, {"refs", "-vmlinux", "v", "0x1"}, {"explain", "-vmlinux", "v"}, {"explain", "-live", "-core", "dump"}, {"explain", "-via", "sh", "-core", "dump"},
+		{"refs", "204e79c54e2fb69"}, {"refs", "0xnone"}, {"refs", "0x"}, {"explain", "-core", "dump", "-snapshot", "x"}} {
 		var said bytes.Buffer
 		if status := run(context.Background(), args, stdio{in: strings.NewReader(""), out: io.Discard, err: &said}); status != statusError || !strings.Contains(said.String(), "usage: ") {
 			t.Errorf("%s: status %d, %s", args, status, &said)

@@ -115,11 +115,6 @@ func final(err error) bool {
 		errors.Is(err, fs.ErrPermission) || errors.As(err, new(writeError))
 }
 
-// writeError is the reason why leaks could not be written.
-type writeError struct{ error }
-
-func (e writeError) Unwrap() error { return e.error }
-
 // round looks for leaks once.
 func (w *watcher) round(ctx context.Context) error {
 	found, err := w.host.Find(ctx, showProgress(w.std))

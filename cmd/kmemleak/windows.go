@@ -29,7 +29,8 @@ name, its beginning and its end, with blanks between them. Either is a cursor,
 or seconds since boot as /proc/uptime begins with; the end may also be "-", for
 now. One cursor may end a test and begin the next. Seconds are exact to a few
 ticks only. Leaks of no test are shown as such. In the text, leaks stand below
-their tests; with -format junit, ktap and json they carry them.
+their tests; with -format junit, ktap and json they carry them. The others,
+openmetrics and pprof, have no place for tests and are refused.
 
     cursor=$(kmemleak mark)
     for t in tests/*; do

@@ -78,6 +78,10 @@ func TestRelease(t *testing.T) {
 	if got := shell(t, "dist/kmemleak-linux-"+runtime.GOARCH+" version"); !strings.HasPrefix(got, "kmemleak v0.9.9, revision ") {
 		t.Errorf("version: %s", got)
 	}
+	// The largest of those that have a bound, so that all have it.
+	if err := release("largest", "linux/s390x+nonet", ""); err != nil {
+		t.Error(err)
+	}
 	if err := release("dist", native, ""); err == nil || !strings.Contains(err.Error(), "try: remove it") {
 		t.Errorf("into a folder that exists: %v", err)
 	}
