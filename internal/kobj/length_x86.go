@@ -247,8 +247,10 @@ func (f *File) Boundary(s *Section, entry, at uint64) (is, known bool) {
 	if err != nil || f.Machine != elf.EM_X86_64 && f.Machine != elf.EM_386 || at > uint64(len(b)) || entry > at {
 		return false, false
 	}
+	p := f.codePart(s, b, entry, at+16) // no instruction is longer
+	defer p.done()
 	for entry < at {
-		n := x86Length(b[entry:], f.Machine == elf.EM_X86_64)
+		n := x86Length(p.b[entry-p.base:], f.Machine == elf.EM_X86_64)
 		if n == 0 {
 			return false, false
 		}
