@@ -124,7 +124,7 @@ func (f *File) BuildID() string {
 		if s.Type != elf.SHT_NOTE {
 			continue
 		}
-		if b, err := f.Contents(s); err == nil {
+		if b, err := f.note(s); err == nil {
 			if id := BuildID(b, f.Order); id != nil {
 				return hex.EncodeToString(id)
 			}
@@ -134,6 +134,18 @@ func (f *File) BuildID() string {
 		return f.attached.BuildID()
 	}
 	return ""
+}
+
+// note returns the contents of a section of notes, copied if the file is large: a page of
+// it may take up to 2 MiB, see [File.Forget].
+func (f *File) note(s *Section) ([]byte, error) {
+	b, err := f.Contents(s)
+	if err != nil || f.file == nil || s.Size > 64<<10 {
+		return b, err
+	}
+	b = make([]byte, len(b))
+	_, err = f.file.ReadAt(b, int64(s.Offset))
+	return b, err
 }
 
 // BuildID returns the build ID from the contents of a note section, or nil if there is
