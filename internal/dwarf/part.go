@@ -83,6 +83,9 @@ func (u *unit) part(off, end uint64) *unit {
 func (u *unit) done() {
 	if u.info.whole != nil {
 		u.info.done()
+		if u.lists != nil {
+			u.lists.done()
+		}
 		*u = unit{}
 		unitParts.Put(u)
 	}

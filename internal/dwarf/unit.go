@@ -39,6 +39,9 @@ type unit struct {
 	dwoID          uint64
 	skeleton       *unit // the unit of the main file that this split one belongs to
 
+	// Of a part, see part: a part of .debug_rnglists, nil if it was not read.
+	lists *section
+
 	*decoded
 }
 

@@ -96,7 +96,7 @@ func (f *File) openDebug(name string) (*Data, error) {
 		return nil, fmt.Errorf("section %d %s: %w", s.Index, s.Name, err)
 	}
 	d, err := f.newData(s, b)
-	if err == nil && !packed && f.file != nil && s.Size >= apartFrom {
+	if err == nil && !packed && f.file != nil && s.Size >= readerFrom {
 		d.file = io.NewSectionReader(f.file, int64(s.Offset), int64(s.Size))
 	}
 	return d, err
@@ -125,6 +125,10 @@ func (f *File) newData(s *Section, b []byte) (*Data, error) {
 // Bytes returns the contents as they are in the file, not relocated. They refer to the
 // file's mapping and must not be used after Close.
 func (d *Data) Bytes() []byte { return d.b }
+
+// readerFrom is the smallest size of sections that have a Reader. A page of them may take up
+// to 2 MiB, see [File.Forget].
+const readerFrom = 2 << 20
 
 // Reader reads the contents as they are in the file, without its mapping. It is nil if
 // Bytes is as good: large sections are read all over, and to map pages for a few bytes, and
