@@ -129,25 +129,10 @@ func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 				line += uint64(c.sleb())
 				off = c.off - base
 				continue
-			case 4: // set_file
-				if off < uint64(len(b)) && b[off] < 0x80 {
-					r.file = uint64(b[off])
-					off++
-					continue
-				}
-				c.off = base + off
-				r.file = c.uleb()
-				off = c.off - base
-				continue
-			case 2, 8, 9:
+			case 2, 4, 8, 9, 12:
 				c.off, r.addr = base+off, addr
 				p.standard(c, r, op)
 				off, addr = c.off-base, r.addr
-				continue
-			case 12: // set_isa
-				c.off = base + off
-				c.uleb()
-				off = c.off - base
 				continue
 			default:
 				c.off = base + off
@@ -170,7 +155,7 @@ func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 	return eventDone, n
 }
 
-// standard runs the less common standard opcodes that advance the address.
+// standard runs the less common standard opcodes.
 func (p *lineProgram) standard(c *cursor, r *registers, op uint8) {
 	switch op {
 	case 2: // advance_pc
@@ -180,6 +165,8 @@ func (p *lineProgram) standard(c *cursor, r *registers, op uint8) {
 		} else {
 			p.advance(r, c.uleb())
 		}
+	case 4: // set_file
+		r.file = c.uleb()
 	case 8: // const_add_pc
 		if p.lineRange != 0 {
 			p.advance(r, uint64((255-p.opcodeBase)/p.lineRange))
@@ -188,6 +175,8 @@ func (p *lineProgram) standard(c *cursor, r *registers, op uint8) {
 		n, _ := c.relocated(2)
 		r.addr += n
 		r.op = 0
+	case 12: // set_isa
+		c.uleb()
 	}
 }
 
