@@ -94,7 +94,9 @@ func (w work) module() bool { return strings.HasSuffix(w.path, ".ko") }
 func TestSpeed(t *testing.T) {
 	dir := objects(t)
 	resolve := filepath.Join(t.TempDir(), "resolve")
-	if out, err := exec.Command("go", "build", "-o", resolve, "./resolve").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-o", resolve, "./resolve")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as what is released
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	gimli, err := exec.Command("gimli/build.sh", t.TempDir()).Output()

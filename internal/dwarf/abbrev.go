@@ -266,8 +266,8 @@ func (a *abbrevs) parseSpecs(c *cursor, ab *abbrev, enc encoding, sizes *formSiz
 			return false
 		}
 		var attr, form uint64
-		if at := c.off; at+1 < c.end && c.s.b[at]|c.s.b[at+1] < 0x80 {
-			attr, form = uint64(c.s.b[at]), uint64(c.s.b[at+1])
+		if at, b := c.off-c.s.base, c.s.b; c.off+1 < c.end && at+1 < uint64(len(b)) && b[at]|b[at+1] < 0x80 {
+			attr, form = uint64(b[at]), uint64(b[at+1])
 			c.off += 2
 		} else if attr, form = c.uleb(), c.uleb(); c.bad {
 			return false

@@ -4,6 +4,7 @@
 package dwarf
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/kmemleak/kmemleak/internal/kobj"
@@ -49,8 +50,9 @@ func (d *Data) firstArange(pc uint64) *lazyIndex {
 func (d *Data) eachSet(fn func(c *cursor, start uint64, offSize int) bool) error {
 	s := d.main.section(secAranges)
 	err := d.main.sectionErr(secAranges)
+	var c cursor // once for all, because fn makes it escape
 	for off := uint64(0); off < s.size(); {
-		c := s.cursor(off, s.size())
+		c = s.cursor(off, s.size())
 		offSize := c.unitLength()
 		if c.bad || c.end <= off {
 			return s.errAt(off, "set cut off")
@@ -77,6 +79,9 @@ func (d *Data) arangeSet(c *cursor, start uint64, offSize int, spans []span) (un
 	if rest := (c.off - start) % tuple; rest != 0 {
 		c.skip(tuple - rest)
 	}
+	if addrSize == 8 && segSize == 0 && !c.s.rel && !c.s.big && !c.bad {
+		return unit, true, d.plainTuples(c.s.b[c.off:c.end], unit, spans)
+	}
 	complete = true
 	for c.end-c.off >= tuple && !c.bad {
 		c.skip(segSize)
@@ -92,6 +97,21 @@ func (d *Data) arangeSet(c *cursor, start uint64, offSize int, spans []span) (un
 		}
 	}
 	return unit, complete && !c.bad, spans
+}
+
+// plainTuples appends to spans what the tuples in b say, if they are plain little-endian
+// numbers of eight bytes. An image has twelve thousand of them, and one frame needs all.
+func (d *Data) plainTuples(b []byte, unit uint64, spans []span) []span {
+	for ; len(b) >= 16; b = b[16:] {
+		addr, n := binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		if addr == 0 && n == 0 {
+			break
+		}
+		if addr+n > addr && !d.dead(addr, kobj.None, 8) {
+			spans = append(spans, span{addr, addr + n, unit})
+		}
+	}
+	return spans
 }
 
 // forgetUnits is the number of units after which a pass over all of them releases the

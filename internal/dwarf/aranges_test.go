@@ -34,3 +34,21 @@ func TestFirstArange(t *testing.T) {
 		t.Error("no address is covered")
 	}
 }
+
+// TestPlainTuples has ranges that say nothing between some that do.
+func TestPlainTuples(t *testing.T) {
+	d := linked(t, map[string][]byte{"aranges": sized(u16(2), u32(0x20), 8, 0, u32(0),
+		u64(0x10010), u64(0x10),
+		u64(0x10020), u64(0), // empty
+		u64(0), u64(8), // dropped by the linker
+		u64(1<<64-8), u64(0x10), // beyond the last address
+		u64(0x10040), u64(8),
+		u64(0), u64(0),
+		u64(0x10080), u64(8), // behind the end
+		u32(0))})
+	want := []span{{0x10010, 0x10020, 0x20}, {0x10040, 0x10048, 0x20}}
+	x := d.aranges()
+	if diff := cmp.Diff(fmt.Sprint(want, nil), fmt.Sprint(x.spans.spans, x.err)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -82,7 +82,7 @@ func (d *Data) charge(u *unit, n int) {
 
 // trim evicts the least recently used units, except keep.
 func (c *cache) trim(keep *unit) {
-	for c.size > c.budget && c.oldest != nil && c.oldest != keep {
+	for c.size > c.budget && c.oldest != nil && c.oldest != keep.self {
 		u := c.oldest
 		c.unlink(u)
 		delete(c.units, cacheKey{u.o, u.off})

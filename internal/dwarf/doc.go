@@ -31,7 +31,8 @@
 // recently used units are dropped first. Damaged or hostile sections make no unit larger
 // than 32 times their size, and no lookup takes time out of proportion to it: data that
 // has one owner in the output of compilers is not read again for every entry that points
-// to it. Passes over all units release the file's pages on the way.
+// to it. Passes over all units release the file's pages on the way. Lookups in a large file
+// map none: they copy the part that they read of a section, as much as a whole unit.
 //
 // Nothing that is returned refers to the file.
 //

@@ -4,7 +4,6 @@
 package dwarf
 
 import (
-	"encoding/binary"
 	"runtime"
 	"slices"
 )
@@ -35,6 +34,8 @@ func (u *unit) function(pc uint64) (span, bool) {
 
 // indexFunctions builds the index of functions in one pass over the unit.
 func (u *unit) indexFunctions() {
+	u = u.part(u.off, u.end)
+	defer u.done()
 	buf := spanPool.Get().(*[]span)
 	spans := (*buf)[:0]
 	defer func() {
@@ -136,7 +137,9 @@ const strideAhead = 512
 // each. So this loop reads the field of every entry before it is known to be of use, and
 // asks early for the memory that it will need: waiting for that is most of the work.
 func (u *unit) stride(c *cursor, table *strides) {
-	b, off := c.s.b[u.off:c.end], c.off-u.off
+	b, base := c.s.bytes(u.off, c.end)
+	b = b[u.off-base:]
+	off := c.off - u.off
 	if len(b) < maxStride || c.s.big {
 		return
 	}
@@ -168,17 +171,9 @@ func (u *unit) sibling(ab *abbrev, attrs uint64) (uint64, bool) {
 	if ab.sibling < 0 {
 		return 0, false
 	}
-	at, b := attrs+uint64(ab.sibling), u.info.b
-	if at+4 > uint64(len(b)) {
-		return 0, false
-	}
-	next := u.off
-	if u.info.big {
-		next += uint64(binary.BigEndian.Uint32(b[at:]))
-	} else {
-		next += uint64(binary.LittleEndian.Uint32(b[at:]))
-	}
-	return next, next > attrs && next <= u.end
+	n, ok := u.info.uint(attrs+uint64(ab.sibling), 4)
+	next := u.off + n
+	return next, ok && next > attrs && next <= u.end
 }
 
 // siblingOf is sibling for an entry that was read. In functions the field is behind an

@@ -25,6 +25,8 @@ type inside struct {
 // function of the kernel may have thousands of entries.
 func (u *unit) inlinedAt(off, pc uint64, buf []inlined) inside {
 	f := inside{chain: buf}
+	u = u.part(off, min(off+walkBytes, u.end))
+	defer u.done()
 	var e entry
 	if f.err = u.read(off, &e); f.err != nil {
 		return f
@@ -39,6 +41,7 @@ func (u *unit) inlinedAt(off, pc uint64, buf []inlined) inside {
 	c := u.info.cursor(e.next, u.end)
 	for {
 		at := c.off
+		u.info.move(at, min(walkBytes, u.end-min(at, u.end)))
 		code := c.uleb()
 		if c.bad {
 			break
@@ -95,6 +98,9 @@ func (u *unit) inlinedAt(off, pc uint64, buf []inlined) inside {
 	f.fail(u.info.errAt(off, "entries of the function cut off"))
 	return f
 }
+
+// walkBytes is how much of a function is read at once.
+const walkBytes = 2048
 
 func (f *inside) fail(err error) {
 	if f.err == nil {

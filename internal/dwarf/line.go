@@ -57,8 +57,8 @@ const (
 // This loop does all the work that depends on the size of the file, so everything that
 // changes at every step is in local variables.
 func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
-	b := c.s.b[:c.end]
-	off, addr, line, last := c.off, r.addr, r.line, r.last
+	b, base := c.s.bytes(c.off, c.end)
+	off, addr, line, last := c.off-base, r.addr, r.line, r.last
 	special, lineRange := p.opcodeBase, uint32(p.lineRange)
 	n := 0
 	for off < uint64(len(b)) {
@@ -90,9 +90,9 @@ func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 					off++
 					continue
 				}
-				c.off = off
+				c.off = base + off
 				r.column = c.uleb()
-				off = c.off
+				off = c.off - base
 				continue
 			case 0:
 				// Discriminators are frequent, and of no interest.
@@ -100,18 +100,18 @@ func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 					off += 3
 					continue
 				}
-				c.off, r.addr, r.line, r.last = off, addr, line, last
+				c.off, r.addr, r.line, r.last = base+off, addr, line, last
 				if p.extended(c, r) {
 					return eventEnd, n
 				}
 				rows = n + 1
-				off, addr = c.off, r.addr
+				off, addr = c.off-base, r.addr
 				continue
 			case 6, 7, 10, 11: // negate_stmt, set_basic_block, set_prologue_end, set_epilogue_begin
 				if p.operands != nil {
-					c.off = off
+					c.off = base + off
 					p.skipOperands(c, op)
-					off = c.off
+					off = c.off - base
 				}
 				continue
 			case 3: // advance_line
@@ -125,34 +125,19 @@ func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 					off += 2
 					continue
 				}
-				c.off = off
+				c.off = base + off
 				line += uint64(c.sleb())
-				off = c.off
+				off = c.off - base
 				continue
-			case 4: // set_file
-				if off < uint64(len(b)) && b[off] < 0x80 {
-					r.file = uint64(b[off])
-					off++
-					continue
-				}
-				c.off = off
-				r.file = c.uleb()
-				off = c.off
-				continue
-			case 2, 8, 9:
-				c.off, r.addr = off, addr
+			case 2, 4, 8, 9, 12:
+				c.off, r.addr = base+off, addr
 				p.standard(c, r, op)
-				off, addr = c.off, r.addr
-				continue
-			case 12: // set_isa
-				c.off = off
-				c.uleb()
-				off = c.off
+				off, addr = c.off-base, r.addr
 				continue
 			default:
-				c.off = off
+				c.off = base + off
 				p.skipOperands(c, op)
-				off = c.off
+				off = c.off - base
 				continue
 			}
 		}
@@ -162,15 +147,15 @@ func (p *lineProgram) run(c *cursor, r *registers, rows int) (event, int) {
 		}
 		last = addr
 		if n++; n >= rows {
-			c.off, r.addr, r.line, r.last = off, addr, line, last
+			c.off, r.addr, r.line, r.last = base+off, addr, line, last
 			return eventRow, n
 		}
 	}
-	c.off, r.addr, r.line, r.last = off, addr, line, last
+	c.off, r.addr, r.line, r.last = base+off, addr, line, last
 	return eventDone, n
 }
 
-// standard runs the less common standard opcodes that advance the address.
+// standard runs the less common standard opcodes.
 func (p *lineProgram) standard(c *cursor, r *registers, op uint8) {
 	switch op {
 	case 2: // advance_pc
@@ -180,6 +165,8 @@ func (p *lineProgram) standard(c *cursor, r *registers, op uint8) {
 		} else {
 			p.advance(r, c.uleb())
 		}
+	case 4: // set_file
+		r.file = c.uleb()
 	case 8: // const_add_pc
 		if p.lineRange != 0 {
 			p.advance(r, uint64((255-p.opcodeBase)/p.lineRange))
@@ -188,6 +175,8 @@ func (p *lineProgram) standard(c *cursor, r *registers, op uint8) {
 		n, _ := c.relocated(2)
 		r.addr += n
 		r.op = 0
+	case 12: // set_isa
+		c.uleb()
 	}
 }
 

@@ -41,12 +41,11 @@ func (u *unit) lines() *lineTable {
 		if v.form == 0 {
 			return
 		}
-		off, ok := u.info.offset(v, u.offSize)
-		if !ok {
+		if !u.programOK {
 			t.err = u.info.errAt(u.off, "line program is not known")
 			return
 		}
-		t.read(off)
+		t.read(u.program)
 		u.o.d.charge(u, len(t.dirs)*4+len(t.files)*8+len(t.rows)*24+len(t.checkpoints)*checkpointSize+
 			len(t.index.spans)*(spanSize+sequenceSize))
 	})
@@ -56,7 +55,17 @@ func (u *unit) lines() *lineTable {
 // read reads the header at off and indexes the program.
 func (t *lineTable) read(off uint64) {
 	t.start = off
-	c := t.s.cursor(off, t.s.size())
+	whole := t.s
+	length := whole.part(off, off+12)
+	c := length.cursor(off, whole.size())
+	c.unitLength()
+	length.done()
+	t.s = whole.part(off, c.end)
+	defer func() {
+		t.s.done()
+		t.s = whole
+	}()
+	c = t.s.cursor(off, t.s.size())
 	if !t.header(&c) {
 		if t.err == nil {
 			t.err = t.s.errAt(c.off, "line table header cut off")
@@ -103,9 +112,14 @@ func (t *lineTable) find(pc uint64) (row, bool) {
 		if n == 0 {
 			continue
 		}
-		p := points[n-1]
+		p, end := points[n-1], t.end
+		if next := int(seq.first) + n; next < len(t.checkpoints) {
+			end = t.start + uint64(t.checkpoints[next].off)
+		}
+		s := t.s.part(t.start+uint64(p.off), end)
+		defer s.done()
 		r := registers{addr: p.addr, op: uint64(p.op), line: uint64(p.line), file: uint64(p.file), column: uint64(p.column), live: true}
-		c := t.s.cursor(t.start+uint64(p.off), t.end)
+		c := s.cursor(t.start+uint64(p.off), end)
 		found := r.row()
 		for {
 			if e, _ := t.run(&c, &r, 1); e != eventRow || r.addr > pc {

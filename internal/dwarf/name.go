@@ -52,66 +52,13 @@ func (u *unit) namesAt(off uint64) (name, linkage string) {
 	return u.names(&e)
 }
 
-// signature fills in the names of the function whose entry is at off, and what it returns.
-func (u *unit) signature(off uint64, f *Frame) {
-	var e entry
-	if u.read(off, &e) == nil {
-		f.Name, f.LinkageName = u.names(&e)
-		f.Returns = u.returns(&e)
-	}
-}
-
-// returns says what the function of an entry returns. The type may be in entries that it
-// refers to. In C, a function without one returns nothing; what other languages return
-// may hold pointers.
-func (u *unit) returns(e *entry) string {
-	c := !u.scopes()
-	var next entry
-	for range maxHops {
-		tag := e.tag()
-		if tag == tagPointerType {
-			return "pointer"
-		}
-		v := e.get(slotType)
-		if function := tag == tagSubprogram || tag == tagInlinedSubroutine; function && v.form == 0 {
-			if v = e.get(slotOrigin); v.form == 0 {
-				v = e.get(slotSpecification)
-			}
-		}
-		if v.form == 0 {
-			if c {
-				return "value"
-			}
-			return ""
-		}
-		to, off, ok := u.reference(v)
-		if !ok || to.read(off, &next) != nil {
-			return ""
-		}
-		u, e = to, &next
-	}
-	return ""
-}
-
-// maxHops is the largest number of references from entry to entry that are followed.
-// Compilers make three or four; more is a cycle.
-const maxHops = 16
-
 // names returns the name and the linkage name of the entry e, which may be in entries
 // that it refers to.
 func (u *unit) names(e *entry) (name, linkage string) {
 	var next entry
 	for range maxHops {
-		if name == "" {
-			name = u.text(e.get(slotName))
-		}
-		if linkage == "" {
-			linkage = u.text(e.get(slotLinkageName))
-		}
-		v := e.get(slotOrigin)
-		if v.form == 0 {
-			v = e.get(slotSpecification)
-		}
+		u.appendNames(e, &name, &linkage)
+		v := e.origin()
 		if v.form == 0 || name != "" && linkage != "" {
 			break
 		}
@@ -122,4 +69,80 @@ func (u *unit) names(e *entry) (name, linkage string) {
 		u, e = to, &next
 	}
 	return name, linkage
+}
+
+// appendNames fills in the names that are missing from those of an entry.
+func (u *unit) appendNames(e *entry, name, linkage *string) {
+	if *name == "" {
+		*name = u.text(e.get(slotName))
+	}
+	if *linkage == "" {
+		*linkage = u.text(e.get(slotLinkageName))
+	}
+}
+
+// origin returns the attribute that refers to the entry that has what an entry lacks.
+func (e *entry) origin() value {
+	if v := e.get(slotOrigin); v.form != 0 {
+		return v
+	}
+	return e.get(slotSpecification)
+}
+
+// maxHops is the largest number of references from entry to entry that are followed.
+// Compilers make three or four; more is a cycle.
+const maxHops = 16
+
+// signature fills in the names of the function whose entry is at off, and what it
+// returns. All of this may be in entries that others refer to, and is read of each entry
+// when it is at hand. In C, a function without a type returns nothing; what other
+// languages return may hold pointers.
+func (u *unit) signature(off uint64, f *Frame) {
+	without := "value"
+	if u.scopes() {
+		without = ""
+	}
+	u = u.part(off, off+entryBytes)
+	defer func() { u.done() }()
+	var e entry
+	var typ target
+	typed := false
+	at := target{u.self, off}
+	for range maxHops {
+		if at.unit == nil || u.read(at.off, &e) != nil {
+			if !typed {
+				return
+			}
+			break
+		}
+		u.appendNames(&e, &f.Name, &f.LinkageName)
+		if v := e.get(slotType); v.form != 0 && !typed {
+			typ, typed = u.target(v), true
+		}
+		v := e.origin()
+		if v.form == 0 || typed && f.Name != "" && f.LinkageName != "" {
+			break
+		}
+		at = u.target(v)
+		u = u.at(at)
+	}
+	if !typed {
+		f.Returns = without
+		return
+	}
+	for range maxHops {
+		if u = u.at(typ); typ.unit == nil || u.read(typ.off, &e) != nil {
+			return
+		}
+		if e.tag() == tagPointerType {
+			f.Returns = "pointer"
+			return
+		}
+		v := e.get(slotType)
+		if v.form == 0 {
+			f.Returns = without
+			return
+		}
+		typ = u.target(v)
+	}
 }

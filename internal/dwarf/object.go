@@ -80,7 +80,7 @@ func (o *object) section(n int) *section {
 			return
 		}
 		if data != nil {
-			x.s.data, x.s.b, x.s.rel = data, data.Bytes(), data.Relocated()
+			x.s.data, x.s.b, x.s.rel, x.s.file = data, data.Bytes(), data.Relocated(), data.Reader()
 		}
 	})
 	return x.s

@@ -139,9 +139,27 @@ func (u *unit) rnglistOffset(v value) (uint64, bool) {
 	return u.rnglistsBase + off, ok
 }
 
+// rnglists returns the section to read the list at off from: if u is a part, a part of it
+// that lasts as long.
+func (u *unit) rnglists(off uint64) *section {
+	s := u.o.section(secRnglists)
+	switch {
+	case u.info.whole == nil:
+		return s
+	case u.lists == nil:
+		u.lists = s.part(off, off+listBytes)
+	default:
+		u.lists.move(off, listBytes)
+	}
+	return u.lists
+}
+
+// listBytes is more than the lists of a function have.
+const listBytes = 512
+
 // appendRnglist appends the ranges of the DWARF 5 list at off.
 func (u *unit) appendRnglist(off, at uint64, spans []span, quota *int) ([]span, error) {
-	s := u.o.section(secRnglists)
+	s := u.rnglists(off)
 	d := u.o.d
 	c := s.cursor(off, s.size())
 	size := int(u.addrSize)

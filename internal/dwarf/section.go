@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 
 	"github.com/kmemleak/kmemleak/internal/kobj"
 )
@@ -17,10 +18,20 @@ type section struct {
 	b    []byte
 	data *kobj.Data
 	big  bool
-	rel  bool // values must be read with their relocations
+	rel  bool        // values must be read with their relocations
+	file io.ReaderAt // has b, and is to be preferred; nil if not
+
+	// Of a part: what it is a part of, and where. Else nil and 0. See part.
+	whole *section
+	base  uint64
 }
 
-func (s *section) size() uint64 { return uint64(len(s.b)) }
+func (s *section) size() uint64 {
+	if s.whole != nil {
+		s = s.whole
+	}
+	return uint64(len(s.b))
+}
 
 // errAt returns an error about a place in the section.
 func (s *section) errAt(off uint64, format string, args ...any) error {
@@ -29,11 +40,14 @@ func (s *section) errAt(off uint64, format string, args ...any) error {
 
 // uint reads a number of 1, 2, 3, 4 or 8 bytes as it is in the file.
 func (s *section) uint(off uint64, size int) (uint64, bool) {
-	n := uint64(len(s.b))
-	if off > n || uint64(size) > n-off {
+	n, at := uint64(len(s.b)), off-s.base
+	if at > n || uint64(size) > n-at {
+		if s.whole != nil {
+			return s.whole.uint(off, size)
+		}
 		return 0, false
 	}
-	b := s.b[off:]
+	b := s.b[at:]
 	if s.big {
 		switch size {
 		case 1:
@@ -88,15 +102,18 @@ func (s *section) relocatedULEB(off uint64) (v, next uint64, st kobj.RelocState,
 // 64 are lost.
 func (s *section) uleb(off uint64) (v, next uint64, ok bool) {
 	var shift uint
-	for ; off < uint64(len(s.b)); off++ {
-		c := s.b[off]
+	for at := off - s.base; at < uint64(len(s.b)); at++ {
+		c := s.b[at]
 		if shift < 64 {
 			v |= uint64(c&0x7f) << shift
 		}
 		shift += 7
 		if c < 0x80 {
-			return v, off + 1, true
+			return v, s.base + at + 1, true
 		}
+	}
+	if s.whole != nil {
+		return s.whole.uleb(off)
 	}
 	return 0, off, false
 }
@@ -104,8 +121,8 @@ func (s *section) uleb(off uint64) (v, next uint64, ok bool) {
 // sleb reads a signed LEB128 number.
 func (s *section) sleb(off uint64) (v int64, next uint64, ok bool) {
 	var shift uint
-	for ; off < uint64(len(s.b)); off++ {
-		c := s.b[off]
+	for at := off - s.base; at < uint64(len(s.b)); at++ {
+		c := s.b[at]
 		if shift < 64 {
 			v |= int64(c&0x7f) << shift
 		}
@@ -114,8 +131,11 @@ func (s *section) sleb(off uint64) (v int64, next uint64, ok bool) {
 			if shift < 64 && c&0x40 != 0 {
 				v |= -1 << shift
 			}
-			return v, off + 1, true
+			return v, s.base + at + 1, true
 		}
+	}
+	if s.whole != nil {
+		return s.whole.sleb(off)
 	}
 	return 0, off, false
 }
@@ -126,12 +146,25 @@ const maxString = 1 << 13
 
 // text copies the NUL-terminated string at off; it is "" if there is none.
 func (s *section) text(off uint64) string {
-	if off >= uint64(len(s.b)) {
-		return ""
+	if n, ok := s.stringAt(off, min(off+maxString, s.size())); ok {
+		b, base := s.bytes(off, off+n)
+		return string(b[off-base:])
 	}
-	b := s.b[off:]
-	b = b[:min(len(b), maxString)]
-	return string(b[:max(bytes.IndexByte(b, 0), 0)])
+	return ""
+}
+
+// stringAt returns the length of the string at off, whose NUL must be in front of end.
+func (s *section) stringAt(off, end uint64) (n uint64, ok bool) {
+	if at := off - s.base; at < uint64(len(s.b)) {
+		b := s.b[at:min(uint64(len(s.b)), end-s.base)]
+		if i := bytes.IndexByte(b, 0); i >= 0 {
+			return uint64(i), true
+		}
+	}
+	if s.whole != nil {
+		return s.whole.stringAt(off, end)
+	}
+	return 0, false
 }
 
 // cursor reads a part of a section in sequence. After a read beyond the end, bad is set
@@ -173,9 +206,12 @@ func (c *cursor) u8() uint8 {
 		c.bad = true
 		return 0
 	}
-	v := c.s.b[c.off]
+	v, ok := c.s.uint(c.off, 1)
+	if !ok {
+		c.bad = true
+	}
 	c.off++
-	return v
+	return uint8(v)
 }
 
 // relocated reads a number with its relocations.
@@ -194,8 +230,8 @@ func (c *cursor) relocated(size int) (uint64, kobj.RelocState) {
 }
 
 func (c *cursor) uleb() uint64 {
-	if c.off < c.end {
-		if b := c.s.b[c.off]; b < 0x80 {
+	if at := c.off - c.s.base; c.off < c.end && at < uint64(len(c.s.b)) {
+		if b := c.s.b[at]; b < 0x80 {
 			c.off++
 			return uint64(b)
 		}
@@ -239,13 +275,13 @@ func (c *cursor) skip(n uint64) {
 
 // skipString skips a NUL-terminated string. It reports whether the string was empty.
 func (c *cursor) skipString() (empty bool) {
-	i := bytes.IndexByte(c.s.b[c.off:c.end], 0)
-	if i < 0 {
+	n, ok := c.s.stringAt(c.off, c.end)
+	if !ok {
 		c.fail()
 		return true
 	}
-	c.off += uint64(i) + 1
-	return i == 0
+	c.off += n + 1
+	return n == 0
 }
 
 // unitLength reads the length at the start of every unit and confines the cursor to the

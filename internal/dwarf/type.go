@@ -123,7 +123,7 @@ func (w *typeWork) reader(u *unit) (*typeReader, error) {
 	if r := w.readers[u]; r != nil {
 		return r, nil
 	}
-	_, off, err := u.o.header(u.off)
+	_, off, err := u.o.header(u.info, u.off)
 	if err != nil {
 		return nil, err
 	}

@@ -31,11 +31,23 @@ type unit struct {
 	lang           uint64 // DW_AT_language, 0 if it is not known
 	low            uint64 // base of ranges, 0 if there is none
 	lowLive        bool   // low is an address of code in the file
+	program        uint64 // offset of the line program
+	programOK      bool   // it is known
 	strOffsetsBase uint64
 	addrBase       uint64
 	rnglistsBase   uint64
 	dwoID          uint64
 	skeleton       *unit // the unit of the main file that this split one belongs to
+
+	// Of a part, see part: a part of .debug_rnglists, nil if it was not read.
+	lists *section
+
+	*decoded
+}
+
+// decoded is what was decoded of a unit when it was needed.
+type decoded struct {
+	self *unit // the unit, not one with a part of its section
 
 	cached cached
 
@@ -148,9 +160,9 @@ func (u *unit) read(off uint64, e *entry) error {
 }
 
 // header reads the header of the unit at off.
-func (o *object) header(off uint64) (*unit, uint64, error) {
-	info := o.section(secInfo)
-	u := &unit{o: o, info: info, off: off}
+func (o *object) header(info *section, off uint64) (*unit, uint64, error) {
+	u := &unit{o: o, info: info, off: off, decoded: new(decoded)}
+	u.self = u
 	c := info.cursor(off, info.size())
 	u.offSize = uint8(c.unitLength())
 	u.end = c.end
@@ -190,7 +202,10 @@ func (o *object) header(off uint64) (*unit, uint64, error) {
 // the root entry of the unit can be used. load also returns the number of bytes of
 // abbreviations that it read.
 func (o *object) load(off uint64, light bool) (*unit, uint64, error) {
-	u, abbrevOff, err := o.header(off)
+	info := o.section(secInfo)
+	head := info.part(off, off+rootBytes)
+	defer head.done()
+	u, abbrevOff, err := o.header(head, off)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -214,8 +229,12 @@ func (o *object) load(off uint64, light bool) (*unit, uint64, error) {
 	if !light {
 		u.name, u.compDir = u.text(u.root.get(slotName)), u.text(u.root.get(slotCompDir))
 	}
+	u.info = info
 	return u, read, nil
 }
+
+// rootBytes is more than the header and the root entry of a unit have.
+const rootBytes = 256
 
 // bases reads those attributes of the root entry that others depend on, even others in
 // front of them, and what every frame needs: the page of the root entry is here now.
@@ -241,6 +260,7 @@ func (u *unit) bases() {
 	if v, ok := u.info.constant(u.root.get(slotDwoID)); ok {
 		u.dwoID = v
 	}
+	u.program, u.programOK = u.info.offset(u.root.get(slotStmtList), u.offSize)
 	u.lang, _ = u.info.constant(u.root.get(slotLanguage))
 	u.low, u.lowLive = u.address(u.root.get(slotLowPC))
 	if !u.lowLive {

@@ -65,7 +65,9 @@ func (f *File) CallBefore(s *Section, off uint64) Call {
 	if err != nil || b == nil || off > uint64(len(b)) || !s.executable() {
 		return Call{}
 	}
-	c := site{f: f, s: s, b: b, off: off}
+	p := f.codePart(s, b, off-min(off, aroundCall), off+aroundCall)
+	defer p.done()
+	c := site{f: f, s: s, b: p.b, base: p.base, off: off}
 	switch f.Machine {
 	case elf.EM_X86_64, elf.EM_386:
 		return c.x86()
@@ -126,16 +128,21 @@ func (f *File) CallBefore(s *Section, off uint64) Call {
 type site struct {
 	f   *File
 	s   *Section
-	b   []byte // the section
+	b   []byte // the section, or a part of it
 	off uint64 // of the return address
+
+	base uint64 // where b is in the section
 }
+
+// aroundCall is more than any machine looks at in front of an address, and behind it.
+const aroundCall = 32
 
 // back returns the n bytes in front of the return address, or nil if there are fewer.
 func (c *site) back(n uint64) []byte {
 	if n > c.off {
 		return nil
 	}
-	return c.b[c.off-n : c.off]
+	return c.b[c.off-c.base-n : c.off-c.base]
 }
 
 // callee looks for a relocation of the instruction n bytes before the return address.
@@ -156,7 +163,7 @@ func (c *site) callee(n, skip uint64, adjust uint64) (Call, bool) {
 				continue
 			}
 			if !t.rela {
-				e.addend = c.f.addendInCode(c.b, at)
+				e.addend = c.f.addendInCode(c.b, at-c.base)
 			}
 			return c.f.named(t.syms, sym, e.addend+adjust), true
 		}
@@ -439,10 +446,10 @@ func (c *site) riscv() Call {
 // sparc handles code whose calls leave their own address in a register; the callee
 // returns to that address plus 8.
 func (c *site) sparc() Call {
-	if c.off%4 != 0 || c.off+4 > uint64(len(c.b)) {
+	if c.off%4 != 0 || c.off+4 > c.base+uint64(len(c.b)) {
 		return Call{Kind: CallNone}
 	}
-	op := c.f.Order.Uint32(c.b[c.off:])
+	op := c.f.Order.Uint32(c.b[c.off-c.base:])
 	switch {
 	case op>>30 == 1: // call
 		call, ok := c.callee(0, 0, 0)

@@ -84,8 +84,8 @@ func (c *site) x86Indirect() bool {
 func (c *site) x86Patched() bool {
 	// call *%rax, call *%r8 or a fenced call, in place of five bytes.
 	for n := uint64(2); n <= 3; n++ {
-		if b := c.back(n); b != nil && b[0] == 0xe8 && c.off-n+5 <= uint64(len(c.b)) {
-			there := site{f: c.f, s: c.s, b: c.b, off: c.off - n + 5}
+		if b := c.back(n); b != nil && b[0] == 0xe8 && c.off-n+5 <= c.base+uint64(len(c.b)) {
+			there := site{f: c.f, s: c.s, b: c.b, base: c.base, off: c.off - n + 5}
 			if indirectThunk(there.x86Relative().Callee) {
 				return true
 			}

@@ -7,6 +7,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"sync"
 )
 
@@ -31,6 +32,7 @@ type Data struct {
 	b      []byte
 	big    bool
 	relocs *relocs // nil if nothing in the section is relocated
+	file   *io.SectionReader
 }
 
 type debugSection struct {
@@ -81,16 +83,23 @@ func (f *File) openDebug(name string) (*Data, error) {
 	if err != nil || b == nil {
 		return nil, err
 	}
+	packed := true
 	switch {
 	case s.Flags&elf.SHF_COMPRESSED != 0:
 		b, err = f.decompress(b)
 	case gnu:
 		b, err = decompressGNU(b)
+	default:
+		packed = false
 	}
 	if err != nil {
 		return nil, fmt.Errorf("section %d %s: %w", s.Index, s.Name, err)
 	}
-	return f.newData(s, b)
+	d, err := f.newData(s, b)
+	if err == nil && !packed && f.file != nil && s.Size >= readerFrom {
+		d.file = io.NewSectionReader(f.file, int64(s.Offset), int64(s.Size))
+	}
+	return d, err
 }
 
 // contentsData returns any section with contents, to be read with its relocations.
@@ -116,6 +125,20 @@ func (f *File) newData(s *Section, b []byte) (*Data, error) {
 // Bytes returns the contents as they are in the file, not relocated. They refer to the
 // file's mapping and must not be used after Close.
 func (d *Data) Bytes() []byte { return d.b }
+
+// readerFrom is the smallest size of sections that have a Reader. A page of them may take up
+// to 2 MiB, see [File.Forget].
+const readerFrom = 2 << 20
+
+// Reader reads the contents as they are in the file, without its mapping. It is nil if
+// Bytes is as good: large sections are read all over, and to map pages for a few bytes, and
+// to release them, takes longer than to copy those.
+func (d *Data) Reader() io.ReaderAt {
+	if d.file == nil {
+		return nil
+	}
+	return d.file
+}
 
 // Relocated reports whether anything in the section is relocated. If not, Bytes has the
 // same values as Uint and ULEB128.

@@ -20,7 +20,8 @@
 // # Memory
 //
 // Pages of a mapped file that have been read count as memory of the process. Reading
-// one byte brings in 16 to 512 pages. Lookups touch few of them. A pass over the
+// one byte brings in 16 to 512 pages. So large sections are better read with
+// [Data.Reader] where little of them is needed at a time. A pass over the
 // headers of all units of a kernel image brings in more than 100 MB, unless it calls
 // [File.Forget] repeatedly.
 //
@@ -40,6 +41,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"sync"
 )
 
@@ -58,6 +60,7 @@ type File struct {
 	raw      []byte
 	apart    []byte       // the same, for large sections; nil if it has none, or is on the heap
 	release  func() error // releases them; nil if raw is on the heap
+	file     *os.File     // that apart is mapped from; nil if there is none
 	sections []Section
 	byAddr   []int32 // allocated sections with contents or size, by address
 
@@ -91,10 +94,13 @@ func (f *File) Close() error {
 	if f.attached != nil {
 		err = f.attached.Close()
 	}
-	release := f.release
-	f.raw, f.apart, f.release = nil, nil, nil
+	release, file := f.release, f.file
+	f.raw, f.apart, f.release, f.file = nil, nil, nil, nil
 	if release != nil {
 		err = errors.Join(err, release())
+	}
+	if file != nil {
+		err = errors.Join(err, file.Close())
 	}
 	return err
 }
@@ -118,7 +124,7 @@ func (f *File) BuildID() string {
 		if s.Type != elf.SHT_NOTE {
 			continue
 		}
-		if b, err := f.Contents(s); err == nil {
+		if b, err := f.note(s); err == nil {
 			if id := BuildID(b, f.Order); id != nil {
 				return hex.EncodeToString(id)
 			}
@@ -128,6 +134,18 @@ func (f *File) BuildID() string {
 		return f.attached.BuildID()
 	}
 	return ""
+}
+
+// note returns the contents of a section of notes, copied if the file is large: a page of
+// it may take up to 2 MiB, see [File.Forget].
+func (f *File) note(s *Section) ([]byte, error) {
+	b, err := f.Contents(s)
+	if err != nil || f.file == nil || s.Size > 64<<10 {
+		return b, err
+	}
+	b = make([]byte, len(b))
+	_, err = f.file.ReadAt(b, int64(s.Offset))
+	return b, err
 }
 
 // BuildID returns the build ID from the contents of a note section, or nil if there is

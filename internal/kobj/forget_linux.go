@@ -30,6 +30,7 @@ func (f *File) mapApart(file *os.File) {
 	}
 	first := f.release
 	f.apart, f.release = apart, func() error { return errors.Join(first(), release()) }
+	f.file = file
 }
 
 // Forget releases the memory that pages of large sections of the mapped file occupy in

@@ -62,6 +62,23 @@ var x86Kind = [1 << 7]uint8{
 	'.': x86Bare, 'm': x86ModRM, 'b': x86Imm8, 'z': x86ImmZ, 'B': x86ModImm8, 'Z': x86ModImmZ, 'o': x86Other,
 }
 
+// What may stand in front of the opcode.
+const (
+	prefixNone = iota
+	prefixOpSize
+	prefixAddrSize
+	prefixOther
+	prefixREX // in 64-bit code
+)
+
+var x86Prefix = [1 << 8]uint8{
+	0x66: prefixOpSize, 0x67: prefixAddrSize,
+	0x26: prefixOther, 0x2e: prefixOther, 0x36: prefixOther, 0x3e: prefixOther, 0x64: prefixOther, 0x65: prefixOther,
+	0xf0: prefixOther, 0xf2: prefixOther, 0xf3: prefixOther,
+	0x40: prefixREX, 0x41: prefixREX, 0x42: prefixREX, 0x43: prefixREX, 0x44: prefixREX, 0x45: prefixREX, 0x46: prefixREX, 0x47: prefixREX,
+	0x48: prefixREX, 0x49: prefixREX, 0x4a: prefixREX, 0x4b: prefixREX, 0x4c: prefixREX, 0x4d: prefixREX, 0x4e: prefixREX, 0x4f: prefixREX,
+}
+
 // x86Length returns the length of the instruction at the start of b in 64-bit or 32-bit
 // code. It returns 0 if the instruction is unknown or cut off.
 func x86Length(b []byte, long bool) int {
@@ -71,16 +88,19 @@ func x86Length(b []byte, long bool) int {
 		if i >= len(b) || i > 14 {
 			return 0
 		}
-		switch c := b[i]; {
-		case c == 0x66:
+		switch c := b[i]; x86Prefix[c] {
+		case prefixOpSize:
 			opSize = 2
 			continue
-		case c == 0x67:
+		case prefixAddrSize:
 			addr16 = true
 			continue
-		case c == 0x26, c == 0x2e, c == 0x36, c == 0x3e, c == 0x64, c == 0x65, c == 0xf0, c == 0xf2, c == 0xf3:
+		case prefixOther:
 			continue
-		case long && c&0xf0 == 0x40:
+		case prefixREX:
+			if !long {
+				break
+			}
 			rexW = c&8 != 0
 			i++
 			if i >= len(b) {
@@ -93,6 +113,7 @@ func x86Length(b []byte, long bool) int {
 	i++
 	kind := int(x86Kind[x86Short[op]])
 	switch {
+	case kind != x86Other && op&^1 != 0x60: // most of all
 	case op == 0x0f:
 		if i >= len(b) {
 			return 0
@@ -247,8 +268,10 @@ func (f *File) Boundary(s *Section, entry, at uint64) (is, known bool) {
 	if err != nil || f.Machine != elf.EM_X86_64 && f.Machine != elf.EM_386 || at > uint64(len(b)) || entry > at {
 		return false, false
 	}
+	p := f.codePart(s, b, entry, at+16) // no instruction is longer
+	defer p.done()
 	for entry < at {
-		n := x86Length(b[entry:], f.Machine == elf.EM_X86_64)
+		n := x86Length(p.b[entry-p.base:], f.Machine == elf.EM_X86_64)
 		if n == 0 {
 			return false, false
 		}

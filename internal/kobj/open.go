@@ -22,7 +22,12 @@ func Open(name string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	var f *File
+	defer func() {
+		if f == nil || f.file == nil {
+			_ = file.Close()
+		}
+	}()
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
@@ -41,8 +46,7 @@ func Open(name string) (*File, error) {
 		}
 		release = nil
 	}
-	f, err := New(raw, name)
-	if err != nil {
+	if f, err = New(raw, name); err != nil {
 		if release != nil {
 			err = errors.Join(err, release())
 		}

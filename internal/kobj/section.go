@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 )
 
 // Section is one section of a file.
@@ -81,6 +82,41 @@ func (f *File) Contents(s *Section) ([]byte, error) {
 		return nil, fmt.Errorf("section %d %s: %w", s.Index, s.Name, err)
 	}
 	return b, nil
+}
+
+// codePart is a part of a section, from an offset on.
+type codePart struct {
+	b    []byte
+	base uint64
+	copy *[]byte // b, if that is a copy; else nil
+}
+
+var codeParts = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxCodePart is the size of the largest part that is copied.
+const maxCodePart = 64 << 10
+
+// codePart returns a part with the bytes [lo, hi) of a section with the contents b, as far
+// as it has them: a copy if those are mapped and large, see [Data.Copy], or else all. The
+// caller ends its use with done.
+func (f *File) codePart(s *Section, b []byte, lo, hi uint64) codePart {
+	hi = min(hi, s.Size)
+	if f.file == nil || s.Size < apartFrom || lo >= hi || hi-lo > maxCodePart {
+		return codePart{b: b}
+	}
+	p := codeParts.Get().(*[]byte)
+	*p = slices.Grow((*p)[:0], int(hi-lo))[:hi-lo]
+	if _, err := f.file.ReadAt(*p, int64(s.Offset+lo)); err != nil {
+		codeParts.Put(p)
+		return codePart{b: b}
+	}
+	return codePart{*p, lo, p}
+}
+
+func (p *codePart) done() {
+	if p.copy != nil {
+		codeParts.Put(p.copy)
+	}
 }
 
 // SectionAt returns the section that contains an address, and the offset from the

@@ -50,9 +50,12 @@ func (f *File) visible(name []byte) visibility {
 func visibleInImage(name []byte) visibility {
 	if bytes.HasPrefix(name, []byte("__")) {
 		rest := name[2:]
-		for _, p := range imagePrefixes {
-			if bytes.HasPrefix(rest, p) {
-				return hidden
+		// Half of the functions of a kernel have a second name that begins with __pfx_.
+		if !bytes.HasPrefix(rest, []byte("pfx_")) {
+			for _, p := range imagePrefixes {
+				if bytes.HasPrefix(rest, p) {
+					return hidden
+				}
 			}
 		}
 		// Labels of code that is compiled as position-independent on arm64 and riscv; images
@@ -60,7 +63,7 @@ func visibleInImage(name []byte) visibility {
 		if rest, ok := bytes.CutPrefix(rest, []byte("pi_")); ok && (bytes.HasPrefix(rest, []byte("$")) || bytes.HasPrefix(rest, []byte(".L"))) {
 			return varies
 		}
-		if i := bytes.Index(rest, []byte("Thunk_")); i > 0 && bytes.IndexByte(rest[:i], '_') < 0 {
+		if i := bytes.IndexByte(rest, '_'); i > len("Thunk") && bytes.HasSuffix(rest[:i], []byte("Thunk")) {
 			return hidden // of lld
 		}
 	}

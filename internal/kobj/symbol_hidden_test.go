@@ -40,6 +40,8 @@ func TestVisible(t *testing.T) {
 		{"__AArch64ADRPThunk_f", shown, hidden},
 		{"__ThumbV7PILongThunk_f", shown, hidden},
 		{"__f_Thunk_g", shown, shown},
+		{"__Thunk_f", shown, shown},
+		{"__pfx_f", shown, shown},
 		{"__kcfi_typeid_f", shown, hidden},
 		{"__crc_f", shown, hidden},
 		{"__kstrtab_f", shown, hidden},

@@ -4,6 +4,7 @@
 package kobj
 
 import (
+	"debug/elf"
 	"hash/maphash"
 	"math/bits"
 	"slices"
@@ -54,10 +55,14 @@ func (f *File) symbolIndex(t *symtab) *symbolIndex {
 
 func (f *File) buildIndex(t *symtab) *symbolIndex {
 	x := &symbolIndex{seed: maphash.MakeSeed()}
-	x.heads, x.next = make([]uint32, 1<<bits.Len(uint(t.n))), make([]uint32, t.n)
-	// Not all symbols of a kernel are in code.
+	// Not all symbols of a kernel are in code: half as many heads miss the cache less often.
+	x.heads, x.next = make([]uint32, 1<<bits.Len(uint(t.n/2))), make([]uint32, t.n)
 	x.places = make([]place, 0, t.n*3/4)
+	code := f.codeSections(t)
 	for i := range t.n {
+		if n := t.shndxOf(i); int(n) < len(code) && !code[n] {
+			continue
+		}
 		raw, sec, off, ok := f.codePlace(t, i)
 		if !ok {
 			continue
@@ -71,6 +76,27 @@ func (f *File) buildIndex(t *symtab) *symbolIndex {
 	}
 	x.places = sortPlaces(x.places)
 	return x
+}
+
+// codeSections reports for the section numbers in a symbol table, as far as they are
+// sections, whether symbols there may be in code. Half of the symbols of a kernel are not.
+func (f *File) codeSections(t *symtab) []bool {
+	n := len(f.sections)
+	if t.own != nil {
+		n = len(t.own)
+	}
+	code := make([]bool, min(n, int(elf.SHN_LORESERVE)))
+	for i := range code {
+		n := i
+		if t.own != nil {
+			n = t.own[i]
+		}
+		if n > 0 {
+			s := &f.sections[n]
+			code[i] = s.executable() || f.symbols.opd != nil && f.symbols.opd.section == s
+		}
+	}
+	return code
 }
 
 // sortPlaces sorts places by their keys, digit by digit. Equal ones stay in order.

@@ -55,3 +55,31 @@ func TestIndexEqualNames(t *testing.T) {
 		t.Errorf("%d symbols, in order: %v, %v", len(syms), inOrder, err)
 	}
 }
+
+// TestIndexAttached has symbols from a file that numbers its sections in another way.
+func TestIndexAttached(t *testing.T) {
+	code := sectionSpec{name: ".text", typ: elf.SHT_PROGBITS, flags: text, data: make([]byte, 16)}
+	data := sectionSpec{name: ".data", typ: elf.SHT_PROGBITS, flags: elf.SHF_ALLOC | elf.SHF_WRITE, data: make([]byte, 16)}
+	stripped, debug := x86Object(), x86Object()
+	stripped.sections = []sectionSpec{code, data}
+	debug.sections = []sectionSpec{data, code}
+	debug.symbols = []symbolSpec{{name: "f", section: ".text", value: 4, typ: elf.STT_FUNC}, {name: "d", section: ".data", typ: elf.STT_OBJECT}}
+	f, err := New(stripped.bytes(), "x.ko")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Section(".symtab").Type = elf.SHT_PROGBITS // the file is assembled with an empty one
+	x, err := New(debug.bytes(), "x.ko.debug")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Attach(x); err != nil {
+		t.Fatal(err)
+	}
+	f.symbols.lookups.Store(indexAfter)
+	for name, want := range map[string]int{"f": 1, "d": 0} {
+		if syms, err := f.Lookup(name); err != nil || len(syms) != want {
+			t.Errorf("%s: %v, %v; want %d", name, syms, err, want)
+		}
+	}
+}

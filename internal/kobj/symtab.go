@@ -145,6 +145,18 @@ func (t *symtab) nameOffset(i int) uint32 {
 	return binary.LittleEndian.Uint32(b)
 }
 
+// shndxOf returns the section number of symbol i, which must exist, as it is in the entry.
+func (t *symtab) shndxOf(i int) uint16 {
+	b := t.b[i*t.entSize:][:16]
+	switch {
+	case t.entSize == 16:
+		return t.f.Order.Uint16(b[14:])
+	case t.big:
+		return binary.BigEndian.Uint16(b[6:])
+	}
+	return binary.LittleEndian.Uint16(b[6:])
+}
+
 // value returns the value of symbol i, which must exist.
 func (t *symtab) value(i int) uint64 {
 	b := t.b[i*t.entSize:]
@@ -185,17 +197,29 @@ func (t *symtab) named(i int, start []byte) int {
 	}
 	want, used := binary.LittleEndian.Uint64(first[:]), binary.LittleEndian.Uint64(mask[:])
 	for ; i < t.n; i++ {
-		at := uint64(t.nameOffset(i))
-		if at+8 <= uint64(len(t.strings)) {
-			if (binary.LittleEndian.Uint64(t.strings[at:at+8])^want)&used != 0 {
-				continue
+		if !t.big && t.entSize == 24 { // almost always
+			i += differing(t.b[i*24:t.n*24], t.strings, want, used)
+			if i == t.n {
+				break
 			}
-		} else if at > uint64(len(t.strings)) {
-			continue
 		}
-		if bytes.HasPrefix(t.strings[at:], start) {
+		if at := uint64(t.nameOffset(i)); at <= uint64(len(t.strings)) && bytes.HasPrefix(t.strings[at:], start) {
 			break
 		}
+	}
+	return i
+}
+
+// differing returns the number of symbols in front of the first one whose name may begin
+// with the used bytes of want.
+func differing(symbols, strings []byte, want, used uint64) int {
+	i := 0
+	for b := symbols; len(b) >= 24; b = b[24:] {
+		at := uint64(binary.LittleEndian.Uint32(b))
+		if at+8 > uint64(len(strings)) || (binary.LittleEndian.Uint64(strings[at:at+8])^want)&used == 0 {
+			break
+		}
+		i++
 	}
 	return i
 }
