@@ -286,14 +286,15 @@ func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string)
 		x.intern.reset(used...)
 	}
 	x.ledger.taken.lines++
-	var r *record
+	r := new(record)
 	if n := len(x.free); n > 0 {
 		r, x.free = x.free[n-1], x.free[:n-1]
-	} else {
-		r = &record{intern: x.intern, ledger: &x.ledger}
 	}
-	r.reset(l, start, x.base, x.now.Number)
-	r.elsewhere, r.announced = elsewhere, announced
+	*r = record{
+		intern: x.intern, ledger: &x.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: x.base,
+		lastLine: x.now.Number, width: start.Width, elsewhere: elsewhere, announced: announced,
+		carry: carry{Line: logtext.Line{Text: r.carry.Text[:0]}}, dump: dump{data: r.dump.data[:0]}, trace: trace{frames: r.trace.frames[:0]},
+	}
 	x.open = append(x.open, r)
 	x.last = r
 	if damage != "" {
@@ -341,7 +342,7 @@ func (x *extractor) judge(r *record, v verdict) {
 		x.last = r
 	case complete: // what follows may tell that it was not
 		r.closed = true
-		r.close(x.now)
+		r.close()
 		if x.last == r {
 			x.last = nil
 		}
@@ -356,7 +357,7 @@ func (x *extractor) end(r *record) {
 		x.last = nil
 	}
 	if !r.closed {
-		r.close(x.now)
+		r.close()
 	}
 	x.objects += r.leak.Objects()
 	x.stopped = x.stopped || !x.yield(r.result())

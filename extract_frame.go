@@ -5,6 +5,7 @@ package kmemleak
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
@@ -228,8 +229,8 @@ func (r *record) tail(b []byte) (f internFrame, rest []byte, err error) {
 	return f, rest, err
 }
 
-// looseFrame reads a frame with marks around it, or with a remainder of its
-// address. It must have offset and size.
+// looseFrame reads a frame with marks around it, or with what editors and browsers leave
+// of [<address>]. It must have offset and size.
 func looseFrame(b []byte) (f internFrame, ok bool) {
 	if len(b) > maxFrame || b[0] != '[' && b[0] != '<' && b[0] != '(' && !hasFrame(b) {
 		return f, false
@@ -240,37 +241,20 @@ func looseFrame(b []byte) (f internFrame, ok bool) {
 	if n := logtext.LeadingDigits(b); number && n > 0 && n < 4 { // the number of the frame
 		b = logtext.TrimLeft(b[n:])
 	}
-	addr, b, bracket := looseAddress(b)
+	word := b[:logtext.IndexBlank(b)]
+	inner := bytes.Trim(word, "[](<>):")
+	s := logtext.Scan{Rest: bytes.TrimPrefix(inner, []byte("0x"))}
+	addr := s.Rest
+	switch _, digits, hex := s.Hex(); {
+	case len(word) == len(b):
+	case hex && digits >= 8 && len(s.Rest) == 0:
+		b = slices.Concat([]byte("["), addr, []byte("]"), b[len(word):])
+	case (b[0] == '[' || b[0] == '<') && len(bytes.Trim(inner, "xX?.0")) == 0:
+		b = slices.Concat([]byte("[(ptrval)]"), b[len(word):])
+	}
 	frame, form, rest, err := parseFrame(b)
-	if err != nil || len(rest) > 0 || frame.beyond() || !(form.offset && form.size || form.number && bracket && frame.Addr>>28 != 0) {
+	if err != nil || len(rest) > 0 || frame.beyond() || !(form.offset && form.size || form.number && form.bracket && frame.Addr>>28 != 0) {
 		return f, false
 	}
-	if bracket && !form.number {
-		frame.Addr = addr
-	}
-	form.bracket = form.bracket || bracket
 	return internFrame{frame, form}, true
-}
-
-// looseAddress reads what editors and browsers leave of [<address>].
-func looseAddress(b []byte) (addr uint64, rest []byte, ok bool) {
-	const longest = 32
-	n := bytes.IndexAny(b[:min(len(b), longest)], " \t")
-	if n <= 0 {
-		return 0, b, false
-	}
-	inner := bytes.Trim(b[:n], "[](<>): \t")
-	s := logtext.Scan{Rest: inner}
-	s.Lit("0x")
-	v, digits, hex := s.Hex()
-	switch {
-	case hex && digits >= 8 && len(s.Rest) == 0:
-		if digits < 16 || v>>32 != 0 { // else a hash
-			addr = v
-		}
-	case (b[0] == '[' || b[0] == '<') && len(bytes.Trim(inner, "xX?.0")) == 0:
-	default:
-		return 0, b, false
-	}
-	return addr, logtext.TrimLeft(b[n:]), true
 }

@@ -290,7 +290,7 @@ func (r *record) continued(l *logtext.Line) verdict {
 	cut, lost, _ := bytes.Cut(kept.Text, []byte{'\n'})
 	r.comm.read = r.comm.read || isComm(kept.Text) // it is not missing
 	kept.Text = cut
-	r.cutAt(&kept.Line, l)
+	r.cutAt(&kept.Line)
 	v := taken
 	for text := range bytes.SplitSeq(slices.Concat(lost, []byte{'\n'}, l.Text), []byte{'\n'}) {
 		if l.Text = text; len(text) > 0 && !r.closed && v != complete {
@@ -300,9 +300,8 @@ func (r *record) continued(l *logtext.Line) verdict {
 	return v
 }
 
-// cutAt notes that a line is cut, which is known at the line now. A frame that may be
-// whole is kept.
-func (r *record) cutAt(cut, now *logtext.Line) {
+// cutAt notes that a line is cut. A frame that may be whole is kept.
+func (r *record) cutAt(cut *logtext.Line) {
 	if r.part != partBacktrace {
 		r.damageAt(cut, "a line is cut")
 		return
@@ -313,22 +312,19 @@ func (r *record) cutAt(cut, now *logtext.Line) {
 	}
 	r.damageAt(cut, "a frame is cut")
 	if err == nil && form.offset {
-		l := *now
-		l.Text, l.Indent = cut.Text, cut.Indent
 		r.carry.final = true
-		r.takeFrame(&l, true)
+		r.takeFrame(cut, true)
 		r.carry.final = false
 	}
 }
 
-// close notes what is missing when there are no more lines. now is the line at which
-// that is known.
-func (r *record) close(now *logtext.Line) {
+// close notes what is missing when there are no more lines.
+func (r *record) close() {
 	last := &logtext.Line{Number: r.lastLine}
 	switch {
 	case len(r.carry.Text) > 0:
 		cut := r.carry.Line
-		r.cutAt(&cut, now)
+		r.cutAt(&cut)
 	case !r.comm.read:
 		r.damageAt(last, "the comm line is missing")
 	case r.part == partDump && len(r.dump.data) < r.dump.want:

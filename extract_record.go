@@ -104,15 +104,6 @@ const (
 	complete                // the record has ended, with this line or before it
 )
 
-// reset makes r a new record in the same memory. line is the number of the last line
-// of its header.
-func (r *record) reset(l Leak, start headerStart, base, line int) {
-	*r = record{
-		intern: r.intern, ledger: r.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: base, lastLine: line, width: start.Width,
-		carry: carry{Line: logtext.Line{Text: r.carry.Text[:0]}}, dump: dump{data: r.dump.data[:0]}, trace: trace{frames: r.trace.frames[:0]},
-	}
-}
-
 // damageAt notes the first damage.
 func (r *record) damageAt(l *logtext.Line, cause string) {
 	if r.damage == nil {

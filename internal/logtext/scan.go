@@ -121,18 +121,8 @@ func TrimRight(b []byte) []byte {
 
 // Indent returns the number of blanks at the start of b, where a tab is four.
 func Indent(b []byte) int {
-	n := 0
-	for _, c := range b {
-		switch c {
-		case ' ':
-			n++
-		case '\t':
-			n += 4
-		default:
-			return n
-		}
-	}
-	return n
+	blanks := b[:len(b)-len(TrimLeft(b))]
+	return len(blanks) + 3*bytes.Count(blanks, []byte("\t"))
 }
 
 // IsBlank reports whether c is a space or a tab.
@@ -165,11 +155,7 @@ func Closing(b []byte) int {
 
 // LeadingDigits returns the number of decimal digits at the start of b.
 func LeadingDigits(b []byte) int {
-	n := 0
-	for n < len(b) && isDigit(b[n]) {
-		n++
-	}
-	return n
+	return len(b) - len(bytes.TrimLeft(b, "0123456789"))
 }
 
 // IsDecimal reports whether b consists of decimal digits, of one at least.
