@@ -83,7 +83,7 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 // beyond the size.
 func (r *record) isCutOff(f *internFrame, indent int, first bool) bool {
 	form, t := f.form, &r.trace
-	if !first || t.gap || r.carry.final || form.file || f.frame.Module != "" || form.number {
+	if !first || t.gap || form.file || f.frame.Module != "" || form.number {
 		return false
 	}
 	if !form.offset {

@@ -306,15 +306,13 @@ func (r *record) cutAt(cut *logtext.Line) {
 		r.damageAt(cut, "a line is cut")
 		return
 	}
-	_, form, rest, err := parseFrame(cut.Text)
+	f, form, rest, err := parseFrame(cut.Text)
 	if err == nil && len(rest) == 0 && !form.offset && !form.bracket && cut.Indent < frameIndent && !isDigits(cut.Text) {
 		return // a word after the record
 	}
 	r.damageAt(cut, "a frame is cut")
-	if err == nil && form.offset {
-		r.carry.final = true
-		r.takeFrame(cut, true)
-		r.carry.final = false
+	if frame := (internFrame{f, form}); err == nil && form.offset && r.accepts(&frame, cut, true, rest) {
+		r.push(r.intern.add(nil, frame), cut)
 	}
 }
 

@@ -65,9 +65,8 @@ const (
 
 // A carry is a line that ended too early and is to be joined with the next.
 type carry struct {
-	logtext.Line      // its Text is empty if there is none
-	lines        int  // that it is made of
-	final        bool // it is read without more
+	logtext.Line     // its Text is empty if there is none
+	lines        int // that it is made of
 }
 
 // A dump is the hex dump, as far as it was read.
@@ -123,7 +122,7 @@ func (r *record) use(l *logtext.Line) {
 // keep keeps a line that ended too early for the next line, and has so used all of it.
 func (r *record) keep(l *logtext.Line) (rest []byte, used bool) {
 	text := append(r.carry.Text[:0], l.Text...)
-	r.carry = carry{Line: *l, lines: 1, final: r.carry.final}
+	r.carry = carry{Line: *l, lines: 1}
 	r.carry.Text = text
 	return nil, true
 }
