@@ -67,7 +67,6 @@ type extractor struct {
 	now    *logtext.Line // the line that is read, with its carrier
 	intern *internTable
 	header headerStart // the line before, if it is the start of a header
-	base   int         // indentation of the last header
 
 	open []*record // being read, oldest first
 	last *record   // the one that took the last line, if it is open
@@ -164,8 +163,8 @@ func (x *extractor) read() (b []byte, header bool) {
 		}
 		return b, rare
 	}
-	start, base := headerAt(x.now, b, at)
-	start.weak, x.base = weak, base
+	start := headerAt(x.now, b, at)
+	start.weak = weak
 	if at > 0 && len(x.open) > 0 {
 		x.body(b[:at]) // the rest of a line without end
 		x.settle(b[:at], true)
@@ -187,7 +186,7 @@ func (x *extractor) firstWord(b []byte) bool {
 	if at < 0 || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
 		return false
 	}
-	start, _ := headerAt(x.now, t, at)
+	start := headerAt(x.now, t, at)
 	x.header = start.clone()
 	_, before := subject.Strip(t[:at])
 	return len(logtext.Trim(before)) == 0 && len(start.Text) > len("unref") // else it may be another word
@@ -291,7 +290,7 @@ func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string)
 		r, x.free = x.free[n-1], x.free[:n-1]
 	}
 	*r = record{
-		intern: x.intern, ledger: &x.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: x.base,
+		intern: x.intern, ledger: &x.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: start.Indent,
 		lastLine: x.now.Number, width: start.Width, elsewhere: elsewhere, announced: announced,
 		carry: carry{Line: logtext.Line{Text: r.carry.Text[:0]}}, dump: dump{data: r.dump.data[:0]}, trace: trace{frames: r.trace.frames[:0]},
 	}

@@ -17,13 +17,13 @@ type headerStart struct {
 	weak         bool   // no more than its address can be read
 }
 
-// headerAt returns the header at b[at:], which is of the line l, and its indentation. A
-// frame before it is not of its carrier.
-func headerAt(l *logtext.Line, b []byte, at int) (h headerStart, indent int) {
+// headerAt returns the header at b[at:], which is of the line l. A frame before it is not of
+// its carrier.
+func headerAt(l *logtext.Line, b []byte, at int) (h headerStart) {
 	h.Line = *l
 	h.Text = b[at:]
 	h.Carrier, h.learned = subject.Strip(b[:at])
-	indent = logtext.Indent(h.learned)
+	h.Indent = logtext.Indent(h.learned)
 	h.learned = logtext.TrimRight(h.learned)
 	switch {
 	case hasFrame(h.learned):
@@ -31,7 +31,7 @@ func headerAt(l *logtext.Line, b []byte, at int) (h headerStart, indent int) {
 	case len(h.learned) == 0 && at > 0 && bytes.IndexByte([]byte("+-*#%!:/"), b[at-1]) >= 0:
 		h.learned = b[at-1 : at] // a mark without the blank that makes it a carrier
 	}
-	return h, indent
+	return h
 }
 
 // clone returns a copy that does not depend on the memory of the line.
