@@ -46,17 +46,13 @@ func Extract(r io.Reader) iter.Seq2[Leak, error] {
 		x := &extractor{in: logtext.NewText(r, &subject), intern: newInternTable(), now: new(logtext.Line), yield: yield}
 		for !x.stopped && x.next() {
 		}
-		err := x.in.Err()
-		if n := x.suspected.Count - x.objects; n > 0 && !x.stopped {
-			x.suspected.Count = n
+		if x.suspected.Count -= x.objects; x.suspected.Count > 0 {
 			x.tell(&x.suspected)
 		}
-		switch {
-		case x.stopped:
-		case err != nil:
-			yield(Leak{}, fmt.Errorf("line %d: %w", x.now.Number+1, err))
-		case !x.told && x.objects == 0:
-			yield(Leak{}, ErrNoReport)
+		if err := x.in.Err(); err != nil {
+			x.tell(fmt.Errorf("line %d: %w", x.now.Number+1, err))
+		} else if !x.told && x.objects == 0 {
+			x.tell(ErrNoReport)
 		}
 	}
 }
@@ -295,7 +291,6 @@ func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string)
 		carry: carry{Line: logtext.Line{Text: r.carry.Text[:0]}}, dump: dump{data: r.dump.data[:0]}, trace: trace{frames: r.trace.frames[:0]},
 	}
 	x.open = append(x.open, r)
-	x.last = r
 	if damage != "" {
 		r.damageAt(&start.Line, damage)
 	}
@@ -325,7 +320,7 @@ func (x *extractor) body(b []byte) {
 			}
 		}
 	}
-	if isComm(r.carry.Text) && !r.comm.carried {
+	if isComm(r.carry.Text) && !r.carried {
 		l.Text = b // the name may hold what looks like a carrier
 	} else {
 		r.stripLearned(&l)
@@ -334,17 +329,12 @@ func (x *extractor) body(b []byte) {
 	x.judge(r, r.line(&l))
 }
 
-// judge does what the answer of a record asks for.
-func (x *extractor) judge(r *record, v verdict) {
-	switch v {
-	case taken:
-		x.last = r
-	case complete: // what follows may tell that it was not
-		r.closed = true
+// judge closes a record that has ended. What follows may tell that it has not.
+func (x *extractor) judge(r *record, ended bool) {
+	x.last = r
+	if ended {
+		r.closed, x.last = true, nil
 		r.close()
-		if x.last == r {
-			x.last = nil
-		}
 	}
 }
 

@@ -11,9 +11,10 @@ import (
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
 
-// line takes a line without its carrier. It changes what l says while it takes one item
-// after the other, as all that follows does.
-func (r *record) line(l *logtext.Line) verdict {
+// line takes a line without its carrier, and reports whether the record has ended, with it or
+// before it. It changes what l says while it takes one item after the other, as all that
+// follows does.
+func (r *record) line(l *logtext.Line) (ended bool) {
 	if len(r.carry.Text) > 0 {
 		return r.continued(l)
 	}
@@ -24,7 +25,7 @@ func (r *record) line(l *logtext.Line) verdict {
 	}
 	if l.Carrier.Timed && (!r.carrier.Timed || r.carrier.Tagged && !l.Carrier.Tagged) {
 		// The kernel's log between the lines of a report.
-		return passed
+		return false
 	}
 	if l.Carrier.Quotes < r.carrier.Quotes && r.part == partBacktrace && len(r.trace.frames) > 0 && !l.Carrier.Timed {
 		// A reply between the lines of what it answers.
@@ -34,31 +35,31 @@ func (r *record) line(l *logtext.Line) verdict {
 		if !end && (len(b) == 0 || !hasFrame(b) && !logtext.IsEllipsis(b)) {
 			r.reply = true
 			r.doubtRest(l, b)
-			return passed
+			return false
 		}
 	}
 	return r.text(l)
 }
 
 // more takes the rest of a line, if there is any.
-func (r *record) more(l *logtext.Line, rest []byte) verdict {
+func (r *record) more(l *logtext.Line, rest []byte) (ended bool) {
 	if l.Text = logtext.Trim(rest); len(l.Text) > 0 {
 		return r.text(l)
 	}
-	return taken
+	return false
 }
 
 // text takes the kernel's part of a line.
-func (r *record) text(l *logtext.Line) verdict {
+func (r *record) text(l *logtext.Line) (ended bool) {
 	l.Indent = logtext.Indent(l.Text)
 	if l.Text = trimEnds(l.Text); len(l.Text) == 0 {
 		r.empty(l)
-		return taken
+		return false
 	}
 	if r.between.blank {
 		r.between.blank = false
 		if !r.resumes(l) {
-			return complete
+			return true
 		}
 	}
 	glued := false
@@ -67,12 +68,12 @@ func (r *record) text(l *logtext.Line) verdict {
 		rest, used := r.take(l, first)
 		switch {
 		case r.closed:
-			return complete
+			return true
 		case !used && first:
 			return r.other(l)
 		case !used:
 			r.leave(l, glued)
-			return taken
+			return false
 		}
 		r.use(l)
 		r.between.others, r.left = 0, false
@@ -85,7 +86,7 @@ func (r *record) text(l *logtext.Line) verdict {
 			r.ledger.whole, r.elsewhere = true, r.elsewhere && r.announced != l.Carrier
 		}
 	}
-	return taken
+	return false
 }
 
 // leave leaves what is behind the items of a line. glued says that no blank is before it.
@@ -145,7 +146,7 @@ func (r *record) resumes(l *logtext.Line) bool {
 }
 
 // other takes a line that is no part of the record.
-func (r *record) other(l *logtext.Line) verdict {
+func (r *record) other(l *logtext.Line) (ended bool) {
 	b, t := l.Text, &r.trace
 	r.between.others++
 	r.between.colon = b[len(b)-1] == ':'
@@ -153,13 +154,13 @@ func (r *record) other(l *logtext.Line) verdict {
 	direct := inTrace && !t.gap && !r.mixed
 	switch {
 	case direct && len(t.frames) > 0 && (bytes.HasPrefix(b, []byte("Call Trace:")) || bytes.HasPrefix(b, []byte("Call trace:"))):
-		return complete
+		return true
 	case bytes.HasPrefix(b, []byte("... and ")) && bytes.Contains(b, []byte("more object")):
 		n, ok := parseMore(b)
 		r.lastLine = l.Number
 		if ok && direct && r.leak.More == 0 {
 			r.leak.More = n
-			return complete
+			return true
 		}
 		r.damageAt(l, "how many objects have the same backtrace cannot be read")
 	case inTrace && isAt(b):
@@ -178,7 +179,7 @@ func (r *record) other(l *logtext.Line) verdict {
 	case bytes.HasPrefix(b, []byte("Object ")) && inTrace, // the answer to dump=
 		r.part == partHeader && !r.carrier.Timed && (r.between.spaced || r.between.others > 2),
 		r.between.others > maxOthers:
-		return complete
+		return true
 	case direct && (bytes.HasPrefix(b, []byte("BUG: memory leak")) || string(b) == "---"): // what syzkaller puts before and behind
 		t.gap = len(t.frames) > 0
 	case direct && l.Indent >= frameIndent && l.Indent > r.base && (l.Indent == t.indent || len(t.frames) == 0):
@@ -187,7 +188,7 @@ func (r *record) other(l *logtext.Line) verdict {
 	case len(t.frames) > 0 && !r.mixed:
 		t.gap = true
 	}
-	return taken
+	return false
 }
 
 // maxOthers is the number of lines of others, not told apart by their carriers,
@@ -224,12 +225,12 @@ func isDigits(b []byte) bool {
 }
 
 // continued takes the line after one that ended too early.
-func (r *record) continued(l *logtext.Line) verdict {
+func (r *record) continued(l *logtext.Line) (ended bool) {
 	const most = 4 // lines of a frame
 	kept := r.carry
 	changed := kept.Changed || l.Changed
 	seps := []string{" "}
-	if isComm(kept.Text) && bytes.IndexByte(kept.Text, '"') >= 0 && !(r.comm.carried && l.Bare) {
+	if isComm(kept.Text) && bytes.IndexByte(kept.Text, '"') >= 0 && !(r.carried && l.Bare) {
 		seps = []string{"\n", " "} // a name with a line end in it, or a wrapped line
 	}
 	if l.Bare && kept.Indent > 0 && len(l.Text) > 0 && !logtext.IsBlank(l.Text[0]) {
@@ -271,7 +272,7 @@ func (r *record) continued(l *logtext.Line) verdict {
 				r.owed = account{}
 			}
 		}
-		if (changed || kept.Indent == 0) && strings.Contains(r.leak.Comm, "\n") || isName(kept.Text) && sep == " " && (kept.Width >= r.width || r.comm.carried && kept.Width+logtext.IndexBlank(l.Text) < r.width) {
+		if (changed || kept.Indent == 0) && strings.Contains(r.leak.Comm, "\n") || isName(kept.Text) && sep == " " && (kept.Width >= r.width || r.carried && kept.Width+logtext.IndexBlank(l.Text) < r.width) {
 			// What undoes the marks of mail and terminals may have changed the name. A terminal
 			// cuts the widest lines, and no mailer wraps a line that the next word fits into.
 			r.damageAt(&logtext.Line{Text: whole, Number: r.carry.Number}, "the name of the thread may have been another")
@@ -283,21 +284,19 @@ func (r *record) continued(l *logtext.Line) verdict {
 		r.carry.Text = append(append(kept.Text, seps[0]...), l.Text...)
 		r.carry.lines, r.carry.Changed = kept.lines+1, changed
 		r.use(l)
-		return taken
+		return false
 	}
 	// The line was cut. What came after it are lines of their own.
 	r.carry.Text = nil
 	cut, lost, _ := bytes.Cut(kept.Text, []byte{'\n'})
-	r.comm.read = r.comm.read || isComm(kept.Text) // it is not missing
 	kept.Text = cut
 	r.cutAt(&kept.Line)
-	v := taken
 	for text := range bytes.SplitSeq(slices.Concat(lost, []byte{'\n'}, l.Text), []byte{'\n'}) {
-		if l.Text = text; len(text) > 0 && !r.closed && v != complete {
-			v = r.text(l)
+		if l.Text = text; len(text) > 0 && !r.closed && !ended {
+			ended = r.text(l)
 		}
 	}
-	return v
+	return ended
 }
 
 // cutAt notes that a line is cut. A frame that may be whole is kept.
@@ -323,7 +322,7 @@ func (r *record) close() {
 	case len(r.carry.Text) > 0:
 		cut := r.carry.Line
 		r.cutAt(&cut)
-	case !r.comm.read:
+	case r.part == partHeader:
 		r.damageAt(last, "the comm line is missing")
 	case r.part == partDump && len(r.dump.data) < r.dump.want:
 		r.damageAt(last, "the hex dump is cut")

@@ -10,7 +10,7 @@ import (
 )
 
 // A record is one whose header was found. It takes the lines that may be its own and
-// answers each with a verdict. Lines that fit nowhere are passed over; lines that
+// says after each whether it has ended. Lines that fit nowhere are passed over; lines that
 // should be there and are not are its damage.
 type record struct {
 	intern *internTable
@@ -34,11 +34,8 @@ type record struct {
 	elsewhere bool            // frames of the same source are of another stack, which was announced
 	announced logtext.Carrier // by a line like this
 
-	carry carry
-	comm  struct {
-		read    bool
-		carried bool // it had a carrier
-	}
+	carry   carry
+	carried bool // the comm line had a carrier
 	dump    dump
 	trace   trace
 	between between
@@ -94,15 +91,6 @@ type between struct {
 	blank  bool // there was one after the last frame
 }
 
-// A verdict is the answer of a record to a line.
-type verdict uint8
-
-const (
-	passed   verdict = iota // the line is of another source
-	taken                   // it may be of this record, which goes on
-	complete                // the record has ended, with this line or before it
-)
-
 // damageAt notes the first damage.
 func (r *record) damageAt(l *logtext.Line, cause string) {
 	if r.damage == nil {
@@ -138,7 +126,7 @@ func (r *record) another(l *logtext.Line, what string) (rest []byte, used bool) 
 
 // needComm notes that l is not the comm line.
 func (r *record) needComm(l *logtext.Line) {
-	if !r.comm.read {
+	if r.part == partHeader {
 		r.damageAt(l, "the comm line is missing")
 	}
 }

@@ -82,12 +82,6 @@ func (r *record) take(l *logtext.Line, first bool) (rest []byte, used bool) {
 			}
 		}
 	case partDump:
-		if r.dump.noChars && first && (len(r.dump.data)%rowLen == 0 || len(r.dump.data) == r.dump.want) {
-			if rest := behindChars(b); rest != nil {
-				r.dump.noChars = false
-				return rest, true
-			}
-		}
 		return r.takeRow(l, first)
 	case partBacktrace:
 		return r.takeFrame(l, first)
@@ -127,7 +121,7 @@ func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 	}
 	switch {
 	case !ok && short && r.part == partHeader && len(b) < 200:
-		r.comm.carried = !l.Bare
+		r.carried = !l.Bare
 		return r.keep(l)
 	case !ok || len(c.comm) > commLen && bytes.IndexByte(c.comm, '\n') >= 0: // not one name
 		return b, false
@@ -143,13 +137,9 @@ func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 		r.damageAt(l, "the name of the thread is of several words without quotes")
 	}
 	if r.part != partHeader {
-		what := "a second comm line"
-		if !r.comm.read {
-			what = "the comm line is at the wrong place"
-		}
-		return r.another(l, what)
+		return r.another(l, "a second comm line")
 	}
-	r.part, r.comm.read, r.carrier.Quotes = partComm, true, min(r.carrier.Quotes, l.Carrier.Quotes)
+	r.part, r.carrier.Quotes = partComm, min(r.carrier.Quotes, l.Carrier.Quotes)
 	c.store(&r.leak, r.intern.bytesName(c.comm))
 	return rest, true
 }
@@ -168,12 +158,13 @@ func commWithoutPID(b []byte) (c commLine, ok bool) {
 func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
 	b, d := l.Text, &r.dump
 	have := len(d.data)
-	if d.noChars && len(b) <= rowLen && (have%rowLen == 0 || have == d.want) {
+	if d.noChars && (have%rowLen == 0 || have == d.want) {
 		// Characters that a mailer has put on a line of their own, or a short row.
-		short := min(rowLen, d.want-have)
-		if row, rest := parseHexRow(d.data, b, short); short == 0 || len(row)-have < short || len(rest) > 0 {
+		rest, short := behindChars(b), min(rowLen, d.want-have)
+		row, after := parseHexRow(d.data, b, short)
+		if rest != nil || len(b) <= rowLen && (short == 0 || len(row)-have < short || len(after) > 0) {
 			d.noChars = false
-			return nil, true
+			return rest, true
 		}
 	}
 	if have >= d.want {
