@@ -11,6 +11,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
@@ -44,6 +45,7 @@ import (
 func Extract(r io.Reader) iter.Seq2[Leak, error] {
 	return func(yield func(Leak, error) bool) {
 		x := &extractor{in: logtext.NewText(r, &subject), intern: newInternTable(), now: new(logtext.Line), yield: yield}
+		x.free.New = func() any { return new(record) }
 		for !x.stopped && x.next() {
 		}
 		if x.suspected.Count -= x.objects; x.suspected.Count > 0 {
@@ -66,7 +68,7 @@ type extractor struct {
 
 	open []*record // being read, oldest first
 	last *record   // the one that took the last line, if it is open
-	free []*record
+	free sync.Pool // of *record
 
 	yield   func(Leak, error) bool
 	stopped bool // yield has returned false
@@ -281,10 +283,7 @@ func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string)
 		x.intern.reset(used...)
 	}
 	x.ledger.taken.lines++
-	r := new(record)
-	if n := len(x.free); n > 0 {
-		r, x.free = x.free[n-1], x.free[:n-1]
-	}
+	r := x.free.Get().(*record)
 	*r = record{
 		intern: x.intern, ledger: &x.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: start.Indent,
 		lastLine: x.now.Number, width: start.Width, elsewhere: elsewhere, announced: announced,
@@ -350,7 +349,7 @@ func (x *extractor) end(r *record) {
 	}
 	x.objects += r.leak.Objects()
 	x.stopped = x.stopped || !x.yield(r.result())
-	x.free = append(x.free, r)
+	x.free.Put(r)
 }
 
 func (x *extractor) endOpen() {

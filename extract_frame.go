@@ -12,9 +12,6 @@ import (
 
 // isBracketFrame reports whether b is a frame beyond doubt.
 func isBracketFrame(b []byte) bool {
-	if b[0] != '[' && bytes.IndexByte(b, '+') < 0 {
-		return false
-	}
 	f, form, rest, err := parseFrame(b)
 	return err == nil && len(rest) == 0 && f.Func != "" && form.offset && form.size
 }
@@ -100,13 +97,6 @@ func elided(b []byte) []byte {
 		b = logtext.TrimLeft(b[i+1:])
 	}
 	return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("/0x"+dots), nil), []byte("+0x"+dots), nil)
-}
-
-// isInlineStart reports whether b, the end of a line of a filled paragraph, is a
-// name, or a name and a position: [inline] may follow in the next line.
-func isInlineStart(b []byte) bool {
-	f, form, rest, err := parseFrame(b)
-	return err == nil && len(rest) == 0 && !form.bracket && !form.number && !form.offset && f.Module == ""
 }
 
 // isAt reports whether b is a position as addr2line writes it: "name at file:line",

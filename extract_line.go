@@ -92,11 +92,13 @@ func (r *record) text(l *logtext.Line) (ended bool) {
 // leave leaves what is behind the items of a line. glued says that no blank is before it.
 func (r *record) leave(l *logtext.Line, glued bool) {
 	b := l.Text
-	_, _, _, err := parseFrame(b)
+	f, form, rest, err := parseFrame(b)
+	// In a filled paragraph a name, or a name and a position: [inline] may follow in the next line.
+	inline := err == nil && len(rest) == 0 && !form.bracket && !form.number && !form.offset && f.Module == ""
 	switch {
 	case glued && r.part != partDump && string(b) != "." && bytes.IndexByte([]byte("\"',;<|)*`]}\\"), b[0]) < 0:
 		r.damageAt(l, "something touches a number")
-	case r.part == partBacktrace && (isInlineStart(b) || err == errCutFrame && b[0] == '['):
+	case r.part == partBacktrace && (inline || err == errCutFrame && b[0] == '['):
 		l.Indent = 0
 		r.keep(l)
 		r.lastLine = l.Number
@@ -246,8 +248,7 @@ func (r *record) continued(l *logtext.Line) (ended bool) {
 		}
 		whole := slices.Concat(before, []byte(sep), after)
 		joined := *l
-		joined.Carrier.Quotes = kept.Carrier.Quotes
-		joined.Text, joined.Indent = trimEnds(whole), kept.Indent
+		joined.Text, joined.Indent, joined.Carrier.Quotes = trimEnds(whole), kept.Indent, kept.Carrier.Quotes
 		r.carry.Text = nil
 		rest, used := r.take(&joined, true)
 		if !used {

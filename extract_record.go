@@ -133,9 +133,6 @@ func (r *record) needComm(l *logtext.Line) {
 
 // stripLearned removes what stood before the header, too, and the carrier behind it.
 func (r *record) stripLearned(l *logtext.Line) {
-	if len(r.learned) == 0 {
-		return
-	}
 	if t := logtext.StripLike(l.Text, r.learned); len(t) < len(l.Text) {
 		inner, text := subject.Strip(t)
 		l.Carrier.Tagged = l.Carrier.Tagged || inner.Tagged

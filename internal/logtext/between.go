@@ -12,14 +12,15 @@ import (
 // out.
 func IsEllipsis(b []byte) bool {
 	t := bytes.Trim(b, "[]<>(){}*~-/ \t")
-	if len(t) < 32 && (bytes.HasPrefix(t, []byte("...")) || bytes.HasPrefix(t, []byte("\u2026"))) || bytes.HasPrefix(t, []byte("snip")) || string(t) == "More" {
+	switch string(t) {
+	case "..", "More", "cut", "truncated":
 		return true
+	case "8": // "-----8<-----"
+		return len(b) > 4
 	}
-	if bytes.HasPrefix(t, []byte("... skip")) || bytes.HasPrefix(t, []byte("... ")) && bytes.Contains(t, []byte(" skipped")) || bytes.HasSuffix(t, []byte("lines omitted")) || string(t) == "8" && len(b) > 4 {
-		return true // "-----8<-----"
-	}
-	return len(t) > 0 && (len(bytes.Trim(t, ".")) == 0 && len(t) >= 2 || string(t) == "snip" || string(t) == "\u2026" ||
-		string(t) == "cut" || string(t) == "truncated")
+	dots := bytes.HasPrefix(t, []byte("...")) || bytes.HasPrefix(t, []byte("\u2026"))
+	return dots && (len(t) < 32 || bytes.Contains(t, []byte(" skip")) || len(bytes.Trim(t, ".")) == 0) ||
+		bytes.HasPrefix(t, []byte("snip")) || bytes.HasSuffix(t, []byte("lines omitted"))
 }
 
 // IsProse reports whether what is behind a frame is a sentence.

@@ -92,12 +92,9 @@ func logLevel(t []byte) int {
 // bracket reads [   76.611642], [  T170], [Mon Nov 23 01:13:44 2026] and vendors'
 // forms such as [0:    init:    1]. An address has neither point nor colon.
 func (c *Carrier) bracket(t []byte) int {
-	end := bytes.IndexByte(t[:min(len(t), 64)], ']')
-	if end < 2 {
-		return 0
-	}
-	inner := TrimLeft(t[1:end])
-	if len(inner) < 2 {
+	inner, _, closed := bytes.Cut(t[1:min(len(t), 64)], []byte("]"))
+	end := len(inner) + 1
+	if inner = TrimLeft(inner); !closed || len(inner) < 2 {
 		return 0
 	}
 	has := func(ch byte) bool { return bytes.IndexByte(inner, ch) >= 0 }

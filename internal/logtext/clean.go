@@ -35,14 +35,12 @@ var suspect = func() (t [256]bool) {
 // clean returns the line as it was before, or several with line ends between them.
 // If ok is false it goes on in the next. The result is valid until the next call.
 func (cl *cleaner) clean(b []byte) (_ []byte, ok bool) {
-	if len(cl.soft) > 0 {
+	if cl.changed = len(cl.soft) > 0; cl.changed {
 		cl.soft = append(cl.soft, b...)
 		b = cl.soft
 	}
-	cl.changed = len(cl.soft) > 0
-	for len(b) > 0 && b[len(b)-1] == '\r' {
-		b = b[:len(b)-1]
-		cl.changed = true
+	if t := bytes.TrimRight(b, "\r"); len(t) < len(b) {
+		b, cl.changed = t, true
 	}
 	if t := TrimLeft(b); bytes.HasPrefix(t, []byte("MESSAGE=")) {
 		b, cl.changed, cl.journal = t[len("MESSAGE="):], true, true

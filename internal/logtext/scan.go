@@ -27,17 +27,16 @@ func (s *Scan) Blanks() {
 
 // Lit passes over exactly the text want.
 func (s *Scan) Lit(want string) bool {
-	if len(s.Rest) >= len(want) {
-		if string(s.Rest[:len(want)]) != want {
-			return false
-		}
-		s.Rest = s.Rest[len(want):]
-		return true
+	n := min(len(s.Rest), len(want))
+	if string(s.Rest[:n]) != want[:n] {
+		return false
 	}
-	if string(s.Rest) == want[:len(s.Rest)] {
+	if n < len(want) {
 		s.Short = true
+		return false
 	}
-	return false
+	s.Rest = s.Rest[n:]
+	return true
 }
 
 // Word is Lit where a line may have been wrapped: blanks before it do not count.
