@@ -123,10 +123,9 @@ func (x *extractor) notice(b []byte) {
 		x.suspected = *n
 		return
 	case NoticeLost:
-		gap := &logtext.Line{Text: b, Number: n.Line}
 		for _, r := range x.open {
 			if !r.closed {
-				r.damageAt(gap, "lines of the log are lost after it")
+				r.damageAt(x.now, "lines of the log are lost after it")
 			}
 		}
 	}
@@ -265,12 +264,9 @@ func (x *extractor) beginDamaged(start headerStart, behind string) {
 func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string) {
 	var elsewhere bool
 	var announced logtext.Carrier
-	for _, r := range x.open {
-		if r.carrier.Source == start.Carrier.Source { // of each there is one at most
-			elsewhere, announced = r.elsewhere && r.announced != start.Carrier, r.announced
-			x.end(r)
-			break
-		}
+	if r := x.from(start.Carrier.Source); r != nil {
+		elsewhere, announced = r.elsewhere && r.announced != start.Carrier, r.announced
+		x.end(r)
 	}
 	if len(x.open) >= maxOpen {
 		x.end(x.open[0])
@@ -306,17 +302,9 @@ func (x *extractor) body(b []byte) {
 	}
 	bare := l.Carrier.Source == 0 && !l.Carrier.Timed
 	r := x.last
-	if r == nil || len(r.carry.Text) == 0 || !bare {
-		for i := len(x.open) - 1; ; i-- {
-			if i < 0 {
-				return
-			}
-			if r = x.open[i]; r.closed {
-				continue
-			}
-			if r.carrier.Source == l.Carrier.Source || r == x.last && bare && !l.Carrier.Tagged && r.lastLine == l.Number-1 {
-				break // or the rest of a wrapped line
-			}
+	if r == nil || !bare || len(r.carry.Text) == 0 && (l.Carrier.Tagged || r.lastLine != l.Number-1) { // else it may be the rest of a wrapped line
+		if r = x.from(l.Carrier.Source); r == nil || r.closed {
+			return
 		}
 	}
 	if isComm(r.carry.Text) && !r.carried {
@@ -416,13 +404,18 @@ func (x *extractor) orphan(l *logtext.Line) {
 // nearest returns the last record from the source of a line, nil if there is none. A line
 // that does not name its source may be of any.
 func (x *extractor) nearest(c logtext.Carrier) *record {
-	for i := len(x.open) - 1; i >= 0; i-- {
-		if r := x.open[i]; r.carrier.Source == c.Source {
+	if r := x.from(c.Source); r != nil || c.Source != 0 || len(x.open) == 0 {
+		return r
+	}
+	return x.open[len(x.open)-1]
+}
+
+// from returns the record of a source, of which there is one at most, nil if there is none.
+func (x *extractor) from(source uint64) *record {
+	for _, r := range x.open {
+		if r.carrier.Source == source {
 			return r
 		}
-	}
-	if n := len(x.open); n > 0 && c.Source == 0 {
-		return x.open[n-1]
 	}
 	return nil
 }

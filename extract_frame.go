@@ -24,20 +24,12 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 		r.closed = true
 		return nil, true
 	}
-	if i, ok := t.lookup(b); ok {
-		switch f := &t.frames[i]; {
-		case r.isCutOff(f, l.Indent, first):
-			return r.keep(l)
-		case !r.accepts(f, l, first, nil):
-			return b, false
-		}
-		r.push(i, l)
-		return nil, true
-	}
 	var f internFrame
 	var err error
-	f.frame, f.form, rest, err = parseFrame(b)
-	if err != nil {
+	i, known := t.lookup(b)
+	if known {
+		f = t.frames[i]
+	} else if f.frame, f.form, rest, err = parseFrame(b); err != nil {
 		if first && (err == errCutFrame || isOpenList(b) && len(r.trace.frames) > 0 && !r.trace.gap) {
 			return r.keep(l)
 		}
@@ -58,7 +50,7 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 		}
 		rest = nil
 	}
-	if isAt(rest) {
+	if len(rest) > 0 && isAt(rest) {
 		rest = nil
 	}
 	if isOpenList(rest) && first || len(rest) == 0 && r.isCutOff(&f, l.Indent, first) {
@@ -71,7 +63,10 @@ func (r *record) takeFrame(l *logtext.Line, first bool) (rest []byte, used bool)
 		}
 		rest = nil
 	}
-	r.push(t.add(logtext.TrimRight(b[:len(b)-len(rest)]), f), l)
+	if !known {
+		i = t.add(logtext.TrimRight(b[:len(b)-len(rest)]), f)
+	}
+	r.push(i, l)
 	return rest, true
 }
 

@@ -96,14 +96,9 @@ func behindChars(b []byte) []byte {
 		return nil
 	}
 	for i := 1; i < min(len(b), rowLen+1); i++ {
-		if !logtext.IsBlank(b[i]) {
-			continue
-		}
 		rest := logtext.TrimLeft(b[i:])
-		if bytes.HasPrefix(rest, []byte("backtrace")) {
-			return rest
-		}
-		if data, after := parseHexRow(nil, rest, rowLen); len(data) >= rowLen/2 || len(data) > 0 && len(after) == 0 {
+		data, after := parseHexRow(nil, rest, rowLen)
+		if logtext.IsBlank(b[i]) && (bytes.HasPrefix(rest, []byte("backtrace")) || len(data) >= rowLen/2 || len(data) > 0 && len(after) == 0) {
 			return rest
 		}
 	}
@@ -113,9 +108,8 @@ func behindChars(b []byte) []byte {
 func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 	b := l.Text
 	c, rest, ok, short := parseComm(b)
-	if !ok && r.part == partHeader {
-		if c, ok = commWithoutPID(b); ok {
-			rest = nil
+	if !ok { // somebody may have removed the pid
+		if c, rest, ok, _ = parseComm(bytes.Replace(b, []byte(`", jiffies`), []byte(`", pid 0, jiffies`), 1)); ok {
 			r.damageAt(l, "the pid is missing")
 		}
 	}
@@ -142,17 +136,6 @@ func (r *record) takeComm(l *logtext.Line) (rest []byte, used bool) {
 	r.part, r.carrier.Quotes = partComm, min(r.carrier.Quotes, l.Carrier.Quotes)
 	c.store(&r.leak, r.intern.bytesName(c.comm))
 	return rest, true
-}
-
-// commWithoutPID reads a comm line from which somebody has removed the pid.
-func commWithoutPID(b []byte) (c commLine, ok bool) {
-	const end = `", jiffies `
-	i := bytes.Index(b, []byte(end))
-	if i < 0 || !bytes.HasPrefix(b, []byte(`comm "`)) {
-		return c, false
-	}
-	c, rest, ok, _ := parseComm(slices.Concat(b[:i], []byte(`", pid 0, jiffies `), b[i+len(end):]))
-	return c, ok && len(rest) == 0
 }
 
 func (r *record) takeRow(l *logtext.Line, first bool) (rest []byte, used bool) {
