@@ -262,8 +262,7 @@ func (x *extractor) beginDamaged(start headerStart, behind string) {
 // begin opens a record with the rest of the line of its header. It ends the one
 // before it from the same source. damage is what the header has, "" if it is whole.
 func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string) {
-	var elsewhere bool
-	var announced logtext.Carrier
+	announced, elsewhere := logtext.Carrier{}, false
 	if r := x.from(start.Carrier.Source); r != nil {
 		elsewhere, announced = r.elsewhere && r.announced != start.Carrier, r.announced
 		x.end(r)
@@ -366,7 +365,8 @@ func (x *extractor) settle(b []byte, header bool) {
 	if r != nil && len(text) > 0 && (x.ledger.object == x.now.Number || logtext.AnnouncesStack(b) || string(text) == "backtrace:") {
 		r.elsewhere, r.announced = true, c
 	}
-	owed := items(text)
+	owed, before := items(text), x.ledger.owed
+	x.ledger.owed = account{}
 	if named || position && logtext.IndexBlank(text) == len(text) && text[len(text)-1] != ':' {
 		owed.frames++
 	}
@@ -376,8 +376,6 @@ func (x *extractor) settle(b []byte, header bool) {
 	if x.ledger.object > 0 && x.now.Number-x.ledger.object < 4 {
 		owed.lines = 0
 	}
-	before := x.ledger.owed
-	x.ledger.owed = account{}
 	mine := r != nil && (len(r.carry.Text) == 0 || r.lastLine == x.now.Number) // else the line that is carried goes on behind this one
 	if mine {
 		before, r.owed = before.and(r.owed), account{}

@@ -42,14 +42,9 @@ func (h headerStart) clone() headerStart {
 
 // oneBlank returns b with one blank between the first two words of a header.
 func oneBlank(b []byte) []byte {
-	const word = "nreferenced"
-	i := bytes.Index(b, []byte(word))
-	if i < 0 {
-		return b
-	}
-	i += len(word)
-	if t := logtext.TrimLeft(b[i:]); bytes.HasPrefix(t, []byte("object ")) && len(b)-i-len(t) != 1 {
-		return slices.Concat(b[:i], []byte(" "), t)
+	before, behind, ok := bytes.Cut(b, []byte("nreferenced"))
+	if t := logtext.TrimLeft(behind); ok && bytes.HasPrefix(t, []byte("object ")) && len(behind)-len(t) != 1 {
+		return slices.Concat(before, []byte("nreferenced "), t)
 	}
 	return b
 }

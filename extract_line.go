@@ -30,7 +30,8 @@ func (r *record) line(l *logtext.Line) (ended bool) {
 	if l.Carrier.Quotes < r.carrier.Quotes && r.part == partBacktrace && len(r.trace.frames) > 0 && !l.Carrier.Timed {
 		// A reply between the lines of what it answers.
 		b := logtext.Trim(l.Text)
-		_, rest, err := r.tail(b)
+		last := r.intern.frames[r.trace.frames[len(r.trace.frames)-1]]
+		rest, err := parseTail(b, &last.frame, &last.form)
 		end := len(b) > 0 && (err == nil && len(rest) == 0 || isList(b) || isAt(b)) && (!r.reply || r.lastLine == l.Number-1)
 		if !end && (len(b) == 0 || !hasFrame(b) && !logtext.IsEllipsis(b)) {
 			r.reply = true
@@ -267,11 +268,8 @@ func (r *record) continued(l *logtext.Line) (ended bool) {
 				break
 			}
 			r.carry.lines, r.carry.Number, r.carry.Changed = kept.lines+1, kept.Number, changed
-		} else {
-			r.carry.Text = kept.Text[:0]
-			if r.ledger.whole = len(rest) == 0; r.ledger.whole {
-				r.owed = account{}
-			}
+		} else if r.ledger.whole = len(rest) == 0; r.ledger.whole {
+			r.owed = account{}
 		}
 		if (changed || kept.Indent == 0) && strings.Contains(r.leak.Comm, "\n") || isName(kept.Text) && sep == " " && (kept.Width >= r.width || r.carried && kept.Width+logtext.IndexBlank(l.Text) < r.width) {
 			// What undoes the marks of mail and terminals may have changed the name. A terminal
@@ -321,8 +319,7 @@ func (r *record) close() {
 	last := &logtext.Line{Number: r.lastLine}
 	switch {
 	case len(r.carry.Text) > 0:
-		cut := r.carry.Line
-		r.cutAt(&cut)
+		r.cutAt(&r.carry.Line)
 	case r.part == partHeader:
 		r.damageAt(last, "the comm line is missing")
 	case r.part == partDump && len(r.dump.data) < r.dump.want:

@@ -128,11 +128,9 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 		}
 		n := 0
 		switch c := b[i]; c {
-		case 0:
+		case 0, '\b':
 			n = 1
-		case '\b':
-			n = 1
-			if len(out) > 0 {
+			if c == '\b' && len(out) > 0 {
 				out = out[:len(out)-1]
 			}
 		case 0xa0: // a no-break space in Latin-1
@@ -140,8 +138,7 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 				out, n = append(out, ' '), 1
 			}
 		case '\r': // what follows is written over the same line of a terminal
-			n = 1
-			out = append(out, '\n')
+			out, n = append(out, '\n'), 1
 		case 0x1b:
 			n = escapeLen(b[i:])
 		case '#':
@@ -171,8 +168,7 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 			}
 		}
 		if n == 0 {
-			out = append(out, b[i])
-			n = 1
+			out, n = append(out, b[i]), 1
 			if b[i] < ' ' || b[i] >= 0x80 {
 				out = plainEnd(out)
 			}
