@@ -157,21 +157,21 @@ func (c *Carrier) sender(t []byte, subject *Subject) int {
 		c.Tagged = c.Tagged || bytes.Contains(s.Rest[:i], []byte(subject.Tag))
 		return len(t) - len(s.Rest) + i + 1
 	}
-	first := s.Rest[:IndexBlank(s.Rest)]
-	if len(first) == 0 || bytes.ContainsAny(first, `"+`) || bytes.HasPrefix(s.Rest, []byte(subject.Start)) {
+	name := s.Rest[:IndexBlank(s.Rest)]
+	if len(name) == 0 || bytes.ContainsAny(name, `"+`) || bytes.HasPrefix(s.Rest, []byte(subject.Start)) {
 		return 0
 	}
-	s.Rest = s.Rest[len(first):]
-	if !bytes.HasSuffix(first, []byte("]:")) && string(first) != "kernel:" { // but a host
+	s.Rest = s.Rest[len(name):]
+	if !bytes.HasSuffix(name, []byte("]:")) && string(name) != "kernel:" { // a host
 		s.Blanks()
 		second := s.Rest[:IndexBlank(s.Rest)]
-		if first[len(first)-1] == ':' || !bytes.HasSuffix(second, []byte(":")) || bytes.ContainsAny(second, `"(`) || second[0] == '0' || bytes.EqualFold(second, []byte(subject.Label)) {
+		if name[len(name)-1] == ':' || !bytes.HasSuffix(second, []byte(":")) || bytes.ContainsAny(second, `"(`) || second[0] == '0' || bytes.EqualFold(second, []byte(subject.Label)) {
 			return 0
 		}
-		defer c.add(second)
-		s.Rest = s.Rest[len(second):]
+		c.add(name)
+		name, s.Rest = second, s.Rest[len(second):]
 	}
-	c.add(first)
+	c.add(name)
 	return len(t) - len(s.Rest)
 }
 
