@@ -158,6 +158,7 @@ func LeadingDigits(b []byte) int {
 }
 
 // IsDecimal reports whether b consists of decimal digits, of one at least.
-func IsDecimal(b []byte) bool { return len(b) > 0 && LeadingDigits(b) == len(b) }
+func IsDecimal(b []byte) bool { return len(b) > 0 && !bytes.ContainsFunc(b, notDigit) }
 
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
+func notDigit(c rune) bool { return c < '0' || c > '9' }
