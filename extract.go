@@ -11,6 +11,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
@@ -44,19 +45,16 @@ import (
 func Extract(r io.Reader) iter.Seq2[Leak, error] {
 	return func(yield func(Leak, error) bool) {
 		x := &extractor{in: logtext.NewText(r, &subject), intern: newInternTable(), now: new(logtext.Line), yield: yield}
+		x.free.New = func() any { return new(record) }
 		for !x.stopped && x.next() {
 		}
-		err := x.in.Err()
-		if n := x.suspected.Count - x.objects; n > 0 && !x.stopped {
-			x.suspected.Count = n
+		if x.suspected.Count -= x.objects; x.suspected.Count > 0 {
 			x.tell(&x.suspected)
 		}
-		switch {
-		case x.stopped:
-		case err != nil:
-			yield(Leak{}, fmt.Errorf("line %d: %w", x.now.Number+1, err))
-		case !x.told && x.objects == 0:
-			yield(Leak{}, ErrNoReport)
+		if err := x.in.Err(); err != nil {
+			x.tell(fmt.Errorf("line %d: %w", x.now.Number+1, err))
+		} else if !x.told && x.objects == 0 {
+			x.tell(ErrNoReport)
 		}
 	}
 }
@@ -67,11 +65,10 @@ type extractor struct {
 	now    *logtext.Line // the line that is read, with its carrier
 	intern *internTable
 	header headerStart // the line before, if it is the start of a header
-	base   int         // indentation of the last header
 
 	open []*record // being read, oldest first
 	last *record   // the one that took the last line, if it is open
-	free []*record
+	free sync.Pool // of *record
 
 	yield   func(Leak, error) bool
 	stopped bool // yield has returned false
@@ -126,10 +123,9 @@ func (x *extractor) notice(b []byte) {
 		x.suspected = *n
 		return
 	case NoticeLost:
-		gap := &logtext.Line{Text: b, Number: n.Line}
 		for _, r := range x.open {
 			if !r.closed {
-				r.damageAt(gap, "lines of the log are lost after it")
+				r.damageAt(x.now, "lines of the log are lost after it")
 			}
 		}
 	}
@@ -164,8 +160,8 @@ func (x *extractor) read() (b []byte, header bool) {
 		}
 		return b, rare
 	}
-	start, base := headerAt(x.now, b, at)
-	start.weak, x.base = weak, base
+	start := headerAt(x.now, b, at)
+	start.weak = weak
 	if at > 0 && len(x.open) > 0 {
 		x.body(b[:at]) // the rest of a line without end
 		x.settle(b[:at], true)
@@ -187,7 +183,7 @@ func (x *extractor) firstWord(b []byte) bool {
 	if at < 0 || !bytes.HasPrefix([]byte(anchor), t[at+1:]) {
 		return false
 	}
-	start, _ := headerAt(x.now, t, at)
+	start := headerAt(x.now, t, at)
 	x.header = start.clone()
 	_, before := subject.Strip(t[:at])
 	return len(logtext.Trim(before)) == 0 && len(start.Text) > len("unref") // else it may be another word
@@ -266,14 +262,10 @@ func (x *extractor) beginDamaged(start headerStart, behind string) {
 // begin opens a record with the rest of the line of its header. It ends the one
 // before it from the same source. damage is what the header has, "" if it is whole.
 func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string) {
-	var elsewhere bool
-	var announced logtext.Carrier
-	for _, r := range x.open {
-		if r.carrier.Source == start.Carrier.Source { // of each there is one at most
-			elsewhere, announced = r.elsewhere && r.announced != start.Carrier, r.announced
-			x.end(r)
-			break
-		}
+	announced, elsewhere := logtext.Carrier{}, false
+	if r := x.from(start.Carrier.Source); r != nil {
+		elsewhere, announced = r.elsewhere && r.announced != start.Carrier, r.announced
+		x.end(r)
 	}
 	if len(x.open) >= maxOpen {
 		x.end(x.open[0])
@@ -286,16 +278,13 @@ func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string)
 		x.intern.reset(used...)
 	}
 	x.ledger.taken.lines++
-	var r *record
-	if n := len(x.free); n > 0 {
-		r, x.free = x.free[n-1], x.free[:n-1]
-	} else {
-		r = &record{intern: x.intern, ledger: &x.ledger}
+	r := x.free.Get().(*record)
+	*r = record{
+		intern: x.intern, ledger: &x.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: start.Indent,
+		lastLine: x.now.Number, width: start.Width, elsewhere: elsewhere, announced: announced,
+		carry: carry{Line: logtext.Line{Text: r.carry.Text[:0]}}, dump: dump{data: r.dump.data[:0]}, trace: trace{frames: r.trace.frames[:0]},
 	}
-	r.reset(l, start, x.base, x.now.Number)
-	r.elsewhere, r.announced = elsewhere, announced
 	x.open = append(x.open, r)
-	x.last = r
 	if damage != "" {
 		r.damageAt(&start.Line, damage)
 	}
@@ -312,20 +301,12 @@ func (x *extractor) body(b []byte) {
 	}
 	bare := l.Carrier.Source == 0 && !l.Carrier.Timed
 	r := x.last
-	if r == nil || len(r.carry.Text) == 0 || !bare {
-		for i := len(x.open) - 1; ; i-- {
-			if i < 0 {
-				return
-			}
-			if r = x.open[i]; r.closed {
-				continue
-			}
-			if r.carrier.Source == l.Carrier.Source || r == x.last && bare && !l.Carrier.Tagged && r.lastLine == l.Number-1 {
-				break // or the rest of a wrapped line
-			}
+	if r == nil || !bare || len(r.carry.Text) == 0 && (l.Carrier.Tagged || r.lastLine != l.Number-1) { // else it may be the rest of a wrapped line
+		if r = x.from(l.Carrier.Source); r == nil || r.closed {
+			return
 		}
 	}
-	if isComm(r.carry.Text) && !r.comm.carried {
+	if isComm(r.carry.Text) && !r.carried {
 		l.Text = b // the name may hold what looks like a carrier
 	} else {
 		r.stripLearned(&l)
@@ -334,17 +315,12 @@ func (x *extractor) body(b []byte) {
 	x.judge(r, r.line(&l))
 }
 
-// judge does what the answer of a record asks for.
-func (x *extractor) judge(r *record, v verdict) {
-	switch v {
-	case taken:
-		x.last = r
-	case complete: // what follows may tell that it was not
-		r.closed = true
-		r.close(x.now)
-		if x.last == r {
-			x.last = nil
-		}
+// judge closes a record that has ended. What follows may tell that it has not.
+func (x *extractor) judge(r *record, ended bool) {
+	x.last = r
+	if ended {
+		r.closed, x.last = true, nil
+		r.close()
 	}
 }
 
@@ -356,11 +332,11 @@ func (x *extractor) end(r *record) {
 		x.last = nil
 	}
 	if !r.closed {
-		r.close(x.now)
+		r.close()
 	}
 	x.objects += r.leak.Objects()
 	x.stopped = x.stopped || !x.yield(r.result())
-	x.free = append(x.free, r)
+	x.free.Put(r)
 }
 
 func (x *extractor) endOpen() {
@@ -389,7 +365,8 @@ func (x *extractor) settle(b []byte, header bool) {
 	if r != nil && len(text) > 0 && (x.ledger.object == x.now.Number || logtext.AnnouncesStack(b) || string(text) == "backtrace:") {
 		r.elsewhere, r.announced = true, c
 	}
-	owed := items(text)
+	owed, before := items(text), x.ledger.owed
+	x.ledger.owed = account{}
 	if named || position && logtext.IndexBlank(text) == len(text) && text[len(text)-1] != ':' {
 		owed.frames++
 	}
@@ -399,8 +376,6 @@ func (x *extractor) settle(b []byte, header bool) {
 	if x.ledger.object > 0 && x.now.Number-x.ledger.object < 4 {
 		owed.lines = 0
 	}
-	before := x.ledger.owed
-	x.ledger.owed = account{}
 	mine := r != nil && (len(r.carry.Text) == 0 || r.lastLine == x.now.Number) // else the line that is carried goes on behind this one
 	if mine {
 		before, r.owed = before.and(r.owed), account{}
@@ -427,13 +402,18 @@ func (x *extractor) orphan(l *logtext.Line) {
 // nearest returns the last record from the source of a line, nil if there is none. A line
 // that does not name its source may be of any.
 func (x *extractor) nearest(c logtext.Carrier) *record {
-	for i := len(x.open) - 1; i >= 0; i-- {
-		if r := x.open[i]; r.carrier.Source == c.Source {
+	if r := x.from(c.Source); r != nil || c.Source != 0 || len(x.open) == 0 {
+		return r
+	}
+	return x.open[len(x.open)-1]
+}
+
+// from returns the record of a source, of which there is one at most, nil if there is none.
+func (x *extractor) from(source uint64) *record {
+	for _, r := range x.open {
+		if r.carrier.Source == source {
 			return r
 		}
-	}
-	if n := len(x.open); n > 0 && c.Source == 0 {
-		return x.open[n-1]
 	}
 	return nil
 }

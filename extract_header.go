@@ -17,13 +17,13 @@ type headerStart struct {
 	weak         bool   // no more than its address can be read
 }
 
-// headerAt returns the header at b[at:], which is of the line l, and its indentation. A
-// frame before it is not of its carrier.
-func headerAt(l *logtext.Line, b []byte, at int) (h headerStart, indent int) {
+// headerAt returns the header at b[at:], which is of the line l. A frame before it is not of
+// its carrier.
+func headerAt(l *logtext.Line, b []byte, at int) (h headerStart) {
 	h.Line = *l
 	h.Text = b[at:]
 	h.Carrier, h.learned = subject.Strip(b[:at])
-	indent = logtext.Indent(h.learned)
+	h.Indent = logtext.Indent(h.learned)
 	h.learned = logtext.TrimRight(h.learned)
 	switch {
 	case hasFrame(h.learned):
@@ -31,7 +31,7 @@ func headerAt(l *logtext.Line, b []byte, at int) (h headerStart, indent int) {
 	case len(h.learned) == 0 && at > 0 && bytes.IndexByte([]byte("+-*#%!:/"), b[at-1]) >= 0:
 		h.learned = b[at-1 : at] // a mark without the blank that makes it a carrier
 	}
-	return h, indent
+	return h
 }
 
 // clone returns a copy that does not depend on the memory of the line.
@@ -42,14 +42,9 @@ func (h headerStart) clone() headerStart {
 
 // oneBlank returns b with one blank between the first two words of a header.
 func oneBlank(b []byte) []byte {
-	const word = "nreferenced"
-	i := bytes.Index(b, []byte(word))
-	if i < 0 {
-		return b
-	}
-	i += len(word)
-	if t := logtext.TrimLeft(b[i:]); bytes.HasPrefix(t, []byte("object ")) && len(b)-i-len(t) != 1 {
-		return slices.Concat(b[:i], []byte(" "), t)
+	before, behind, ok := bytes.Cut(b, []byte("nreferenced"))
+	if t := logtext.TrimLeft(behind); ok && bytes.HasPrefix(t, []byte("object ")) && len(behind)-len(t) != 1 {
+		return slices.Concat(before, []byte("nreferenced "), t)
 	}
 	return b
 }

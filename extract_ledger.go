@@ -60,6 +60,12 @@ func items(text []byte) (n account) {
 // hasFrame reports whether b has a frame beyond doubt.
 func hasFrame(b []byte) bool { return items(b).frames > 0 }
 
+// isBracketFrame reports whether b is a frame beyond doubt.
+func isBracketFrame(b []byte) bool {
+	f, form, rest, err := parseFrame(b)
+	return err == nil && len(rest) == 0 && f.Func != "" && form.offset && form.size
+}
+
 // hasNumber reports whether start is in b, with a number behind it.
 func hasNumber(b []byte, start string) bool {
 	_, number, _ := bytes.Cut(b, []byte(start))

@@ -86,6 +86,7 @@ func TestExtractLedger(t *testing.T) {
 		{"a word behind names", head + comm + back + "    f\n    g\nh\n", "1: x 1 2: f g", "a word behind a frame"},
 		{"names behind an empty line", head + comm + back + "    f\n    g\n\n    h\n", "1: x 1 2: f g h", ""},
 		{"age cut", head + "  comm \"x\", pid 1, jiffies 2 (\nage 1s)\n" + back + one + two, all, "a line is cut"},
+		{"address cut above a whole frame", head + comm + back + "[<c10a8101>] first+0x1/0x20\n[<c10a44\n[<c1001226>] second+0x13/0x50 [m]\n", all, "a frame is cut"},
 		{"offset without a size", head + comm + back + "    first+0x1\n" + two, "1: x 1 2: first+0x1 second+0x13/0x50 [m]", "a frame is cut"},
 		{"header cut in its first word", "[ 1.000001] kmemleak: unrefer\nenced object 0xffff888101a2b3c0 (size 64):\n" + comm + back + one + two, all, ""},
 		{"header cut behind two letters", "un\nreferenced object 0xffff888101a2b3c0 (size 64):\n" + comm + back + one + two, all, ""},

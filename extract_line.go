@@ -11,9 +11,10 @@ import (
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
 
-// line takes a line without its carrier. It changes what l says while it takes one item
-// after the other, as all that follows does.
-func (r *record) line(l *logtext.Line) verdict {
+// line takes a line without its carrier, and reports whether the record has ended, with it or
+// before it. It changes what l says while it takes one item after the other, as all that
+// follows does.
+func (r *record) line(l *logtext.Line) (ended bool) {
 	if len(r.carry.Text) > 0 {
 		return r.continued(l)
 	}
@@ -24,41 +25,42 @@ func (r *record) line(l *logtext.Line) verdict {
 	}
 	if l.Carrier.Timed && (!r.carrier.Timed || r.carrier.Tagged && !l.Carrier.Tagged) {
 		// The kernel's log between the lines of a report.
-		return passed
+		return false
 	}
 	if l.Carrier.Quotes < r.carrier.Quotes && r.part == partBacktrace && len(r.trace.frames) > 0 && !l.Carrier.Timed {
 		// A reply between the lines of what it answers.
 		b := logtext.Trim(l.Text)
-		_, rest, err := r.tail(b)
+		last := r.intern.frames[r.trace.frames[len(r.trace.frames)-1]]
+		rest, err := parseTail(b, &last.frame, &last.form)
 		end := len(b) > 0 && (err == nil && len(rest) == 0 || isList(b) || isAt(b)) && (!r.reply || r.lastLine == l.Number-1)
 		if !end && (len(b) == 0 || !hasFrame(b) && !logtext.IsEllipsis(b)) {
 			r.reply = true
 			r.doubtRest(l, b)
-			return passed
+			return false
 		}
 	}
 	return r.text(l)
 }
 
 // more takes the rest of a line, if there is any.
-func (r *record) more(l *logtext.Line, rest []byte) verdict {
+func (r *record) more(l *logtext.Line, rest []byte) (ended bool) {
 	if l.Text = logtext.Trim(rest); len(l.Text) > 0 {
 		return r.text(l)
 	}
-	return taken
+	return false
 }
 
 // text takes the kernel's part of a line.
-func (r *record) text(l *logtext.Line) verdict {
+func (r *record) text(l *logtext.Line) (ended bool) {
 	l.Indent = logtext.Indent(l.Text)
 	if l.Text = trimEnds(l.Text); len(l.Text) == 0 {
 		r.empty(l)
-		return taken
+		return false
 	}
 	if r.between.blank {
 		r.between.blank = false
 		if !r.resumes(l) {
-			return complete
+			return true
 		}
 	}
 	glued := false
@@ -67,12 +69,12 @@ func (r *record) text(l *logtext.Line) verdict {
 		rest, used := r.take(l, first)
 		switch {
 		case r.closed:
-			return complete
+			return true
 		case !used && first:
 			return r.other(l)
 		case !used:
 			r.leave(l, glued)
-			return taken
+			return false
 		}
 		r.use(l)
 		r.between.others, r.left = 0, false
@@ -85,17 +87,19 @@ func (r *record) text(l *logtext.Line) verdict {
 			r.ledger.whole, r.elsewhere = true, r.elsewhere && r.announced != l.Carrier
 		}
 	}
-	return taken
+	return false
 }
 
 // leave leaves what is behind the items of a line. glued says that no blank is before it.
 func (r *record) leave(l *logtext.Line, glued bool) {
 	b := l.Text
-	_, _, _, err := parseFrame(b)
+	f, form, rest, err := parseFrame(b)
+	// In a filled paragraph a name, or a name and a position: [inline] may follow in the next line.
+	inline := err == nil && len(rest) == 0 && !form.bracket && !form.number && !form.offset && f.Module == ""
 	switch {
 	case glued && r.part != partDump && string(b) != "." && bytes.IndexByte([]byte("\"',;<|)*`]}\\"), b[0]) < 0:
 		r.damageAt(l, "something touches a number")
-	case r.part == partBacktrace && (isInlineStart(b) || err == errCutFrame && b[0] == '['):
+	case r.part == partBacktrace && (inline || err == errCutFrame && b[0] == '['):
 		l.Indent = 0
 		r.keep(l)
 		r.lastLine = l.Number
@@ -145,7 +149,7 @@ func (r *record) resumes(l *logtext.Line) bool {
 }
 
 // other takes a line that is no part of the record.
-func (r *record) other(l *logtext.Line) verdict {
+func (r *record) other(l *logtext.Line) (ended bool) {
 	b, t := l.Text, &r.trace
 	r.between.others++
 	r.between.colon = b[len(b)-1] == ':'
@@ -153,13 +157,13 @@ func (r *record) other(l *logtext.Line) verdict {
 	direct := inTrace && !t.gap && !r.mixed
 	switch {
 	case direct && len(t.frames) > 0 && (bytes.HasPrefix(b, []byte("Call Trace:")) || bytes.HasPrefix(b, []byte("Call trace:"))):
-		return complete
+		return true
 	case bytes.HasPrefix(b, []byte("... and ")) && bytes.Contains(b, []byte("more object")):
 		n, ok := parseMore(b)
 		r.lastLine = l.Number
 		if ok && direct && r.leak.More == 0 {
 			r.leak.More = n
-			return complete
+			return true
 		}
 		r.damageAt(l, "how many objects have the same backtrace cannot be read")
 	case inTrace && isAt(b):
@@ -178,7 +182,7 @@ func (r *record) other(l *logtext.Line) verdict {
 	case bytes.HasPrefix(b, []byte("Object ")) && inTrace, // the answer to dump=
 		r.part == partHeader && !r.carrier.Timed && (r.between.spaced || r.between.others > 2),
 		r.between.others > maxOthers:
-		return complete
+		return true
 	case direct && (bytes.HasPrefix(b, []byte("BUG: memory leak")) || string(b) == "---"): // what syzkaller puts before and behind
 		t.gap = len(t.frames) > 0
 	case direct && l.Indent >= frameIndent && l.Indent > r.base && (l.Indent == t.indent || len(t.frames) == 0):
@@ -187,7 +191,7 @@ func (r *record) other(l *logtext.Line) verdict {
 	case len(t.frames) > 0 && !r.mixed:
 		t.gap = true
 	}
-	return taken
+	return false
 }
 
 // maxOthers is the number of lines of others, not told apart by their carriers,
@@ -224,12 +228,12 @@ func isDigits(b []byte) bool {
 }
 
 // continued takes the line after one that ended too early.
-func (r *record) continued(l *logtext.Line) verdict {
+func (r *record) continued(l *logtext.Line) (ended bool) {
 	const most = 4 // lines of a frame
 	kept := r.carry
 	changed := kept.Changed || l.Changed
 	seps := []string{" "}
-	if isComm(kept.Text) && bytes.IndexByte(kept.Text, '"') >= 0 && !(r.comm.carried && l.Bare) {
+	if isComm(kept.Text) && bytes.IndexByte(kept.Text, '"') >= 0 && !(r.carried && l.Bare) {
 		seps = []string{"\n", " "} // a name with a line end in it, or a wrapped line
 	}
 	if l.Bare && kept.Indent > 0 && len(l.Text) > 0 && !logtext.IsBlank(l.Text[0]) {
@@ -245,8 +249,7 @@ func (r *record) continued(l *logtext.Line) verdict {
 		}
 		whole := slices.Concat(before, []byte(sep), after)
 		joined := *l
-		joined.Carrier.Quotes = kept.Carrier.Quotes
-		joined.Text, joined.Indent = trimEnds(whole), kept.Indent
+		joined.Text, joined.Indent, joined.Carrier.Quotes = trimEnds(whole), kept.Indent, kept.Carrier.Quotes
 		r.carry.Text = nil
 		rest, used := r.take(&joined, true)
 		if !used {
@@ -265,13 +268,10 @@ func (r *record) continued(l *logtext.Line) verdict {
 				break
 			}
 			r.carry.lines, r.carry.Number, r.carry.Changed = kept.lines+1, kept.Number, changed
-		} else {
-			r.carry.Text = kept.Text[:0]
-			if r.ledger.whole = len(rest) == 0; r.ledger.whole {
-				r.owed = account{}
-			}
+		} else if r.ledger.whole = len(rest) == 0; r.ledger.whole {
+			r.owed = account{}
 		}
-		if (changed || kept.Indent == 0) && strings.Contains(r.leak.Comm, "\n") || isName(kept.Text) && sep == " " && (kept.Width >= r.width || r.comm.carried && kept.Width+logtext.IndexBlank(l.Text) < r.width) {
+		if (changed || kept.Indent == 0) && strings.Contains(r.leak.Comm, "\n") || isName(kept.Text) && sep == " " && (kept.Width >= r.width || r.carried && kept.Width+logtext.IndexBlank(l.Text) < r.width) {
 			// What undoes the marks of mail and terminals may have changed the name. A terminal
 			// cuts the widest lines, and no mailer wraps a line that the next word fits into.
 			r.damageAt(&logtext.Line{Text: whole, Number: r.carry.Number}, "the name of the thread may have been another")
@@ -283,53 +283,44 @@ func (r *record) continued(l *logtext.Line) verdict {
 		r.carry.Text = append(append(kept.Text, seps[0]...), l.Text...)
 		r.carry.lines, r.carry.Changed = kept.lines+1, changed
 		r.use(l)
-		return taken
+		return false
 	}
 	// The line was cut. What came after it are lines of their own.
 	r.carry.Text = nil
 	cut, lost, _ := bytes.Cut(kept.Text, []byte{'\n'})
-	r.comm.read = r.comm.read || isComm(kept.Text) // it is not missing
 	kept.Text = cut
-	r.cutAt(&kept.Line, l)
-	v := taken
+	r.cutAt(&kept.Line)
 	for text := range bytes.SplitSeq(slices.Concat(lost, []byte{'\n'}, l.Text), []byte{'\n'}) {
-		if l.Text = text; len(text) > 0 && !r.closed && v != complete {
-			v = r.text(l)
+		if l.Text = text; len(text) > 0 && !r.closed && !ended {
+			ended = r.text(l)
 		}
 	}
-	return v
+	return ended
 }
 
-// cutAt notes that a line is cut, which is known at the line now. A frame that may be
-// whole is kept.
-func (r *record) cutAt(cut, now *logtext.Line) {
+// cutAt notes that a line is cut. A frame that may be whole is kept.
+func (r *record) cutAt(cut *logtext.Line) {
 	if r.part != partBacktrace {
 		r.damageAt(cut, "a line is cut")
 		return
 	}
-	_, form, rest, err := parseFrame(cut.Text)
+	f, form, rest, err := parseFrame(cut.Text)
 	if err == nil && len(rest) == 0 && !form.offset && !form.bracket && cut.Indent < frameIndent && !isDigits(cut.Text) {
 		return // a word after the record
 	}
 	r.damageAt(cut, "a frame is cut")
-	if err == nil && form.offset {
-		l := *now
-		l.Text, l.Indent = cut.Text, cut.Indent
-		r.carry.final = true
-		r.takeFrame(&l, true)
-		r.carry.final = false
+	if frame := (internFrame{f, form}); err == nil && form.offset && r.accepts(&frame, cut, true, rest) {
+		r.push(r.intern.add(nil, frame), cut)
 	}
 }
 
-// close notes what is missing when there are no more lines. now is the line at which
-// that is known.
-func (r *record) close(now *logtext.Line) {
+// close notes what is missing when there are no more lines.
+func (r *record) close() {
 	last := &logtext.Line{Number: r.lastLine}
 	switch {
 	case len(r.carry.Text) > 0:
-		cut := r.carry.Line
-		r.cutAt(&cut, now)
-	case !r.comm.read:
+		r.cutAt(&r.carry.Line)
+	case r.part == partHeader:
 		r.damageAt(last, "the comm line is missing")
 	case r.part == partDump && len(r.dump.data) < r.dump.want:
 		r.damageAt(last, "the hex dump is cut")

@@ -33,21 +33,23 @@ func nameIn(b []byte) (from, to int) {
 	return len(b), len(b)
 }
 
+const digits, blanks = "0123456789", " \t\r"
+
 // notices are what kernels and programs that keep logs say, in the order of their kinds.
 // Between the two texts stands a number, or nothing but blanks.
 var notices = [...]struct {
-	kind   NoticeKind
-	before string // " ": or the line begins
-	number bool
-	behind []string
+	kind    NoticeKind
+	before  string // " ": or the line begins
+	between string
+	behind  []string
 }{
-	{NoticeSuspected, " ", true, []string{" new suspected memory leaks"}},
-	{NoticeDisabled, "", false, []string{"ernel memory leak detector disabled"}},
-	{NoticeDisabled, "kmemleak:", false, []string{"Cannot insert", "Kmemleak disabled", "disabled", "stopped", "Stopped", "Kernel memory leak detector stopped"}},
-	{NoticeMemory, "kmemleak:", false, []string{"Cannot allocate", "Memory pool empty", "Memory pool exhausted", "Early log buffer exceeded"}},
-	{NoticeLost, "", true, []string{" printk messages dropped"}},
-	{NoticeLost, "Missed ", true, []string{" kernel messages"}},
-	{NoticeLost, "lost ", true, []string{" messages"}},
+	{NoticeSuspected, " ", digits, []string{" new suspected memory leaks"}},
+	{NoticeDisabled, "", blanks, []string{"ernel memory leak detector disabled"}},
+	{NoticeDisabled, "kmemleak:", blanks, []string{"Cannot insert", "Kmemleak disabled", "disabled", "stopped", "Stopped", "Kernel memory leak detector stopped"}},
+	{NoticeMemory, "kmemleak:", blanks, []string{"Cannot allocate", "Memory pool empty", "Memory pool exhausted", "Early log buffer exceeded"}},
+	{NoticeLost, "", digits, []string{" printk messages dropped"}},
+	{NoticeLost, "Missed ", digits, []string{" kernel messages"}},
+	{NoticeLost, "lost ", digits, []string{" messages"}},
 }
 
 // noticeIn returns what a line says of the search or of the log, nil if it says nothing.
@@ -62,11 +64,8 @@ func noticeIn(b []byte) *Notice {
 					break
 				}
 				to += n
-				head := bytes.TrimRight(b[:to], " \t\r")
-				if says.number {
-					head = bytes.TrimRight(b[:to], "0123456789")
-				}
-				if says.number && len(head) == to || !bytes.HasSuffix(head, []byte(says.before)) && (says.before != " " || len(head) > 0) {
+				head := bytes.TrimRight(b[:to], says.between)
+				if says.between == digits && len(head) == to || !bytes.HasSuffix(head, []byte(says.before)) && (says.before != " " || len(head) > 0) {
 					continue
 				}
 				count, _ := strconv.ParseUint(string(b[len(head):to]), 10, 31) // the largest if there are more, 0 if there is none
@@ -111,8 +110,6 @@ func (k NoticeKind) String() string {
 }
 
 var noticeNames = [...]string{"", "suspected", "disabled", "memory", "lost"}
-
-var _ error = (*Notice)(nil)
 
 // Error returns the line number, what the notice means and the line.
 func (n *Notice) Error() string {

@@ -10,7 +10,7 @@ import (
 )
 
 // A record is one whose header was found. It takes the lines that may be its own and
-// answers each with a verdict. Lines that fit nowhere are passed over; lines that
+// says after each whether it has ended. Lines that fit nowhere are passed over; lines that
 // should be there and are not are its damage.
 type record struct {
 	intern *internTable
@@ -34,11 +34,8 @@ type record struct {
 	elsewhere bool            // frames of the same source are of another stack, which was announced
 	announced logtext.Carrier // by a line like this
 
-	carry carry
-	comm  struct {
-		read    bool
-		carried bool // it had a carrier
-	}
+	carry   carry
+	carried bool // the comm line had a carrier
 	dump    dump
 	trace   trace
 	between between
@@ -65,9 +62,8 @@ const (
 
 // A carry is a line that ended too early and is to be joined with the next.
 type carry struct {
-	logtext.Line      // its Text is empty if there is none
-	lines        int  // that it is made of
-	final        bool // it is read without more
+	logtext.Line     // its Text is empty if there is none
+	lines        int // that it is made of
 }
 
 // A dump is the hex dump, as far as it was read.
@@ -95,24 +91,6 @@ type between struct {
 	blank  bool // there was one after the last frame
 }
 
-// A verdict is the answer of a record to a line.
-type verdict uint8
-
-const (
-	passed   verdict = iota // the line is of another source
-	taken                   // it may be of this record, which goes on
-	complete                // the record has ended, with this line or before it
-)
-
-// reset makes r a new record in the same memory. line is the number of the last line
-// of its header.
-func (r *record) reset(l Leak, start headerStart, base, line int) {
-	*r = record{
-		intern: r.intern, ledger: r.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: base, lastLine: line, width: start.Width,
-		carry: carry{Line: logtext.Line{Text: r.carry.Text[:0]}}, dump: dump{data: r.dump.data[:0]}, trace: trace{frames: r.trace.frames[:0]},
-	}
-}
-
 // damageAt notes the first damage.
 func (r *record) damageAt(l *logtext.Line, cause string) {
 	if r.damage == nil {
@@ -132,7 +110,7 @@ func (r *record) use(l *logtext.Line) {
 // keep keeps a line that ended too early for the next line, and has so used all of it.
 func (r *record) keep(l *logtext.Line) (rest []byte, used bool) {
 	text := append(r.carry.Text[:0], l.Text...)
-	r.carry = carry{Line: *l, lines: 1, final: r.carry.final}
+	r.carry = carry{Line: *l, lines: 1}
 	r.carry.Text = text
 	return nil, true
 }
@@ -148,16 +126,13 @@ func (r *record) another(l *logtext.Line, what string) (rest []byte, used bool) 
 
 // needComm notes that l is not the comm line.
 func (r *record) needComm(l *logtext.Line) {
-	if !r.comm.read {
+	if r.part == partHeader {
 		r.damageAt(l, "the comm line is missing")
 	}
 }
 
 // stripLearned removes what stood before the header, too, and the carrier behind it.
 func (r *record) stripLearned(l *logtext.Line) {
-	if len(r.learned) == 0 {
-		return
-	}
 	if t := logtext.StripLike(l.Text, r.learned); len(t) < len(l.Text) {
 		inner, text := subject.Strip(t)
 		l.Carrier.Tagged = l.Carrier.Tagged || inner.Tagged

@@ -66,10 +66,7 @@ func (s *Subject) Strip(b []byte) (c Carrier, text []byte) {
 			n = c.word(t, s)
 		case ch == '+' || ch == '-' || ch == '*' || ch == '#' || ch == '%' || ch == '!' || ch == ':' || ch == '/':
 			// Patches, lists and comments.
-			if n = 1; len(t) > 1 && t[1] == ch {
-				n = 2
-			}
-			if n < len(t) && t[n] != ' ' && t[n] != '\t' {
+			if n = IndexBlank(t); n > 2 || t[n-1] != ch {
 				n = 0
 			}
 		}
@@ -89,21 +86,15 @@ func logLevel(t []byte) int {
 	if i < 2 || !IsDecimal(t[1:i]) {
 		return 0
 	}
-	if bytes.HasPrefix(t[i+1:], []byte("1 ")) {
-		return i + 2
-	}
-	return i + 1
+	return len(t) - len(bytes.TrimPrefix(t[i+1:], []byte("1 ")))
 }
 
 // bracket reads [   76.611642], [  T170], [Mon Nov 23 01:13:44 2026] and vendors'
 // forms such as [0:    init:    1]. An address has neither point nor colon.
 func (c *Carrier) bracket(t []byte) int {
-	end := bytes.IndexByte(t[:min(len(t), 64)], ']')
-	if end < 2 {
-		return 0
-	}
-	inner := TrimLeft(t[1:end])
-	if len(inner) < 2 {
+	inner, _, closed := bytes.Cut(t[1:min(len(t), 64)], []byte("]"))
+	end := len(inner) + 1
+	if inner = TrimLeft(inner); !closed || len(inner) < 2 {
 		return 0
 	}
 	has := func(ch byte) bool { return bytes.IndexByte(inner, ch) >= 0 }
@@ -135,24 +126,17 @@ func (c *Carrier) stamp(t []byte, subject *Subject) int {
 	if i := LeadingDigits(token); i > 0 && i < len(token) && (token[i] == ':' || token[i] == '-') && (i+1 == len(token) || token[i+1] > '9') {
 		return i + 1 // the number of a line, from grep
 	}
-	colons, others := 0, 0
-	for _, ch := range token {
-		switch {
-		case ch == ':':
-			colons++
-		case ch == '-' || ch == '/' || ch == '.':
-			others++
-		case ch >= '0' && ch <= '9' || ch == 'T' || ch == 'Z' || ch == '+' || ch == ',':
-		default:
-			return 0
-		}
+	if len(bytes.Trim(token, "0123456789TZ+,:-/.")) > 0 {
+		return 0
 	}
-	if colons == 0 && (others == 0 || others > 2 || n < 5) {
+	others := bytes.Count(token, []byte("-")) + bytes.Count(token, []byte("/")) + bytes.Count(token, []byte("."))
+	dated := bytes.IndexByte(token, ':') < 0
+	if dated && (others == 0 || others > 2 || n < 5) {
 		return 0
 	}
 	c.Timed = true
-	if colons == 0 {
-		return n // a date
+	if dated {
+		return n
 	}
 	return n + c.sender(t[n:], subject)
 }
@@ -173,26 +157,22 @@ func (c *Carrier) sender(t []byte, subject *Subject) int {
 		c.Tagged = c.Tagged || bytes.Contains(s.Rest[:i], []byte(subject.Tag))
 		return len(t) - len(s.Rest) + i + 1
 	}
-	start := s.Rest
-	first := start[:IndexBlank(start)]
-	switch {
-	case len(first) == 0 || bytes.ContainsAny(first, `"+`) || bytes.HasPrefix(start, []byte(subject.Start)):
-		return 0
-	case bytes.HasSuffix(first, []byte("]:")) || string(first) == "kernel:":
-		c.add(first)
-		return len(t) - len(start) + len(first)
-	case first[len(first)-1] == ':':
+	name := s.Rest[:IndexBlank(s.Rest)]
+	if len(name) == 0 || bytes.ContainsAny(name, `"+`) || bytes.HasPrefix(s.Rest, []byte(subject.Start)) {
 		return 0
 	}
-	s.Rest = start[len(first):]
-	s.Blanks()
-	second := s.Rest[:IndexBlank(s.Rest)]
-	if !bytes.HasSuffix(second, []byte(":")) || bytes.ContainsAny(second, `"(`) || second[0] == '0' || bytes.EqualFold(second, []byte(subject.Label)) {
-		return 0
+	s.Rest = s.Rest[len(name):]
+	if !bytes.HasSuffix(name, []byte("]:")) && string(name) != "kernel:" { // a host
+		s.Blanks()
+		second := s.Rest[:IndexBlank(s.Rest)]
+		if name[len(name)-1] == ':' || !bytes.HasSuffix(second, []byte(":")) || bytes.ContainsAny(second, `"(`) || second[0] == '0' || bytes.EqualFold(second, []byte(subject.Label)) {
+			return 0
+		}
+		c.add(name)
+		name, s.Rest = second, s.Rest[len(second):]
 	}
-	c.add(first)
-	c.add(second)
-	return len(t) - len(s.Rest) + len(second)
+	c.add(name)
+	return len(t) - len(s.Rest)
 }
 
 // word reads the tag, "kernel:", the date of syslog and logcat's "W/tag( 12):".

@@ -35,14 +35,12 @@ var suspect = func() (t [256]bool) {
 // clean returns the line as it was before, or several with line ends between them.
 // If ok is false it goes on in the next. The result is valid until the next call.
 func (cl *cleaner) clean(b []byte) (_ []byte, ok bool) {
-	if len(cl.soft) > 0 {
+	if cl.changed = len(cl.soft) > 0; cl.changed {
 		cl.soft = append(cl.soft, b...)
 		b = cl.soft
 	}
-	cl.changed = len(cl.soft) > 0
-	for len(b) > 0 && b[len(b)-1] == '\r' {
-		b = b[:len(b)-1]
-		cl.changed = true
+	if t := bytes.TrimRight(b, "\r"); len(t) < len(b) {
+		b, cl.changed = t, true
 	}
 	if t := TrimLeft(b); bytes.HasPrefix(t, []byte("MESSAGE=")) {
 		b, cl.changed, cl.journal = t[len("MESSAGE="):], true, true
@@ -93,19 +91,12 @@ func isField(t []byte) bool {
 
 // firstSuspect returns the index of the first byte that needs a closer look, or -1.
 func firstSuspect(b []byte) int {
-	for i := 0; i < len(b); {
-		if len(b)-i >= 8 && isPlain(binary.LittleEndian.Uint64(b[i:])) {
+	for i := 0; i < len(b); i++ {
+		for len(b)-i >= 8 && isPlain(binary.LittleEndian.Uint64(b[i:])) {
 			i += 8
-			continue
 		}
-		for end := min(i+8, len(b)); i < end; i++ {
-			if !suspect[b[i]] {
-				continue
-			}
-			if b[i] != '<' {
-				return i
-			}
-			if n, _ := tagLen(b[i:]); n > 0 {
+		if i < len(b) && suspect[b[i]] {
+			if n, _ := tagLen(b[i:]); n > 0 || b[i] != '<' {
 				return i
 			}
 		}
@@ -137,33 +128,26 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 		}
 		n := 0
 		switch c := b[i]; c {
-		case 0:
+		case 0, '\b':
 			n = 1
-		case '\b':
-			n = 1
-			if len(out) > 0 {
+			if c == '\b' && len(out) > 0 {
 				out = out[:len(out)-1]
 			}
-		case '\v', '\f':
-			out, n = append(out, ' '), 1
 		case 0xa0: // a no-break space in Latin-1
 			if len(out) == 0 || out[len(out)-1] < 0x80 {
 				out, n = append(out, ' '), 1
 			}
 		case '\r': // what follows is written over the same line of a terminal
-			n = 1
-			out = append(out, '\n')
+			out, n = append(out, '\n'), 1
 		case 0x1b:
 			n = escapeLen(b[i:])
 		case '#':
-			if octal && bytes.HasPrefix(b[i:], []byte("#012")) {
-				out, n = append(out, '\n'), 4
-			} else if octal && bytes.HasPrefix(b[i:], []byte("#011")) {
-				out, n = append(out, '\t'), 4
+			if octal {
+				out, n = unescape(out, b[i:])
 			}
 		case '&':
 			const amp = "&amp;"
-			if out, n = unescapeEntity(out, b[i:]); n == 0 && bytes.HasPrefix(b[i:], []byte(amp)) {
+			if out, n = unescape(out, b[i:]); n == 0 && bytes.HasPrefix(b[i:], []byte(amp)) {
 				n = len(amp) - 1
 				b[i+n] = '&' // of what was escaped twice
 			}
@@ -184,9 +168,8 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 			}
 		}
 		if n == 0 {
-			out = append(out, b[i])
-			n = 1
-			if b[i] >= 0x80 {
+			out, n = append(out, b[i]), 1
+			if b[i] < ' ' || b[i] >= 0x80 {
 				out = plainEnd(out)
 			}
 		}
@@ -197,55 +180,41 @@ func (cl *cleaner) rewrite(b []byte, i int) []byte {
 }
 
 // escapeLen returns the length of a terminal's escape sequence at the start of b: of
-// several bytes, a title, or of two. It may be cut.
+// several bytes, a title, or of two. It may be cut, and does not go over a line end.
 func escapeLen(b []byte) int {
-	next := func(i int) int { // one character more, but no line end
-		if i == len(b) || b[i] == '\n' {
-			return i
+	b, _, _ = bytes.Cut(b, []byte{'\n'})
+	n := 2
+	switch string(b[1:min(len(b), 2)]) {
+	case "[":
+		n = len(b) - len(bytes.TrimLeft(b[2:], " !\"#$%&'()*+,-./0123456789:;<=>?"))
+		if n < len(b) && b[n] >= '@' && b[n] <= '~' {
+			n++
 		}
-		_, n := utf8.DecodeRune(b[i:])
-		return i + n
+	case "]":
+		if end := 2 + bytes.IndexAny(b[2:], "\a\x1b"); end >= 2 {
+			n = end + 1
+			if b[end] == 0x1b {
+				n++
+			}
+		}
+	case "(", ")", "#", "%":
+		n = 3
 	}
-	kind := b[1:next(1)]
-	switch {
-	case string(kind) == "[":
-		rest := bytes.TrimLeft(b[2:], " !\"#$%&'()*+,-./0123456789:;<=>?")
-		if len(rest) > 0 && rest[0] >= '@' && rest[0] <= '~' {
-			rest = rest[1:]
-		}
-		return len(b) - len(rest)
-	case string(kind) == "]":
-		switch n := bytes.IndexAny(b[2:], "\a\x1b"); {
-		case n >= 0 && b[2+n] == '\a':
-			return 2 + n + 1
-		case n >= 0:
-			return next(2 + n + 1)
-		}
-	case len(kind) > 0 && bytes.IndexByte([]byte("()#%"), kind[0]) >= 0:
-		return next(2)
-	}
-	return 1 + len(kind)
+	return min(n, len(b))
 }
 
-var entities = []struct{ name, text string }{
-	{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", `"`}, {"&nbsp;", " "}, {"&apos;", "'"},
+var names = []struct{ name, text string }{
+	{"&lt;", "<"}, {"&gt;", ">"}, {"&quot;", `"`}, {"&nbsp;", " "}, {"&apos;", "'"}, {"#012", "\n"}, {"#011", "\t"},
 }
 
-func unescapeEntity(out, b []byte) ([]byte, int) {
-	if bytes.HasPrefix(b, []byte("&#")) {
-		return unescapeNumber(out, b)
-	}
-	for _, e := range entities {
+// unescape reads one of the names, &#60; or &#x3C;.
+func unescape(out, b []byte) ([]byte, int) {
+	for _, e := range names {
 		if bytes.HasPrefix(b, []byte(e.name)) {
 			return append(out, e.text...), len(e.name)
 		}
 	}
-	return out, 0
-}
-
-// unescapeNumber reads &#60; and &#x3C;.
-func unescapeNumber(out, b []byte) ([]byte, int) {
-	s := Scan{Rest: b[2:]}
+	s := Scan{Rest: bytes.TrimPrefix(b, []byte("&#"))}
 	var v uint64
 	var ok bool
 	if s.Lit("x") || s.Lit("X") {
@@ -313,5 +282,5 @@ func plainEnd(b []byte) []byte {
 var folds = []struct{ from, to string }{
 	{"\u00a0", " "}, {"\u201c", `"`}, {"\u201d", `"`}, {"\u200b", ""}, {"\ufeff", ""}, {"\u00ad", ""},
 	{"\u2002", " "}, {"\u2003", " "}, {"\u2007", " "}, {"\u2009", " "}, {"\u202f", " "}, {"\u3000", " "},
-	{"0\u00d7", "0x"},
+	{"0\u00d7", "0x"}, {"\v", " "}, {"\f", " "},
 }

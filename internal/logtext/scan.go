@@ -27,17 +27,16 @@ func (s *Scan) Blanks() {
 
 // Lit passes over exactly the text want.
 func (s *Scan) Lit(want string) bool {
-	if len(s.Rest) >= len(want) {
-		if string(s.Rest[:len(want)]) != want {
-			return false
-		}
-		s.Rest = s.Rest[len(want):]
-		return true
+	n := min(len(s.Rest), len(want))
+	if string(s.Rest[:n]) != want[:n] {
+		return false
 	}
-	if string(s.Rest) == want[:len(s.Rest)] {
+	if n < len(want) {
 		s.Short = true
+		return false
 	}
-	return false
+	s.Rest = s.Rest[n:]
+	return true
 }
 
 // Word is Lit where a line may have been wrapped: blanks before it do not count.
@@ -121,18 +120,8 @@ func TrimRight(b []byte) []byte {
 
 // Indent returns the number of blanks at the start of b, where a tab is four.
 func Indent(b []byte) int {
-	n := 0
-	for _, c := range b {
-		switch c {
-		case ' ':
-			n++
-		case '\t':
-			n += 4
-		default:
-			return n
-		}
-	}
-	return n
+	blanks := b[:len(b)-len(TrimLeft(b))]
+	return len(blanks) + 3*bytes.Count(blanks, []byte("\t"))
 }
 
 // IsBlank reports whether c is a space or a tab.
@@ -165,14 +154,11 @@ func Closing(b []byte) int {
 
 // LeadingDigits returns the number of decimal digits at the start of b.
 func LeadingDigits(b []byte) int {
-	n := 0
-	for n < len(b) && isDigit(b[n]) {
-		n++
-	}
-	return n
+	return len(b) - len(bytes.TrimLeft(b, "0123456789"))
 }
 
 // IsDecimal reports whether b consists of decimal digits, of one at least.
-func IsDecimal(b []byte) bool { return len(b) > 0 && LeadingDigits(b) == len(b) }
+func IsDecimal(b []byte) bool { return len(b) > 0 && !bytes.ContainsFunc(b, notDigit) }
 
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
+func notDigit(c rune) bool { return c < '0' || c > '9' }

@@ -51,3 +51,35 @@ func TestTouches(t *testing.T) {
 		}
 	}
 }
+
+func TestStartsBoot(t *testing.T) {
+	for line, want := range map[string]bool{
+		"[    0.000000] Linux version 6.12.1 (gcc)":        true,
+		"Nov 23 01:13:44 host kernel: Linux version 4.9.0": true,
+		"[    3.100000] thing: needs Linux version 6.12":   false,
+		"-- Reboot --":        true,
+		"-- Boot 5f0a5b6d --": true,
+	} {
+		if got := subject.StartsBoot([]byte(line)); got != want {
+			t.Errorf("%q is %v, want %v", line, got, want)
+		}
+	}
+}
+
+func TestAnnouncesStack(t *testing.T) {
+	for line, want := range map[string]bool{
+		"[   12.345678] Call Trace:":                        true,
+		"Call trace:":                                       true,
+		"Allocated by task 12:":                             true,
+		"RIP: 0010:f+0x1/0x20":                              true,
+		"softirqs last  enabled at (12): f+0x1/0x20":        true,
+		"-----------[ cut here ]------------":               true,
+		"  backtrace:":                                      false,
+		"    f+0x1/0x20 [m]":                                false,
+		"unreferenced object 0xffff888101a2b3c0 (size 64):": false,
+	} {
+		if got := AnnouncesStack([]byte(line)); got != want {
+			t.Errorf("%q: %v", line, got)
+		}
+	}
+}
