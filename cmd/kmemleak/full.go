@@ -6,6 +6,7 @@
 package main
 
 import (
+	"compress/bzip2"
 	"context"
 	"errors"
 	"io"
@@ -70,6 +71,10 @@ func (o *openCore) describe(ctx context.Context, s *kmemleak.Symbolizer) error {
 		s.Release = o.kernel.Release()
 	}
 	return err
+}
+
+func unpackBzip2(r io.Reader) (io.ReadCloser, error) {
+	return io.NopCloser(bzip2.NewReader(r)), nil
 }
 
 // writeMail writes a mail about one place that leaks.

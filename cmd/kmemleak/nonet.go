@@ -46,6 +46,10 @@ func (c *core) open(context.Context, stdio, *symbols) (kernelMemory, error) {
 	return nil, leftOutError{"reading the memory of kernels", "read the dump elsewhere"}
 }
 
+func unpackBzip2(io.Reader) (io.ReadCloser, error) {
+	return nil, leftOutError{"bzip2", "unpack it first, with bunzip2"}
+}
+
 func writeProfile(io.Writer, []kmemleak.Leak, *leakfmt.Options) error {
 	return leftOutError{"profiles", "-format json here, and kmemleak pprof of that elsewhere"}
 }

@@ -6,7 +6,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"compress/bzip2"
 	"io"
 	"math"
 	"unicode/utf16"
@@ -45,7 +44,7 @@ func plain(r *bufio.Reader) (*bufio.Reader, error) {
 // or zstd; nil if it is not packed.
 func unpacker(start []byte) func(r io.Reader, limit int64) (io.ReadCloser, error) {
 	if bytes.HasPrefix(start, []byte("BZh")) {
-		return func(r io.Reader, _ int64) (io.ReadCloser, error) { return io.NopCloser(bzip2.NewReader(r)), nil }
+		return func(r io.Reader, _ int64) (io.ReadCloser, error) { return unpackBzip2(r) }
 	}
 	return debugfile.Unpacker(start)
 }
