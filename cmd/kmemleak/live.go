@@ -14,8 +14,12 @@ import (
 )
 
 // idle is how long an input says nothing before what it has said is taken for whole: a
-// kernel prints a record in less.
-const idle = time.Second
+// kernel prints a record in less. standstill is how long if a record is not whole as yet: a
+// busy console may stand still, and one that never goes on has lost the rest.
+const (
+	idle       = time.Second
+	standstill = 10 * idle
+)
 
 // readLive calls use with the leaks of standard input and the reason why there may be
 // more, whenever it is silent, and at its end. It returns the errors of use, at once if leaks
@@ -52,6 +56,7 @@ type liveReader struct {
 	read   bool      // something since next
 	whole  bool      // it does not end before the input does
 	last   time.Time // when there was something that may be of a report, since next
+	open   bool      // that was the beginning of a record, without frames
 }
 
 // A piece is what one call of Read has returned.
@@ -89,7 +94,7 @@ func (l *liveReader) next() bool {
 	if len(l.left) == 0 && l.err != nil {
 		return false
 	}
-	l.read, l.last = false, time.Time{}
+	l.read, l.last, l.open = false, time.Time{}, false
 	l.note()
 	l.blank, l.lines = l.lines, 0
 	return true
@@ -103,9 +108,13 @@ func (l *liveReader) take(p piece) {
 // note notes when there was something that may be of a report: a console that other
 // messages go to is as good as silent.
 func (l *liveReader) note() {
-	for _, s := range []string{"0x", `comm "`, "backtrace", "hex dump"} {
-		if bytes.Contains(l.left, []byte(s)) {
-			l.last = time.Now()
+	frame := bytes.LastIndex(l.left, []byte("+0x"))
+	if frame >= 0 || bytes.Contains(l.left, []byte("0x")) {
+		l.last, l.open = time.Now(), l.open && frame < 0
+	}
+	for _, s := range []string{"unreferenced object", `comm "`, "hex dump", "backtrace"} {
+		if at := bytes.LastIndex(l.left, []byte(s)); at >= 0 {
+			l.last, l.open = time.Now(), l.open || at > frame
 		}
 	}
 }
@@ -127,10 +136,14 @@ func (l *liveReader) Read(p []byte) (int, error) {
 			l.take(<-l.pieces)
 			continue
 		}
-		if !l.last.IsZero() && time.Since(l.last) > idle {
+		wait := idle
+		if l.open {
+			wait = standstill
+		}
+		if !l.last.IsZero() && time.Since(l.last) > wait {
 			return 0, io.EOF
 		}
-		silent := time.NewTimer(idle)
+		silent := time.NewTimer(wait)
 		select {
 		case more := <-l.pieces:
 			silent.Stop()

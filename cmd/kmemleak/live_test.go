@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -75,6 +76,50 @@ func TestLive(t *testing.T) {
 		if _, err := fmt.Sscanf(errs.String(), "kmemleak symbolize: standard input: line %d:", &at); err != nil || at <= strings.Count(text, "\n") {
 			t.Errorf("%s: %s, want a line behind %d", format, errs.String(), strings.Count(text, "\n"))
 		}
+	}
+}
+
+// A console may stand still in the middle of a record. If it does so for too long, or behind
+// a frame, the rest is lost, or there is none.
+func TestLivePause(t *testing.T) {
+	text := readFileText(t, report)
+	row, first := strings.Index(text, "    61 6d"), strings.Index(text, "    kmemleak_vmalloc+")
+	head, frames := text[:first], text[first:]
+	for _, tt := range []struct {
+		name   string
+		pieces []string
+		pause  time.Duration
+		want   int // parts that are read for themselves
+	}{
+		{"before the frames", []string{head, frames}, standstill / 2, 1},
+		{"in the hex dump", []string{text[:row], text[row:]}, standstill / 2, 1},
+		{"too long", []string{head, frames}, 2 * standstill, 2},
+		{"behind a frame", []string{text, text}, standstill / 2, 2},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			in, feed := io.Pipe()
+			go func() {
+				for i, p := range tt.pieces {
+					if i > 0 {
+						time.Sleep(tt.pause)
+					}
+					io.WriteString(feed, p)
+				}
+				feed.Close()
+			}()
+			r := newLiveReader(in)
+			var got []string
+			for r.next() {
+				text, err := io.ReadAll(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, strings.TrimLeft(string(text), "\n"))
+			}
+			if len(got) != tt.want || strings.Join(got, "") != strings.Join(tt.pieces, "") {
+				t.Errorf("%s: %d parts, want %d: %q", tt.name, len(got), tt.want, got)
+			}
+		})
 	}
 }
 

@@ -25,7 +25,7 @@ The exit status is 1 if there are leaks, as for the commands that look for them:
 under set -e, that ends a script.
 
 From a pipe that stays open, leaks are written whenever it has been silent for
-a second.
+a second, or for ten if a record has no frames as yet.
 
 ` + symbolsText,
 	define: func(flags *flag.FlagSet) action {
