@@ -11,7 +11,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/kmemleak/kmemleak/internal/logtext"
 )
@@ -45,7 +44,6 @@ import (
 func Extract(r io.Reader) iter.Seq2[Leak, error] {
 	return func(yield func(Leak, error) bool) {
 		x := &extractor{in: logtext.NewText(r, &subject), intern: newInternTable(), now: new(logtext.Line), yield: yield}
-		x.free.New = func() any { return new(record) }
 		for !x.stopped && x.next() {
 		}
 		if x.suspected.Count -= x.objects; x.suspected.Count > 0 {
@@ -68,7 +66,7 @@ type extractor struct {
 
 	open []*record // being read, oldest first
 	last *record   // the one that took the last line, if it is open
-	free sync.Pool // of *record
+	free []*record
 
 	yield   func(Leak, error) bool
 	stopped bool // yield has returned false
@@ -278,7 +276,11 @@ func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string)
 		x.intern.reset(used...)
 	}
 	x.ledger.taken.lines++
-	r := x.free.Get().(*record)
+	if len(x.free) == 0 {
+		x.free = append(x.free, new(record))
+	}
+	r := x.free[len(x.free)-1]
+	x.free = x.free[:len(x.free)-1]
 	*r = record{
 		intern: x.intern, ledger: &x.ledger, leak: l, carrier: start.Carrier, learned: append(r.learned[:0], start.learned...), base: start.Indent,
 		lastLine: x.now.Number, width: start.Width, elsewhere: elsewhere, announced: announced,
@@ -296,12 +298,11 @@ func (x *extractor) begin(l Leak, start headerStart, rest []byte, damage string)
 func (x *extractor) body(b []byte) {
 	l := *x.now
 	l.Carrier, l.Text = subject.Strip(b)
-	if r := x.last; r != nil && r.lastLine == l.Number && l.Carrier == (logtext.Carrier{}) {
+	r := x.last
+	if r != nil && r.lastLine == l.Number && l.Carrier == (logtext.Carrier{}) {
 		l.Carrier = r.carrier // of the same line of input
 	}
-	bare := l.Carrier.Source == 0 && !l.Carrier.Timed
-	r := x.last
-	if r == nil || !bare || len(r.carry.Text) == 0 && (l.Carrier.Tagged || r.lastLine != l.Number-1) { // else it may be the rest of a wrapped line
+	if r == nil || l.Carrier.Source != 0 || l.Carrier.Timed || len(r.carry.Text) == 0 && (l.Carrier.Tagged || r.lastLine != l.Number-1) { // else it may be the rest of a wrapped line
 		if r = x.from(l.Carrier.Source); r == nil || r.closed {
 			return
 		}
@@ -326,8 +327,7 @@ func (x *extractor) judge(r *record, ended bool) {
 
 // end hands a record out.
 func (x *extractor) end(r *record) {
-	i := slices.Index(x.open, r)
-	x.open = slices.Delete(x.open, i, i+1)
+	x.open = slices.DeleteFunc(x.open, func(o *record) bool { return o == r })
 	if x.last == r {
 		x.last = nil
 	}
@@ -336,7 +336,7 @@ func (x *extractor) end(r *record) {
 	}
 	x.objects += r.leak.Objects()
 	x.stopped = x.stopped || !x.yield(r.result())
-	x.free.Put(r)
+	x.free = append(x.free, r)
 }
 
 func (x *extractor) endOpen() {
