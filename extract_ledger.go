@@ -94,7 +94,7 @@ func endOfFrame(text []byte, end, i int) (rest []byte, ok bool) {
 		if s.Lit("+0x") {
 			if _, _, ok = s.Hex(); ok && s.Lit("/0x") {
 				if _, _, ok = s.Hex(); ok { // a mark may stand before the name
-					return s.Rest, i == 0 || len(before) > 0 && (end > 0 || len(before) <= 2) && !logtext.IsBlank(text[i-1])
+					return s.Rest, i == 0 || len(before) > 0 && (end > 0 || len(before) <= 2 || bytes.HasSuffix(text[:i-len(before[len(before)-1])], []byte("  "))) && !logtext.IsBlank(text[i-1])
 				}
 			}
 		}

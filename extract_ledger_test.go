@@ -105,6 +105,8 @@ func TestExtractLedger(t *testing.T) {
 		{"line between a frame and its position", head + comm + back + one + "systemd[1]: Started.\na/x.c:3\n" + two, all, "what follows it is in no record"},
 		{"comm line between the parts of a frame", "[ 1.000001][   T10] " + head + "[ 1.000001][   T10] " + comm + "[ 1.000001][   T10] " + back + "[ 1.000001][   T10]     [<ffffffff81234567>]\n[ 1.000002] " + comm + "first+0x1/0x20\n",
 			"1: x 1 2: first+0x1/0x20", "what follows it is in no record"},
+		{"strings of a program in one line", `"` + head + `",` + "\n" + `"  comm \"x\", pid 1, jiffies 2",` + "\n" + `"  backtrace (crc 12345678):",   "    first+0x1/0x20",` + "\n" + `"    second+0x13/0x50 [m]",` + "\n", "1: x 1 2: second+0x13/0x50 [m]", "touches a number"},
+		{"frame far behind words", head + comm + back + one + "so it is this    second+0x13/0x50 [m]\n", "1: x 1 2: first+0x1/0x20", "in no record"},
 		{"journal", journal("kmemleak: ", head+comm+back+one+two), all, ""},
 	}
 	for _, tt := range tests {

@@ -97,7 +97,7 @@ func (r *record) leave(l *logtext.Line, glued bool) {
 	// In a filled paragraph a name, or a name and a position: [inline] may follow in the next line.
 	inline := err == nil && len(rest) == 0 && !form.bracket && !form.number && !form.offset && f.Module == ""
 	switch {
-	case glued && r.part != partDump && string(b) != "." && bytes.IndexByte([]byte("\"',;<|)*`]}\\"), b[0]) < 0:
+	case glued && r.part != partDump && string(b) != "." && (bytes.IndexByte([]byte("\"',;<|)*`]}\\"), b[0]) < 0 || bytes.Contains(b, []byte("+0x"))):
 		r.damageAt(l, "something touches a number")
 	case r.part == partBacktrace && (inline || err == errCutFrame && b[0] == '['):
 		l.Indent = 0
