@@ -107,6 +107,7 @@ func TestExtractLedger(t *testing.T) {
 			"1: x 1 2: first+0x1/0x20", "what follows it is in no record"},
 		{"strings of a program in one line", `"` + head + `",` + "\n" + `"  comm \"x\", pid 1, jiffies 2",` + "\n" + `"  backtrace (crc 12345678):",   "    first+0x1/0x20",` + "\n" + `"    second+0x13/0x50 [m]",` + "\n", "1: x 1 2: second+0x13/0x50 [m]", "touches a number"},
 		{"frame far behind words", head + comm + back + one + "so it is this    second+0x13/0x50 [m]\n", "1: x 1 2: first+0x1/0x20", "in no record"},
+		{"journal, a line end lost", strings.Replace(journal("kmemleak: ", head+comm+back+one+two), "\n    MESSAGE=kmemleak:     second", "    MESSAGE=kmemleak:     second", 1), "1: x 1 2: first+0x1/0x20", "is not a frame"},
 		{"journal", journal("kmemleak: ", head+comm+back+one+two), all, ""},
 	}
 	for _, tt := range tests {

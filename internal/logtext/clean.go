@@ -83,10 +83,10 @@ func (cl *cleaner) message(b []byte) (text []byte, ok bool) {
 }
 
 // isField reports whether a line of journalctl -o verbose or export is another field than
-// the message, or the first line of an entry.
+// the message, or the first line of an entry. A line end may be lost before the message.
 func isField(t []byte) bool {
-	name, _, ok := bytes.Cut(t, []byte("="))
-	return ok && (len(bytes.Trim(name, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")) == 0 || bytes.HasSuffix(name, []byte(" [s")))
+	name, value, ok := bytes.Cut(t, []byte("="))
+	return ok && !bytes.Contains(value, []byte("MESSAGE=")) && (len(bytes.Trim(name, "_ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")) == 0 || bytes.HasSuffix(name, []byte(" [s")))
 }
 
 // firstSuspect returns the index of the first byte that needs a closer look, or -1.
