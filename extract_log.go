@@ -40,7 +40,7 @@ const digits, blanks = "0123456789", " \t\r"
 var notices = [...]struct {
 	kind    NoticeKind
 	before  string // " ": or the line begins
-	between string
+	between string // characters that may stand between before and behind
 	behind  []string
 }{
 	{NoticeSuspected, " ", digits, []string{" new suspected memory leaks"}},
