@@ -64,36 +64,47 @@ func TestIntegrationRecall(t *testing.T) {
 		{"kmalloc", 1}, {"kzalloc", 1}, {"large", 1}, {"strdup", 1}, {"vmalloc", 1}, {"cache", 1}, {"percpu", 1},
 		{"kthread", 1}, {"work", 1}, {"timer", 1}, {"ref", 3}, {"chain", 100}, {"circle", 100},
 	}
-	// What is lost first differs from boot to boot.
-	turn := rand.N(len(kinds))
-	single, found := 0, 0
-	for _, kind := range slices.Concat(kinds[turn:], kinds[:turn]) {
-		finding, err := d.During(t.Context(), func() {
-			if err := os.WriteFile("/sys/module/recall/parameters/lose", []byte(kind.name), 0); err != nil {
+	single := len(kinds) - 3
+	if strings.HasPrefix(kernel, "6.1-") {
+		single-- // kernels before 6.12 report no per-CPU memory
+	}
+	recall := func() (found int) {
+		// What is lost first differs from boot to boot.
+		turn := rand.N(len(kinds))
+		for _, kind := range slices.Concat(kinds[turn:], kinds[:turn]) {
+			finding, err := d.During(t.Context(), func() {
+				if err := os.WriteFile("/sys/module/recall/parameters/lose", []byte(kind.name), 0); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if err != nil {
 				t.Fatal(err)
 			}
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		for _, l := range finding.Leaks {
-			if hasFunc(l, "lose_"+kind.name) {
-				n++
-			} else {
-				t.Errorf("blamed: %v", l)
+			n := 0
+			for _, l := range finding.Leaks {
+				if hasFunc(l, "lose_"+kind.name) {
+					n++
+				} else {
+					t.Errorf("blamed: %v", l)
+				}
+			}
+			t.Logf("recall %s: %d of %d", kind.name, n, kind.lost)
+			if kind.lost == 1 {
+				found += n
 			}
 		}
-		t.Logf("recall %s: %d of %d", kind.name, n, kind.lost)
-		// Kernels before 6.12 report no per-CPU memory.
-		if kind.lost == 1 && (kind.name != "percpu" || !strings.HasPrefix(kernel, "6.1-")) {
-			single, found = single+1, found+n
+		return found
+	}
+	// Some stay hidden. Where each of ten is found in 94 of 100 turns, three are missing in one
+	// turn of fifty, and in two, one after the other, in less than one boot of a thousand.
+	for range 2 {
+		found := recall()
+		if found >= single-2 {
+			return
 		}
+		t.Logf("%d of %d single objects were found, want at least %d", found, single, single-2)
 	}
-	// Some stay hidden, but rarely two in one boot.
-	if found < single-2 {
-		t.Errorf("%d of %d single objects were found, want at least %d", found, single, single-2)
-	}
+	t.Error("too few were found, twice")
 }
 
 // hasFunc reports whether a function is in the backtrace of a leak.

@@ -244,7 +244,7 @@ static struct thing *kept;
 static LIST_HEAD(kept_list);
 static DEFINE_PER_CPU(void *, kept_here);
 static char *kept_middle;
-static struct task_struct *keeper;
+static struct task_struct *keepers[5];
 
 static noinline int keep_objects(void)
 {
@@ -267,7 +267,7 @@ static noinline int keep_objects(void)
 	return 0;
 }
 
-/* Known by the stack of a thread that sleeps. */
+/* Known by the stack of a thread that sleeps. A stale value may point to one of them, too. */
 static noinline int keep_on_stack(void *unused)
 {
 	void *object = kmalloc(150, GFP_KERNEL);
@@ -282,7 +282,7 @@ static noinline int keep_on_stack(void *unused)
 
 static int __init recall_init(void)
 {
-	int err;
+	int err, i;
 
 	cache = kmem_cache_create("recall_thing", sizeof(struct thing), 0, 0, NULL);
 	if (!cache)
@@ -290,8 +290,12 @@ static int __init recall_init(void)
 	err = keep_objects();
 	if (err)
 		return err;
-	keeper = kthread_run(keep_on_stack, NULL, "recall_keeper");
-	return PTR_ERR_OR_ZERO(keeper);
+	for (i = 0; i < ARRAY_SIZE(keepers); i++) {
+		keepers[i] = kthread_run(keep_on_stack, NULL, "recall_keeper");
+		if (IS_ERR(keepers[i]))
+			return PTR_ERR(keepers[i]);
+	}
+	return 0;
 }
 
 /* There is no exit: the module cannot be unloaded, since it lost its objects. */
