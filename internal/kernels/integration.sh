@@ -175,4 +175,4 @@ for kernel in "${ours[@]}"; do
 done
 [ "$failed" = 0 ]
 touch "$logs/repeated"
-echo "boots that failed and were tried once more: $(wc -l <"$logs/repeated")$(sed 's/^/, /' "$logs/repeated" | tr -d '\n')"
+echo "boots that failed and were tried once more: $(wc -l <"$logs/repeated")$(sed 's/^/, /' "$logs/repeated" | tr -d '\n')" | tee bin/repeated
