@@ -3,7 +3,7 @@
 # folder) and runs everything. go test ./... alone is the fast part of it.
 
 GO ?= go
-FUZZTIME ?= 8s
+FUZZTIME ?= 16s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ACTIONLINT = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 

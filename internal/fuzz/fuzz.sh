@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module.
+# Runs every fuzz target of the module, as many at a time as there are processors.
 #
 #   fuzz.sh TIME
 #
@@ -8,21 +8,24 @@
 # a failure of the target names the input.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 
-# over TARGET: nothing but the end of the time was reported.
+# over TARGET LOG: nothing but the end of the time was reported.
 over() {
-	[ "$(grep -c -- '--- FAIL' "$log")" = 1 ] &&
-		grep -A 1 "^--- FAIL: $1 " "$log" | tail -n 1 | grep -qx '    context deadline exceeded' &&
-		! grep -qE 'Failing input|panic' "$log"
+	[ "$(grep -c -- '--- FAIL' "$2")" = 1 ] &&
+		grep -A 1 "^--- FAIL: $1 " "$2" | tail -n 1 | grep -qx '    context deadline exceeded' &&
+		! grep -qE 'Failing input|panic' "$2"
 }
 
-for package in $(go list ./...); do
-	for target in $(go test -list '^Fuzz' "$package" | grep '^Fuzz'); do
-		if ! go test -run '^$' -fuzz "^$target\$" -fuzztime "$1" -fuzzminimizetime 5x "$package" 2>&1 | tee "$log"; then
-			over "$target" || exit 1
-			echo "$target: the time is over"
-		fi
-	done
-done
+# fuzz TIME FOLDER TARGET
+fuzz() {
+	local log
+	log=$(mktemp)
+	trap 'rm -f "$log"' EXIT
+	go test -run '^$' -fuzz "^$3\$" -fuzztime "$1" -fuzzminimizetime 5x -parallel 1 "$2" 2>&1 | tee "$log" && return
+	over "$3" "$log" || return 255 # with which xargs ends
+	echo "$3: the time is over"
+}
+
+export -f over fuzz
+grep -rE --include='*_test.go' '^func Fuzz' . | sed -E 's|/[^/]*:func (\w+).*| \1|' | sort |
+	xargs -P "$(nproc)" -L 1 bash -o pipefail -c 'fuzz "$@"' fuzz "$1"
