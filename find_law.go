@@ -31,9 +31,9 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	if hurried {
 		s.doubt("%d scans were made, as the option Scans has it: leaks that stale values hid from one of them may be missing (%d scans make sure)", 1+enough, 1+scansFor(n))
 	}
-	s.pace = pace{scans: 1 + enough, thoroughness: thoroughness}
+	s.pace = pace{first: 1, scans: enough, thoroughness: thoroughness}
 	if s.options.thorough {
-		s.pace.scans, s.pace.thoroughness = s.pace.scans+n+1, moreThoroughness
+		s.pace.first, s.pace.thoroughness = 1+n+1, moreThoroughness
 	}
 	if s.options.minAge > 0 {
 		s.pace.aged = s.options.ended.Add(s.options.minAge + tick)
@@ -54,7 +54,7 @@ func (s *search) protocol(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	aged := time.Now()
+	s.pace.until = time.Now().Add(s.pace.thoroughness)
 	now := new(reading)
 	for scan := 1; ; scan++ {
 		if err = s.scan(ctx); err != nil {
@@ -71,7 +71,7 @@ func (s *search) protocol(ctx context.Context) (err error) {
 				break
 			}
 			bound := scan >= enough+maxRounds
-			if scan >= enough && (hurried || (agreed || bound) && time.Since(aged) >= s.pace.thoroughness) {
+			if scan >= enough && (hurried || (agreed || bound) && time.Until(s.pace.until) <= 0) {
 				s.settle(ctx, now)
 				if err = context.Cause(ctx); err == nil && !hurried && !agreed && s.proof.found {
 					err = fmt.Errorf("%w in %d scans: %d leaks, and %d that were reported before (see Finding.Vanished; look for less with During, Since or InModule, or again when less goes on)",

@@ -64,7 +64,7 @@ func TestIntegrationRecall(t *testing.T) {
 		{"kmalloc", 1}, {"kzalloc", 1}, {"large", 1}, {"strdup", 1}, {"vmalloc", 1}, {"cache", 1}, {"percpu", 1},
 		{"kthread", 1}, {"work", 1}, {"timer", 1}, {"ref", 3}, {"chain", 100}, {"circle", 100},
 	}
-	single := len(kinds) - 3
+	single := len(kinds) - 3 // but for those that are lost together
 	if strings.HasPrefix(kernel, "6.1-") {
 		single-- // kernels before 6.12 report no per-CPU memory
 	}

@@ -210,8 +210,8 @@ func Scans(n int) Option {
 // stacks point to: see [Finding.Suspects]. It makes some scans that leave out stacks, and
 // sees to it that the last ones do not. If the kernel has CONFIG_VMAP_STACK, scans look at
 // stacks in any case, and there are no Suspects. It found 99 % of single objects, where a
-// plain search finds 93 to 97 %; what it misses is hidden by a value that stays, and found if
-// it is lost a second time. docs/guarantees.md has the numbers.
+// plain search found 93 to 97 %; what it misses is hidden by a value that stays, and what is
+// lost a second time lies elsewhere. docs/guarantees.md has the numbers.
 func Thorough() Option {
 	return set(func(o *options) { o.thorough = true })
 }

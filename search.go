@@ -145,9 +145,11 @@ func (w *watch) end() {
 
 // A pace tells how long a search will take.
 type pace struct {
-	scans        int           // that the search takes, if nothing changes meanwhile
+	first        int           // scans before those by which leaks are told
+	scans        int           // that tell leaks, if nothing changes meanwhile
 	aged         time.Time     // when all objects are old enough; zero: at once
-	thoroughness time.Duration // how long to look in any case
+	thoroughness time.Duration // how long to look with those that tell leaks, in any case
+	until        time.Time     // when that is over; zero before they begin
 
 	begun time.Time     // of the scan that goes on; zero if none does
 	last  time.Duration // that a scan has taken; 0 if none has ended
@@ -162,12 +164,13 @@ func (p *pace) left(scans int) time.Duration {
 	if p.last == 0 {
 		return 0
 	}
-	left := time.Duration(max(p.scans-scans, 0)) * p.last
-	if scans <= 1 {
-		left = max(left, p.thoroughness) + max(time.Until(p.aged), 0)
-	}
+	ahead := func(scans int) time.Duration { return time.Duration(max(scans, 0)) * p.last }
+	var rest time.Duration // of the scan that goes on
 	if !p.begun.IsZero() {
-		left += max(p.last-time.Since(p.begun), 0)
+		rest = max(p.last-time.Since(p.begun), 0)
 	}
-	return left
+	if !p.until.IsZero() {
+		return max(rest+ahead(p.first+p.scans-scans), time.Until(p.until))
+	}
+	return rest + max(time.Until(p.aged), 0) + ahead(p.first-scans) + max(ahead(p.scans), p.thoroughness)
 }

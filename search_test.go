@@ -15,27 +15,30 @@ import (
 // where all scans take as long and nothing else takes any time.
 func TestProgressLeft(t *testing.T) {
 	for _, scan := range []time.Duration{0, time.Second / 10, time.Second, time.Minute} {
-		simulate(t, scan.String(), func(t *testing.T, k *kerneltest.Kernel) {
-			k.SetScanTime(scan)
-			k.SetMinUnrefScans(2)
-			alloc(k, 1)
-			var all []kmemleak.Progress
-			begun := time.Now()
-			if _, err := examine(t, k, kmemleak.WithProgress(func(p kmemleak.Progress) { all = append(all, p) })); err != nil {
-				t.Fatal(err)
-			}
-			took := time.Since(begun)
-			for _, p := range all {
-				ended := p.Elapsed + p.Left // by the estimate
-				switch {
-				case p.Scan == 1 && p.Stage == kmemleak.StageScanning:
-					if p.Left != 0 {
-						t.Errorf("%+v before anything is known", p)
-					}
-				case (took - ended).Abs() > time.Second+took/20:
-					t.Errorf("%+v: the end was %v away", p, took-p.Elapsed)
+		for name, opts := range map[string][]kmemleak.Option{"": nil, ", Thorough": {kmemleak.Thorough()}} {
+			simulate(t, scan.String()+name, func(t *testing.T, k *kerneltest.Kernel) {
+				k.SetScanTime(scan)
+				k.SetMinUnrefScans(2)
+				alloc(k, 1)
+				var all []kmemleak.Progress
+				progress := kmemleak.WithProgress(func(p kmemleak.Progress) { all = append(all, p) })
+				begun := time.Now()
+				if _, err := examine(t, k, append(opts, progress)...); err != nil {
+					t.Fatal(err)
 				}
-			}
-		})
+				took := time.Since(begun)
+				for _, p := range all {
+					ended := p.Elapsed + p.Left // by the estimate
+					switch {
+					case p.Scan == 1 && p.Stage == kmemleak.StageScanning:
+						if p.Left != 0 {
+							t.Errorf("%+v before anything is known", p)
+						}
+					case (took - ended).Abs() > time.Second+took/20:
+						t.Errorf("%+v: the end was %v away", p, took-p.Elapsed)
+					}
+				}
+			})
+		}
 	}
 }
